@@ -1,0 +1,91 @@
+"""What every test shares: hypothesis settings, certificates, and a list of the tests that a missing client left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tlslab.pki.authorities import Authority, Credential, issue_client, make_authority, server_credential
+from tlslab.tls.context import ClientSettings, Protocol, ServerSettings
+
+# Random on every run, with the blob that repeats a failure; no deadline, for a busy machine is not a defect.
+settings.register_profile("tlslab", derandomize=False, print_blob=True, deadline=None, max_examples=50)
+settings.load_profile("tlslab")
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """One authority for servers, one for clients, and what they issued; nothing in it changes."""
+
+    server_authority: Authority
+    client_authority: Authority
+    server: Credential
+    clients: dict[str, Credential]
+
+
+@pytest.fixture(scope="session")
+def certificates() -> Certificates:
+    """Certificates of a lab: alice is in order, bob, carol and dan are not."""
+    now = datetime.now(UTC)
+    trusted, unknown = make_authority("Client Authority", now), make_authority("Unknown Authority", now)
+    servers = make_authority("Server Authority", now)
+    clients = {
+        "alice": issue_client(trusted, "alice", now),
+        "bob": issue_client(unknown, "bob", now),  # an issuer that the server does not trust
+        "carol": issue_client(trusted, "carol", now - timedelta(days=900)),  # expired
+        "dan": issue_client(trusted, "dan", now + timedelta(days=30)),  # not yet valid
+    }
+    return Certificates(servers, trusted, server_credential(servers, [], now), clients)
+
+
+@pytest.fixture(scope="session")
+def server_settings(certificates: Certificates) -> Callable[..., ServerSettings]:
+    """Make the TLS settings of a binding: TLS 1.2, and no CertificateRequest in the first handshake, unless told."""
+
+    def make(*protocols: Protocol, asks: bool = False) -> ServerSettings:
+        authority = certificates.client_authority.certificate
+        return ServerSettings(
+            chain=certificates.server.chain,
+            key=certificates.server.key,
+            protocols=frozenset(protocols or {Protocol.TLS1_2}),
+            asks_in_handshake=asks,
+            client_authorities=(authority,),
+            issuer_names=(authority.subject,),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def client_settings(certificates: Certificates) -> Callable[..., ClientSettings]:
+    """Make the settings of a client that trusts the lab's servers, with one of the identities or none."""
+
+    def make(identity: str | None = None, *, refuses: bool = False) -> ClientSettings:
+        trusted = (certificates.server_authority.certificate,)
+        if identity is None:
+            return ClientSettings(trusted, refuses_renegotiation=refuses)
+        credential = certificates.clients[identity]
+        return ClientSettings(trusted, credential.chain, credential.key, refuses)
+
+    return make
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List the client tests that were skipped, by reason, so that a green run does not hide them."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "client" in report.keywords]
+    if not skipped:
+        return
+    terminalreporter.section("tests of real clients that did not run")
+    for (reason, file), count in sorted(Counter(map(_reason, skipped)).items()):
+        terminalreporter.write_line(f"{reason} ({file}: {count} test{'s' if count > 1 else ''})")
+
+
+def _reason(report: pytest.TestReport) -> tuple[str, str]:
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return text.removeprefix("Skipped: "), Path(report.nodeid.split("::")[0]).as_posix()

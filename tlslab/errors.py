@@ -1,0 +1,46 @@
+"""The exceptions of the lab. A peer's fault is never one of them outside `wire`: it is an event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class LabError(Exception):
+    """Something a person can mend: `str()` says what and where, `hint` what to try."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageProblem(LabError):
+    """A name or value on the command line that there is no such thing for."""
+
+
+class LocalMisuse(Exception):
+    """The program called the core in an order that makes no sense. A defect of ours, never of a peer or a user."""
+
+
+class WireError(ValueError):
+    """Bytes of a peer that do not parse. Raised by `wire` alone, and by every parser there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a file: line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+
+class ScenarioError(LabError):
+    """A scenario that cannot be used; every problem at once."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems

@@ -1,0 +1,346 @@
+"""Every observable fact of a lab, as frozen dataclasses: the one stream that all readers share.
+
+An event carries lab time (`at`, seconds), the connection (0 is the lab itself), the binding ("" until one is
+chosen) and the numbers that explain it. Sentences are made by readers, never stored here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from dataclasses import dataclass
+from typing import Concatenate, ParamSpec
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened, when, on which connection and binding."""
+
+    at: float
+    connection: int
+    binding: str
+
+
+# --- the connection -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionOpened(Event):
+    """A TCP connection was accepted. Both addresses are `host:port`."""
+
+    peer: str
+    local: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerClosed(Event):
+    """The client ended its side (FIN). `during` names what the lab was doing for it.
+
+    `fin_stuck`: its FIN stands behind bytes there is no room for; its socket, on this machine, shows that it left.
+    """
+
+    during: str
+    fin_stuck: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PeerReset(Event):
+    """The client, or the network, reset the connection. `during` names what the lab was doing for it."""
+
+    during: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionClosed(Event):
+    """The connection is over. `how` is `reset`, `closed` (close_notify and FIN) or `abandoned` (the client left)."""
+
+    how: str
+    seconds: float
+
+
+# --- TLS, all derived from the wire ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ClientHelloReceived(Event):
+    """A ClientHello was read. `behind_body_bytes` counts the request body that stood before it; None in the first."""
+
+    server_name: str | None
+    versions: tuple[str, ...]
+    session_id: str
+    offers_post_handshake_auth: bool
+    renegotiation: bool
+    behind_body_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BindingChosen(Event):
+    """Decision: which binding serves this connection, by `sni` or by `address`."""
+
+    by: str
+    endpoint: str
+    client_cert_negotiation: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoBindingMatched(Event):
+    """No binding of this address and port serves the name the client asked for."""
+
+    server_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeMessage(Event):
+    """A handshake message passed, encrypted or not. `direction` is `received` or `sent`; `length` is without header."""
+
+    direction: str
+    name: str
+    length: int
+    renegotiation: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServerHelloSent(Event):
+    """A ServerHello went out; `resumed` when it repeats the offered session id or, in TLS 1.3, selects a key."""
+
+    protocol: str
+    session_id: str
+    resumed: bool
+    renegotiation: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HelloRequestSent(Event):
+    """The server asked the client to renegotiate (RFC 5246, 7.4.1.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRequested(Event):
+    """A CertificateRequest went out; `during` is `handshake`, `renegotiation` or `post_handshake`, names RFC 4514."""
+
+    during: str
+    issuers: tuple[str, ...]
+    issuers_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificateReceived(Event):
+    """The client sent a certificate."""
+
+    subject: str
+    issuer: str
+    fingerprint_sha256: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificateNotSent(Event):
+    """The client was asked and sent an empty Certificate message."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeCompleted(Event):
+    """Both Finished messages have passed."""
+
+    protocol: str
+    cipher: str
+    resumed: bool
+    renegotiation: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AlertReceived(Event):
+    """The client sent an alert. `level` is `warning` or `fatal`, `description` the RFC's name."""
+
+    level: str
+    description: str
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSent(Event):
+    """The lab sent an alert."""
+
+    level: str
+    description: str
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class RenegotiationRefused(Event):
+    """The client answered HelloRequest with the warning no_renegotiation: no certificate can come, nor a 403."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFailed(Event):
+    """TLS ended in an error. `kind` is from `tls.failures`, `detail` is OpenSSL's own word."""
+
+    kind: str
+    detail: str
+
+
+# --- HTTP and the client certificate ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReceived(Event):
+    """The head of a request was read. `content_length` is None for a chunked body, 0 for none."""
+
+    method: str
+    target: str
+    http_version: str
+    content_length: int | None
+    expects_continue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRetrievalStarted(Event):
+    """Decision: ask for the client certificate now. `reads_on` says whether the body is read while waiting."""
+
+    kind: str
+    body_received: int
+    body_announced: int | None
+    reads_on: bool
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateUnavailable(Event):
+    """The certificate cannot be asked for on this connection (TLS 1.3 without the client's offer)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntityBodyStalled(Event):
+    """The body is no longer read although more of it is on its way: what would answer is behind it.
+
+    Bytes: `body_buffered` read and kept, `tls_unread` received but not decrypted or not taken, `socket_unread`
+    waiting in the kernel.
+    """
+
+    body_buffered: int
+    body_announced: int | None
+    tls_unread: int
+    socket_unread: int
+    waiting_for: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadBytesChanged(Event):
+    """While stalled: how many bytes wait now."""
+
+    tls_unread: int
+    socket_unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntityBodyResumed(Event):
+    """The body is read again."""
+
+    after_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EntityBodyReceived(Event):
+    """The whole body has been read."""
+
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueSent(Event):
+    """100 Continue went out. `after_certificate` says whether the certificate had been asked for before."""
+
+    after_certificate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalCancelled(Event):
+    """More body than `max_bytes` arrived before the certificate did: the request and its connection are given up."""
+
+    body_received: int
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimerExpired(Event):
+    """A timer of http.sys ran out. `timer` is the knob's name, `seconds` its length in lab time."""
+
+    timer: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HttpErrLogged(Event):
+    """http.sys writes a line to its HTTPERR log. `reason` is the documented reason phrase."""
+
+    reason: str
+    method: str | None
+    target: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BadRequestReceived(Event):
+    """What the client sent is not HTTP, or not HTTP that can be served."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseSent(Event):
+    """A whole response went out. `substatus` is 0 where IIS has none."""
+
+    status: int
+    substatus: int
+    method: str
+    target: str
+    certificate: str | None
+
+
+# --- the lab itself --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class InternalFault(Event):
+    """A defect of tlslab ended a connection. `traceback` is for the bug report."""
+
+    traceback: str
+
+
+ALL: frozenset[type[Event]] = frozenset(
+    kind for kind in vars().values() if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
+)
+
+
+class Recorder:
+    """Collects the events of one connection and builds only those whose type is in `wanted`.
+
+    The rooms below the core get it as `emit`; the core keeps `now` and `binding` current and takes the events away.
+    """
+
+    __slots__ = ("binding", "connection", "events", "now", "wanted")
+
+    def __init__(self, connection: int, wanted: Set[type[Event]], now: float) -> None:
+        self.connection = connection
+        self.wanted = wanted
+        self.now = now
+        self.binding = ""
+        self.events: list[Event] = []
+
+    def __call__(
+        self, kind: Callable[Concatenate[float, int, str, P], Event], /, *args: P.args, **details: P.kwargs
+    ) -> None:
+        """Record `kind` with its details, if anyone wants it."""
+        if kind in self.wanted:
+            self.events.append(kind(self.now, self.connection, self.binding, *args, **details))
+
+    def wants(self, kind: type[Event]) -> bool:
+        """Whether anyone reads events of this type; asked where the details cost something."""
+        return kind in self.wanted
+
+    def take(self) -> list[Event]:
+        """Give away what was recorded since the last call."""
+        taken, self.events = self.events, []
+        return taken

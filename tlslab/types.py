@@ -1,0 +1,52 @@
+"""Small values that several rooms speak of. A leaf: imports nothing of tlslab."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What a chain check said of a client certificate; `iis.access` turns it into a status."""
+
+    TRUSTED = "trusted"
+    UNTRUSTED = "untrusted"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """A certificate, as far as the lab speaks of it. Names are RFC 4514 strings, the fingerprint is SHA-256 in hex."""
+
+    subject: str
+    issuer: str
+    fingerprint_sha256: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFacts:
+    """The TLS state of a connection as its last handshake left it."""
+
+    protocol: str
+    cipher: str
+    resumed: bool
+    renegotiated: bool
+    client_certificate: CertificateFacts | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Half-close, then discard what comes until `until` (lab time) or `limit_bytes`: so the last answer arrives."""
+
+    until: float
+    limit_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """End the connection with a TCP reset (SO_LINGER 1, 0)."""
+
+
+Closing = Drain | Reset
