@@ -1,0 +1,187 @@
+"""ClientHello and ServerHello, as far as the lab speaks of them (RFC 5246, 7.4.1; RFC 8446, 4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tlslab.errors import WireError
+from tlslab.wire.fields import (
+    Cursor,
+    extensions_untrusted,
+    uint16s_untrusted,
+    vectors_untrusted,
+    whole_vector_untrusted,
+)
+
+SERVER_NAME = 0
+ALPN = 16
+PRE_SHARED_KEY = 41
+SUPPORTED_VERSIONS = 43
+POST_HANDSHAKE_AUTH = 49
+RENEGOTIATION_INFO = 0xFF01
+EMPTY_RENEGOTIATION_INFO_SCSV = 0x00FF  # RFC 5746, 3.3: a cipher suite that stands for an empty renegotiation_info
+
+RANDOM_BYTES = 32
+MAX_SESSION_ID_BYTES = 32
+HOST_NAME = 0  # RFC 6066, 3: the only kind of server name there is
+# RFC 8446, 4.1.3: the random that makes a ServerHello a HelloRetryRequest, SHA-256 of that name.
+HELLO_RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
+
+_VERSION_NAMES = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
+
+
+def version_name(version: int) -> str:
+    """Name a protocol version: `TLS 1.2` for 0x0303; its number in hex, `0x7f1c`, where it has no name."""
+    return _VERSION_NAMES.get(version, f"0x{version:04x}")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientHello:
+    """What a client offers, in its own order.
+
+    `supported_versions` is empty where the client did not send it, and is free of GREASE values (RFC 8701);
+    `cipher_suites` is as sent. `renegotiation_info` is the verify data inside the extension: empty in a first
+    handshake, None where the extension is absent. `server_name` is as sent, in whatever case.
+    """
+
+    legacy_version: int
+    random: bytes
+    session_id: bytes
+    cipher_suites: tuple[int, ...]
+    server_name: str | None
+    alpn: tuple[bytes, ...]
+    supported_versions: tuple[int, ...]
+    offers_post_handshake_auth: bool
+    renegotiation_info: bytes | None
+
+    @property
+    def signals_secure_renegotiation(self) -> bool:
+        """Whether the client knows RFC 5746: it sent the extension or the signalling cipher suite."""
+        return self.renegotiation_info is not None or EMPTY_RENEGOTIATION_INFO_SCSV in self.cipher_suites
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The names of the offered versions; without supported_versions, the highest one is all that is known."""
+        return tuple(version_name(version) for version in self.supported_versions or (self.legacy_version,))
+
+
+@dataclass(frozen=True, slots=True)
+class ServerHello:
+    """What a server chose. `version` is the negotiated one; `renegotiation_info` as in `ClientHello`.
+
+    `selects_psk` says that it resumes a TLS 1.3 session (RFC 8446, 4.2.11).
+    """
+
+    version: int
+    random: bytes
+    session_id: bytes
+    cipher_suite: int
+    renegotiation_info: bytes | None
+    selects_psk: bool = False
+
+    @property
+    def is_hello_retry_request(self) -> bool:
+        """Whether it only asks for another ClientHello (RFC 8446, 4.1.4)."""
+        return self.random == HELLO_RETRY_RANDOM
+
+
+def parse_client_hello_untrusted(body: bytes) -> ClientHello:
+    """Read a ClientHello from its body, without the four-byte handshake header; WireError where it does not parse."""
+    cursor = Cursor(body, "the ClientHello")
+    legacy_version, random, session_id = cursor.uint(2), cursor.take(RANDOM_BYTES), _session_id(cursor)
+    cipher_suites = uint16s_untrusted(cursor.vector(2, at_least=2), "the list of cipher suites")
+    cursor.vector(1, at_least=1)  # compression methods
+    extensions = _trailing_extensions(cursor, "the ClientHello")
+    return ClientHello(
+        legacy_version=legacy_version,
+        random=random,
+        session_id=session_id,
+        cipher_suites=cipher_suites,
+        server_name=_server_name(extensions),
+        alpn=_alpn(extensions),
+        supported_versions=_supported_versions(extensions),
+        offers_post_handshake_auth=POST_HANDSHAKE_AUTH in extensions,
+        renegotiation_info=_renegotiation_info(extensions),
+    )
+
+
+def parse_server_hello_untrusted(body: bytes) -> ServerHello:
+    """Read a ServerHello from its body, without the four-byte handshake header; WireError where it does not parse."""
+    cursor = Cursor(body, "the ServerHello")
+    legacy_version, random, session_id = cursor.uint(2), cursor.take(RANDOM_BYTES), _session_id(cursor)
+    cipher_suite = cursor.uint(2)
+    cursor.uint(1)  # compression method
+    extensions = _trailing_extensions(cursor, "the ServerHello")
+    return ServerHello(
+        version=_selected_version(extensions, legacy_version),
+        random=random,
+        session_id=session_id,
+        cipher_suite=cipher_suite,
+        renegotiation_info=_renegotiation_info(extensions),
+        selects_psk=PRE_SHARED_KEY in extensions,
+    )
+
+
+def _session_id(cursor: Cursor) -> bytes:
+    session_id = cursor.vector(1)
+    if len(session_id) > MAX_SESSION_ID_BYTES:
+        raise WireError(f"a session id of {len(session_id)} bytes, {MAX_SESSION_ID_BYTES} are the most")
+    return session_id
+
+
+def _trailing_extensions(cursor: Cursor, what: str) -> dict[int, bytes]:
+    if cursor.at_end:  # a hello of TLS 1.2 and before may end without them
+        return {}
+    extensions = extensions_untrusted(cursor.vector(2), what)
+    cursor.finish()
+    return extensions
+
+
+def _server_name(extensions: Mapping[int, bytes]) -> str | None:
+    content = extensions.get(SERVER_NAME)
+    if content is None:
+        return None
+    cursor = Cursor(whole_vector_untrusted(content, 2, "server_name"), "server_name")
+    if cursor.uint(1) != HOST_NAME:
+        raise WireError("server_name holds something other than a host name")
+    name = cursor.vector(2, at_least=1)
+    cursor.finish()
+    text = name.decode("ascii", errors="replace")
+    # The name is shown on consoles and compared with bindings: letters, digits and signs only (RFC 6066, 3).
+    if not text.isascii() or not text.isprintable():
+        raise WireError("server_name is not a host name in ASCII")
+    return text
+
+
+def _alpn(extensions: Mapping[int, bytes]) -> tuple[bytes, ...]:
+    content = extensions.get(ALPN)
+    return () if content is None else vectors_untrusted(whole_vector_untrusted(content, 2, "alpn"), 1, "alpn")
+
+
+def _supported_versions(extensions: Mapping[int, bytes]) -> tuple[int, ...]:
+    content = extensions.get(SUPPORTED_VERSIONS)
+    if content is None:
+        return ()
+    offered = uint16s_untrusted(whole_vector_untrusted(content, 1, "supported_versions"), "supported_versions")
+    return tuple(version for version in offered if not _is_grease(version))
+
+
+def _is_grease(value: int) -> bool:
+    high, low = divmod(value, 256)
+    return high == low and low & 0x0F == 0x0A  # RFC 8701: 0x0a0a, 0x1a1a ... 0xfafa
+
+
+def _renegotiation_info(extensions: Mapping[int, bytes]) -> bytes | None:
+    content = extensions.get(RENEGOTIATION_INFO)
+    return None if content is None else whole_vector_untrusted(content, 1, "renegotiation_info")
+
+
+def _selected_version(extensions: Mapping[int, bytes], legacy_version: int) -> int:
+    content = extensions.get(SUPPORTED_VERSIONS)
+    if content is None:
+        return legacy_version
+    cursor = Cursor(content, "supported_versions")
+    version = cursor.uint(2)
+    cursor.finish()
+    return version

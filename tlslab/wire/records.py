@@ -1,0 +1,79 @@
+"""TLS records: their five-byte header, and cutting whole ones off a stream (RFC 5246, 6.2; RFC 8446, 5.1)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+
+from tlslab.errors import WireError
+
+HEADER_BYTES = 5
+# RFC 5246, 6.2.3: an encrypted record may be 2,048 bytes longer than its plaintext. TLS 1.3 allows 256 only.
+MAX_RECORD_LENGTH = 2**14 + 2048
+
+_MAJOR_VERSION = 3  # of SSL 3.0 and every TLS
+_HEADER = struct.Struct("!BHH")
+# A header's length is all that is surely there when the question comes up, so methods are cut to it.
+_HTTP_STARTS = (b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELET", b"OPTIO", b"PATCH", b"TRACE", b"CONNE", b"PRI *")
+
+
+class ContentType(IntEnum):
+    """What a record carries."""
+
+    CHANGE_CIPHER_SPEC = 20
+    ALERT = 21
+    HANDSHAKE = 22
+    APPLICATION_DATA = 23
+    HEARTBEAT = 24
+
+
+_CONTENT_TYPES = frozenset(map(int, ContentType))
+
+
+@dataclass(frozen=True, slots=True)
+class RecordHeader:
+    """A record's header. `version` is the legacy one, `length` counts the bytes after the header."""
+
+    content_type: int
+    version: int
+    length: int
+
+
+def parse_record_header_untrusted(data: bytes | bytearray | memoryview) -> RecordHeader | None:
+    """Read the header at the front of `data`; None where fewer than five bytes are there.
+
+    WireError where this is not TLS: its text is `plain HTTP`, `an SSL 2.0 ClientHello` or `not TLS`.
+    """
+    if len(data) < HEADER_BYTES:
+        return None
+    content_type, version, length = _HEADER.unpack_from(data)
+    if content_type not in _CONTENT_TYPES or version >> 8 != _MAJOR_VERSION or length > MAX_RECORD_LENGTH:
+        raise WireError(_resemblance(bytes(data[:HEADER_BYTES])))
+    return RecordHeader(content_type, version, length)
+
+
+def complete_record_untrusted(buffer: bytearray) -> bytes | None:
+    """Remove the first whole record from `buffer` and return it, header included; None where it is not complete yet.
+
+    WireError as `parse_record_header_untrusted`; the buffer is then left as it was.
+    """
+    header = parse_record_header_untrusted(buffer)
+    if header is None:
+        return None
+    end = HEADER_BYTES + header.length
+    if len(buffer) < end:
+        return None
+    with memoryview(buffer) as view:  # slicing the bytearray itself would copy the record twice
+        record = bytes(view[:end])
+    del buffer[:end]
+    return record
+
+
+def _resemblance(start: bytes) -> str:
+    if start.startswith(_HTTP_STARTS):
+        return "plain HTTP"
+    # RFC 5246, E.2: top bit set, length, message type 1, then the version: 0x0002 or that of a later protocol.
+    if start[0] & 0x80 and start[2] == 1 and start[3:4] in (b"\x00", b"\x03"):
+        return "an SSL 2.0 ClientHello"
+    return "not TLS"
