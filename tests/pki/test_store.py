@@ -1,0 +1,244 @@
+"""HOME/pki: made once, by one of many, read back unchanged, and never trusted when something is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from tlslab.errors import LabError
+from tlslab.pki.authorities import make_authority
+from tlslab.pki.export import key_pem
+from tlslab.pki.store import Pki, open_pki
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+FILES = ["alice-key.pem", "alice.p12", "alice.pem", "client-ca-key.pem", "client-ca.pem"]
+FILES += ["server-ca-key.pem", "server-ca.pem"]
+READ_AT_START = ["server-ca.pem", "server-ca-key.pem", "client-ca.pem", "alice.pem"]
+
+
+def contents(pki: Pki) -> dict[str, bytes]:
+    """Every file of the folder, by name."""
+    return {path.name: path.read_bytes() for path in pki.folder.iterdir()}
+
+
+def refusal(home: Path, now: datetime = NOW) -> LabError:
+    """The error of opening this home."""
+    with pytest.raises(LabError) as caught:
+        open_pki(home, now)
+    return caught.value
+
+
+def test_first_use_makes_everything(tmp_path):
+    """A home that does not exist yet ends with the whole folder and nothing beside it."""
+    home = tmp_path / "not" / "yet"
+    pki = open_pki(home, NOW)
+    assert pki.folder == home / "pki"
+    assert sorted(contents(pki)) == FILES
+    assert [path.name for path in home.iterdir()] == ["pki"]
+    assert pki.ca_file == pki.folder / "server-ca.pem"
+
+
+def test_second_use_changes_nothing(tmp_path):
+    """Opening again reads the same authorities and touches no file."""
+    first = open_pki(tmp_path, NOW)
+    before = contents(first), [path.stat().st_mtime_ns for path in sorted(first.folder.iterdir())]
+    second = open_pki(tmp_path, NOW + DAY)
+    assert (contents(second), [path.stat().st_mtime_ns for path in sorted(second.folder.iterdir())]) == before
+    assert second.server_authority.certificate == first.server_authority.certificate
+    assert second.client_authorities == first.client_authorities
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX modes")
+def test_only_the_owner_reads_it(tmp_path):
+    """The folder is 0700 and each file 0600."""
+    folder = open_pki(tmp_path, NOW).folder
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+
+
+def test_two_labs_are_told_apart_by_name(tmp_path):
+    """In a trust store people see names: those of one lab share a suffix that no other lab has."""
+    server, client = authority_names(open_pki(tmp_path / "one", NOW))
+    assert server.startswith("CN=tlslab Server CA ")
+    assert client.startswith("CN=tlslab Client CA ")
+    assert server.split()[-1] == client.split()[-1]
+    assert authority_names(open_pki(tmp_path / "two", NOW)) != (server, client)
+
+
+def authority_names(pki: Pki) -> tuple[str, str]:
+    """The subjects of the server's and the client's authority."""
+    certificates = pki.server_authority.certificate, pki.client_authorities[0]
+    return certificates[0].subject.rfc4514_string(), certificates[1].subject.rfc4514_string()
+
+
+def test_the_identity_is_what_its_files_hold(tmp_path):
+    """alice, as the lab's own client loads her, as PEM and as PKCS#12, is one and the same."""
+    pki = open_pki(tmp_path, NOW)
+    alice, files = pki.identity("alice"), pki.identities["alice"]
+    assert list(pki.identities) == ["alice"]
+    assert alice.chain[0].subject.rfc4514_string() == "CN=alice"
+    assert alice.chain[1:] == pki.client_authorities
+    assert alice.key.public_key() == alice.chain[0].public_key()
+    assert files.cert_file.is_file()
+    assert files.key_file.is_file()
+    bundle = pkcs12.load_pkcs12(files.pkcs12_file.read_bytes(), files.pkcs12_password.encode())
+    assert bundle.cert is not None
+    assert (bundle.cert.certificate, bundle.cert.friendly_name) == (alice.chain[0], b"alice")
+
+
+def test_an_unknown_identity_is_a_lab_error(tmp_path):
+    """The error's hint names the identities there are."""
+    with pytest.raises(LabError, match="bob") as caught:
+        open_pki(tmp_path, NOW).identity("bob")
+    assert "alice" in caught.value.hint
+
+
+def test_a_server_certificate_is_new_each_time_and_never_stored(tmp_path):
+    """Two starts get two certificates of the same authority, and the folder stays as it was."""
+    pki = open_pki(tmp_path, NOW)
+    before = contents(pki)
+    one, two = pki.server_credential(["lab.example"]), pki.server_credential(["lab.example"])
+    one.chain[0].verify_directly_issued_by(pki.server_authority.certificate)
+    assert one.key.public_key() != two.key.public_key()
+    assert contents(pki) == before
+
+
+def test_threads_that_start_at_once_agree(tmp_path):
+    """Of eight first uses at the same moment one makes the folder and all read it; no draft is left behind."""
+    barrier = Barrier(8)
+
+    def start(_: int) -> Pki:
+        barrier.wait(timeout=10)
+        return open_pki(tmp_path, NOW)
+
+    with ThreadPoolExecutor(8) as pool:
+        labs = list(pool.map(start, range(8)))
+    assert len({lab.server_authority.certificate for lab in labs}) == 1
+    assert labs[0].identity("alice").chain == labs[7].identity("alice").chain
+    assert [path.name for path in tmp_path.iterdir()] == ["pki"]
+
+
+def test_processes_that_start_at_once_agree(tmp_path):
+    """The same for two programs, which wait until both are ready."""
+    program = (
+        "import sys; from datetime import UTC, datetime; from pathlib import Path\n"
+        "from tlslab.pki.store import open_pki\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "pki = open_pki(Path(sys.argv[1]), datetime(2026, 3, 1, tzinfo=UTC)); pki.identity('alice')\n"
+        "print(pki.server_authority.certificate.serial_number)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    path = os.pathsep.join(filter(None, sys.path))
+    pipes = {
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "text": True,
+        "env": os.environ | {"PYTHONPATH": path},
+    }
+    labs = [subprocess.Popen(command, **pipes) for _ in range(2)]
+    assert [lab.stdout.readline() for lab in labs] == ["ready\n", "ready\n"]
+    for lab in labs:
+        lab.stdin.write("go\n")
+        lab.stdin.flush()
+    said = {lab.communicate(timeout=30)[0] for lab in labs}
+    assert [lab.returncode for lab in labs] == [0, 0]
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("name", READ_AT_START)
+def test_a_damaged_file_is_named(tmp_path, name):
+    """One wrong letter, and the lab says which file it is in and how to start anew."""
+    path = open_pki(tmp_path, NOW).folder / name
+    good = path.read_bytes()
+    lines = good.splitlines(keepends=True)
+    for number in (0, 1, len(lines) // 2):
+        bad = lines[number][:9] + (b"B" if lines[number][9:10] == b"A" else b"A") + lines[number][10:]
+        path.write_bytes(b"".join([*lines[:number], bad, *lines[number + 1 :]]))
+        error = refusal(tmp_path)
+        assert str(path) in str(error)
+        assert f"delete the folder {path.parent}" in error.hint
+    path.write_bytes(good)
+    open_pki(tmp_path, NOW)
+
+
+@pytest.mark.parametrize("name", READ_AT_START)
+@pytest.mark.parametrize("content", [b"", b"\xff\x00 not PEM", None])
+def test_an_empty_foreign_or_missing_file_is_named(tmp_path, name, content):
+    """Whatever stands in a file's place, the error names the file."""
+    path = open_pki(tmp_path, NOW).folder / name
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    assert str(path) in str(refusal(tmp_path))
+
+
+def test_a_damaged_identity_key_is_noticed_when_it_is_needed(tmp_path):
+    """A start does not read alice's key; her first use by the lab's own client does, and names the file."""
+    pki = open_pki(tmp_path, NOW)
+    path = pki.identities["alice"].key_file
+    path.write_bytes(b"nothing")
+    with pytest.raises(LabError, match=r"alice-key\.pem"):
+        open_pki(tmp_path, NOW).identity("alice")
+
+
+def test_an_identity_of_another_authority_is_refused(tmp_path):
+    """A certificate copied from another lab is whole, and still none of this lab's."""
+    path, other = (
+        open_pki(tmp_path / "one", NOW).folder / "alice.pem",
+        open_pki(tmp_path / "two", NOW).folder / "alice.pem",
+    )
+    path.write_bytes(other.read_bytes())
+    assert "alice.pem does not hold" in str(refusal(tmp_path / "one"))
+
+
+def test_a_key_of_another_certificate_is_refused(tmp_path):
+    """A good key in the wrong place would only show as a broken handshake: the lab says it first."""
+    path = open_pki(tmp_path, NOW).folder / "server-ca-key.pem"
+    path.write_bytes(key_pem(make_authority("another", NOW).key))
+    assert "not the key of the certificate" in str(refusal(tmp_path))
+
+
+def test_certificates_near_their_end_are_refused(tmp_path):
+    """The identity holds to its last day; an authority is refused from 30 days before its own."""
+    pki = open_pki(tmp_path, NOW)
+    ends = pki.identity("alice").chain[0].not_valid_after_utc
+    open_pki(tmp_path, ends)
+    assert "alice.pem is too old" in str(refusal(tmp_path, ends + DAY))
+    last = pki.server_authority.certificate.not_valid_after_utc
+    assert "server-ca.pem is too old" in str(refusal(tmp_path, last - 29 * DAY))
+
+
+def test_certificates_of_the_future_are_refused(tmp_path):
+    """A clock that went back by years is the likelier fault, and the error says so."""
+    open_pki(tmp_path, NOW)
+    assert "clock" in str(refusal(tmp_path, NOW - 2 * DAY))
+
+
+def test_an_unwritable_home_names_the_variable(tmp_path):
+    """Where nothing can be made, the hint is TLSLAB_HOME (here a file stands in the way, which stops root as well)."""
+    (tmp_path / "file").write_text("in the way")
+    error = refusal(tmp_path / "file" / "home")
+    assert str(tmp_path / "file" / "home") in str(error)
+    assert "TLSLAB_HOME" in error.hint
+
+
+@pytest.mark.parametrize("kind", ["file", "empty folder"])
+def test_something_else_in_its_place_is_left_alone(tmp_path, kind):
+    """What the lab did not make it neither uses nor overwrites."""
+    place = tmp_path / "pki"
+    if kind == "file":
+        place.write_text("mine")
+    else:
+        place.mkdir()
+    assert "server-ca.pem" in str(refusal(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["pki"]

@@ -1,0 +1,132 @@
+"""Certificate authorities and what they issue: P-256 keys, SHA-256, no file and no clock.
+
+`now` is an aware datetime throughout. Everything is valid from a day before it, so that a client whose clock is behind
+(a virtual machine that slept) still accepts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from tlslab.pki.names import alternative_names
+
+BACKDATED = timedelta(days=1)
+AUTHORITY_VALIDITY = timedelta(days=3652)
+# The longest that Apple accepts of an authority its user added is 825 days (Apple support, HT210176), and the
+# last second counts as well (RFC 5280, 4.1.2.5: through notAfter, inclusive).
+LEAF_VALIDITY = timedelta(days=825, seconds=-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A self-signed authority and its key."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What one end of a connection shows: its certificate, whatever is sent along after it, and its key."""
+
+    chain: tuple[x509.Certificate, ...]
+    key: ec.EllipticCurvePrivateKey
+
+
+def make_authority(common_name: str, now: datetime) -> Authority:
+    """Make a self-signed authority that is valid for ten years.
+
+    ValueError: a common name that is empty or longer than 64 characters.
+    """
+    key = _new_key()
+    builder = _builder(_name(common_name), _name(common_name), key, now, now - BACKDATED + AUTHORITY_VALIDITY)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    builder = builder.add_extension(_key_usage(authority=True), critical=True)
+    return Authority(_sign(builder, key, key), key)
+
+
+def issue_client(authority: Authority, common_name: str, now: datetime) -> Credential:
+    """Issue a client certificate (EKU clientAuth) whose whole subject is `CN=common_name`; its authority follows it.
+
+    ValueError: a common name that is empty or longer than 64 characters.
+    """
+    key = _new_key()
+    builder = _leaf(authority, common_name, key, ExtendedKeyUsageOID.CLIENT_AUTH, now)
+    return Credential((_sign(builder, key, authority.key), authority.certificate), key)
+
+
+def server_credential(authority: Authority, names: Sequence[str], now: datetime) -> Credential:
+    """Issue the certificate of one start of the lab for localhost, 127.0.0.1, ::1 and `names`.
+
+    The authority is not sent along: it is a root, which a client has or lacks. LabError: a name that cannot be one.
+    """
+    key = _new_key()
+    builder = _leaf(authority, "localhost", key, ExtendedKeyUsageOID.SERVER_AUTH, now)
+    builder = builder.add_extension(alternative_names(names), critical=False)
+    return Credential((_sign(builder, key, authority.key),), key)
+
+
+def _new_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _leaf(
+    authority: Authority,
+    common_name: str,
+    key: ec.EllipticCurvePrivateKey,
+    purpose: x509.ObjectIdentifier,
+    now: datetime,
+) -> x509.CertificateBuilder:
+    issuer = authority.certificate
+    end = min(now - BACKDATED + LEAF_VALIDITY, issuer.not_valid_after_utc)
+    builder = _builder(_name(common_name), issuer.subject, key, now, end)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    builder = builder.add_extension(_key_usage(authority=False), critical=True)
+    return builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, now: datetime, end: datetime
+) -> x509.CertificateBuilder:
+    return x509.CertificateBuilder(
+        issuer_name=issuer,
+        subject_name=subject,
+        public_key=key.public_key(),
+        serial_number=x509.random_serial_number(),
+        not_valid_before=now - BACKDATED,
+        not_valid_after=end,
+    )
+
+
+def _sign(
+    builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey, issuer_key: ec.EllipticCurvePrivateKey
+) -> x509.Certificate:
+    subject_key = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+    builder = builder.add_extension(subject_key, critical=False).add_extension(issuer_id, critical=False)
+    return builder.sign(issuer_key, hashes.SHA256())
+
+
+def _key_usage(*, authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
