@@ -53,7 +53,7 @@ class PeerReset(Event):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionClosed(Event):
-    """The connection is over. `how` is `reset`, `closed` (close_notify and FIN) or `abandoned` (the client left)."""
+    """The connection is over. `how` is `reset`, `closed` (close_notify and FIN) or `abandoned` (the lab ended)."""
 
     how: str
     seconds: float
@@ -108,6 +108,13 @@ class ServerHelloSent(Event):
     session_id: str
     resumed: bool
     renegotiation: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResumed(Event):
+    """The ServerHello took up a session of the client's: no certificates pass, the ones of then hold."""
+
+    session_id: str
 
 
 @dataclass(frozen=True, slots=True)

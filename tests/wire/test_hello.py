@@ -179,3 +179,9 @@ def test_malformed_server_hello(body):
 def test_version_names(version, name):
     """Versions are called what people call them."""
     assert version_name(version) == name
+
+
+@pytest.mark.parametrize(("tail", "selects"), [(extensions((41, b"\0\0")), True), (extensions(), False), (b"", False)])
+def test_a_server_that_resumes_by_a_key(tail, selects):
+    """pre_shared_key in a ServerHello is how TLS 1.3 resumes (RFC 8446, 4.2.11)."""
+    assert parse_server_hello_untrusted(server_body(tail)).selects_psk is selects

@@ -68,7 +68,7 @@ def test_any_bytes(name, data):
 
 
 @pytest.mark.parametrize("version", [TLS_1_2, TLS_1_3])
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_damaged_handshake(client_hellos, server_flights, version, data):
     """Real messages with a few bytes changed reach deeper than random bytes do."""

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 from cryptography import x509
 
-from tlslab.errors import LabError
+from tlslab.errors import UsageProblem
 
 ALWAYS = ("localhost", "127.0.0.1", "::1")
 MAX_HOST_NAME = 253
@@ -22,7 +22,7 @@ HOST_NAME = re.compile(rf"(?:{LABEL}\.)*(?![0-9]+$){LABEL}")
 def alternative_names(names: Iterable[str]) -> x509.SubjectAlternativeName:
     """Make the SubjectAlternativeName of `localhost`, both loopback addresses and `names`, each once, in that order.
 
-    An IP literal becomes an iPAddress, anything else a dNSName in lower case. LabError names the first bad one.
+    An IP literal becomes an iPAddress, anything else a dNSName in lower case. UsageProblem names the first bad one.
     """
     return x509.SubjectAlternativeName(dict.fromkeys(map(_general_name, (*ALWAYS, *names))))
 
@@ -40,7 +40,7 @@ def _host_name(name: str) -> str:
     lowered = name.lower()
     if len(name) <= MAX_HOST_NAME and HOST_NAME.fullmatch(lowered):
         return lowered
-    raise LabError(
+    raise UsageProblem(
         f"{name!r} is neither a host name nor an IP address, so no certificate can carry it",
         "write it like upload.lab.example, 192.0.2.10 or 2001:db8::10: no port, no brackets, no wildcard, "
         "and an international name in its ASCII form (xn--...)",

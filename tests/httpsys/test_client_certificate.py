@@ -1,0 +1,122 @@
+"""When each way to fetch the certificate asks, and what it does with the body meanwhile."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from tlslab.httpsys.client_certificate import (
+    UNLIMITED,
+    AfterBody,
+    AfterResponse,
+    Ask,
+    AsyncDrain,
+    Cancel,
+    ClientCertRetrieval,
+    EarlyAsyncDrain,
+    Progress,
+    Retrieval,
+    Synchronous,
+    Take,
+)
+
+BUFFER, MAX = 1000, 5000
+SYNCHRONOUS = Synchronous(buffer=BUFFER)
+READS_ON = Synchronous(buffer=BUFFER, read_on_after=60)
+AFTER_BODY = AfterBody(max=MAX)
+ASYNC = AsyncDrain(buffer=BUFFER, max=MAX)
+EARLY = EarlyAsyncDrain(max=MAX)
+
+
+def progress(received=0, *, complete=False, unread=0, waits=False, asked_seconds=0.0):
+    """Where a request stands."""
+    return Progress(received, complete, unread, waits, asked_seconds)
+
+
+@pytest.mark.parametrize(
+    ("retrieval", "at", "decision"),
+    [
+        (SYNCHRONOUS, progress(0), Take(1000)),
+        (SYNCHRONOUS, progress(999), Take(1)),
+        (SYNCHRONOUS, progress(1000), Take(0)),  # full, and nothing known to be behind: asked now, some would escape
+        (SYNCHRONOUS, progress(1000, unread=1), Ask()),
+        (AFTER_BODY, progress(4999), Take(1)),
+        (AFTER_BODY, progress(5000), Take(0)),
+        (AFTER_BODY, progress(5000, unread=1), Ask()),
+        (ASYNC, progress(999), Take(1)),
+        (ASYNC, progress(1000), Ask()),  # reads on anyway: no need to know what is behind
+        (EARLY, progress(0), Ask()),
+    ],
+)
+def test_before_asking(retrieval, at, decision):
+    """Body is read up to the buffer; then who stops reading asks once more body is there, and who reads on at once."""
+    assert retrieval.before_asking(at) == decision
+
+
+@pytest.mark.parametrize("retrieval", [SYNCHRONOUS, AFTER_BODY, ASYNC, EARLY])
+@pytest.mark.parametrize("at", [progress(3, complete=True), progress(waits=True)])
+def test_nothing_more_to_come_asks_at_once(retrieval, at):
+    """A complete body, or a client that waits for 100 Continue, leaves nothing to read first."""
+    assert retrieval.before_asking(at) == Ask()
+
+
+@pytest.mark.parametrize(
+    ("retrieval", "at", "decision"),
+    [
+        (SYNCHRONOUS, progress(1000, unread=9), Take(0)),
+        (SYNCHRONOUS, progress(1000, unread=9, asked_seconds=1e9), Take(0)),  # the freeze has no end of its own
+        (READS_ON, progress(1000, unread=9, asked_seconds=59.9), Take(0)),
+        (READS_ON, progress(1000, unread=9, asked_seconds=60), Take(UNLIMITED)),
+        (AFTER_BODY, progress(5000, unread=9), Take(0)),
+        (ASYNC, progress(1000), Take(4001)),  # one more than the maximum, to see that it is passed
+        (ASYNC, progress(5000), Take(1)),
+        (ASYNC, progress(5001), Cancel(5000)),
+        (EARLY, progress(0), Take(5001)),
+        (EARLY, progress(5001), Cancel(5000)),
+    ],
+)
+def test_while_asked(retrieval, at, decision):
+    """Who asked synchronously reads nothing; who drains reads to the maximum, and gives up past it."""
+    assert retrieval.while_asked(at) == decision
+
+
+@pytest.mark.parametrize("retrieval", [SYNCHRONOUS, AFTER_BODY, ASYNC, EARLY])
+def test_a_complete_body_never_freezes(retrieval):
+    """Behind the last byte of a body stands the answer: it may be read, however long the body was."""
+    assert retrieval.while_asked(progress(MAX + 1, complete=True)) == Take(UNLIMITED)
+
+
+@pytest.mark.parametrize(
+    ("written", "retrieval"),
+    [
+        ({"kind": "synchronous"}, Synchronous(buffer=40 * 1024)),
+        (
+            {"kind": "synchronous", "buffer": "48KiB", "read_on_after": "60s"},
+            Synchronous(buffer=49_152, read_on_after=60),
+        ),
+        ({"kind": "after_body"}, AfterBody(max=4 * 2**20)),
+        ({"kind": "async_drain", "max": "2MiB"}, AsyncDrain(buffer=40 * 1024, max=2 * 2**20)),
+        ({"kind": "early_async_drain"}, EarlyAsyncDrain(max=4 * 2**20)),
+        ({"kind": "after_response"}, AfterResponse()),
+    ],
+)
+def test_each_kind_is_written_by_its_name(written, retrieval):
+    """`client_cert_retrieval` in a scenario; sizes have defaults."""
+    got = TypeAdapter(ClientCertRetrieval).validate_python(written)
+    assert got == retrieval
+    assert type(got) is type(retrieval)
+
+
+@pytest.mark.parametrize(
+    "written", [{"kind": "sync"}, {}, {"kind": "synchronous", "max": 1}, {"kind": "after_body", "max": -1}]
+)
+def test_what_is_no_retrieval(written):
+    """An unknown kind, none, another kind's field, a size below nothing."""
+    with pytest.raises(ValidationError):
+        TypeAdapter(ClientCertRetrieval).validate_python(written)
+
+
+def test_a_variant_must_say_when_it_asks():
+    """The base decides nothing by itself."""
+    with pytest.raises(NotImplementedError):
+        Retrieval().before_asking(progress())

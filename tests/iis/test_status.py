@@ -1,0 +1,23 @@
+"""Status codes with their substatus."""
+
+from __future__ import annotations
+
+import pytest
+
+from tlslab.iis import status
+from tlslab.iis.status import Status
+
+KNOWN = [value for value in vars(status).values() if isinstance(value, Status)]
+
+
+@pytest.mark.parametrize("known", KNOWN, ids=str)
+def test_a_refusal_says_what_to_try(known):
+    """Each has a title, and each but 200 an advice."""
+    assert known.title
+    assert bool(known.advice) is (known.code != 200)
+
+
+def test_the_codes():
+    """As KB943891 has them: code and substatus, which pages and logs write with a dot between."""
+    assert {str(known) for known in KNOWN} >= {"200.0", "400.0", "403.7", "403.16", "403.17", "404.0", "405.0", "500.0"}
+    assert len({str(known) for known in KNOWN}) == len(KNOWN)

@@ -1,0 +1,65 @@
+"""The stream of facts: frozen, small, and built only for those who want it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tlslab import events
+from tlslab.events import ALL, ContinueSent, Event, HelloRequestSent, Recorder
+
+
+@pytest.mark.parametrize("kind", sorted(ALL, key=lambda kind: kind.__name__))
+def test_every_event_is_frozen_slotted_and_described(kind):
+    """Readers share events, thousands of them are held, and the documentation is made from them."""
+    names = [field.name for field in dataclasses.fields(kind)]
+    event = kind(*range(len(names)))
+    assert names[:3] == ["at", "connection", "binding"]
+    assert not hasattr(event, "__dict__")
+    assert kind.__doc__
+    assert not kind.__doc__.startswith(f"{kind.__name__}(")  # what dataclass writes where nobody did
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        event.at = 1.0
+
+
+def test_all_is_complete():
+    """Every event of the module, and not their base."""
+    classes = {item for item in vars(events).values() if isinstance(item, type) and issubclass(item, Event)}
+    assert classes - {Event} == ALL
+
+
+class Unbuildable:
+    """An event that cannot be made."""
+
+    def __init__(self, *_args, **_details):
+        raise AssertionError("nobody wants this event")
+
+
+def test_nothing_is_built_that_nobody_wants():
+    """What no reader asked for costs a look into a set; what one asked for is made."""
+    Recorder(1, frozenset(), 0.0)(Unbuildable)
+    with pytest.raises(AssertionError, match="nobody wants"):
+        Recorder(1, frozenset({Unbuildable}), 0.0)(Unbuildable)
+
+
+def test_an_event_carries_time_connection_and_binding():
+    """The recorder adds what its owner keeps current."""
+    record = Recorder(7, ALL, 1.0)
+    record(ContinueSent, after_certificate=True)
+    record.now, record.binding = 2.5, "site"
+    record(HelloRequestSent)
+    assert record.take() == [ContinueSent(1.0, 7, "", True), HelloRequestSent(2.5, 7, "site")]
+    assert record.take() == []
+
+
+def test_readers_may_come_and_go():
+    """`wanted` is looked at each time: a reader that comes late gets what happens from then on."""
+    wanted = set()
+    record = Recorder(1, wanted, 0.0)
+    record(HelloRequestSent)
+    assert not record.wants(HelloRequestSent)
+    wanted.add(HelloRequestSent)
+    assert record.wants(HelloRequestSent)
+    record(HelloRequestSent)
+    assert len(record.take()) == 1

@@ -1,0 +1,114 @@
+"""Sizes and durations as scenarios write them, and models that take nothing they do not know."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tlslab.knobs import ByteCount, Knob, Seconds, format_bytes, format_seconds, parse_bytes, parse_seconds
+
+
+class Example(Knob):
+    """A knob with one of each."""
+
+    size: ByteCount = 0
+    time: Seconds = 0.0
+
+
+@pytest.mark.parametrize(
+    ("written", "count"),
+    [
+        (1000, 1000),
+        ("1000", 1000),
+        ("1000B", 1000),
+        ("40KiB", 40_960),
+        ("40 KB", 40_000),
+        (" 2 MiB ", 2 * 2**20),
+        ("1MB", 10**6),
+        ("1GiB", 2**30),
+        ("0", 0),
+    ],
+)
+def test_bytes(written, count):
+    """Decimal and binary units, with or without a space."""
+    assert Example.model_validate({"size": written}).size == count
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [(2, 2.0), (2.5, 2.5), ("2.5", 2.5), ("120s", 120.0), ("500ms", 0.5), ("5 min", 300.0), ("10h", 36_000.0)],
+)
+def test_seconds(written, seconds):
+    """A bare number is seconds."""
+    assert Example.model_validate({"time": written}).time == seconds
+
+
+@pytest.mark.parametrize(
+    "written", ["", "KiB", "-1", "1.5KiB", "1 kib", "40 K", "٤٠", "1e3", True, None, [], "9" * 16, "1KiB\n2", b"1"]
+)
+def test_what_is_no_size(written):
+    """It is refused with a word on what would be right."""
+    with pytest.raises(ValueError, match="expected a size such as 40KiB"):
+        parse_bytes(written)
+    with pytest.raises(ValidationError, match="expected a size such as 40KiB"):
+        Example.model_validate({"size": written})
+
+
+@pytest.mark.parametrize("written", ["", "s", "-1s", "1 week", "1,5s", "1m", "inf", "nan", False, None, {}, "1."])
+def test_what_is_no_duration(written):
+    """`1m` is refused because it could be a minute, a metre or a milli-something."""
+    with pytest.raises(ValueError, match="expected a duration such as 120s"):
+        parse_seconds(written)
+    with pytest.raises(ValidationError, match="expected a duration such as 120s"):
+        Example.model_validate({"time": written})
+
+
+@pytest.mark.parametrize(("field", "value"), [("size", -1), ("time", -0.5), ("size", 1.5)])
+def test_numbers_out_of_range(field, value):
+    """A number is taken as it stands, and still has to make sense."""
+    with pytest.raises(ValidationError):
+        Example.model_validate({field: value})
+
+
+def test_a_knob_is_closed_and_frozen():
+    """An unknown key is an error, and nothing changes afterwards."""
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        Example.model_validate({"sizes": 1})
+    with pytest.raises(ValidationError, match="frozen"):
+        Example().size = 1
+
+
+@given(st.text())
+def test_any_text_is_a_value_or_an_error(text):
+    """Whatever stands in a file, it is a number or a ValueError."""
+    for parse in (parse_bytes, parse_seconds):
+        with suppress(ValueError):
+            assert parse(text) >= 0
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (1000, "1,000 bytes"),
+        (1024, "1 KiB"),
+        (40_960, "40 KiB"),
+        (41_000, "41,000 bytes"),
+        (2**20, "1 MiB"),
+    ],
+)
+def test_format_bytes(count, text):
+    """As a scenario would write it, where that is exact."""
+    assert format_bytes(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(120.0, "120 s"), (1.5, "1.5 s"), (0.04, "40 ms"), (1.23456, "1.235 s"), (0.0, "0 ms")]
+)
+def test_format_seconds(seconds, text):
+    """Short, and to a thousandth."""
+    assert format_seconds(seconds) == text

@@ -1,0 +1,25 @@
+"""The small values that several rooms share."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tlslab.types import CertificateFacts, Drain, Reset, TlsFacts, Verdict
+
+ALICE = CertificateFacts("CN=alice", "CN=CA", "ab", Verdict.TRUSTED)
+
+
+@pytest.mark.parametrize("value", [ALICE, TlsFacts("TLS 1.2", "C", False, False, ALICE), Drain(1.0, 2), Reset()])
+def test_values_are_equal_by_content_and_never_change(value):
+    """Two of the same content are the same, and they may be shared and put into sets."""
+    assert dataclasses.replace(value) == value
+    assert len({value, dataclasses.replace(value)}) == 1
+    with pytest.raises((dataclasses.FrozenInstanceError, TypeError)):
+        value.subject = "CN=mallory"
+
+
+def test_a_verdict_is_written_as_its_word():
+    """Events and JSON carry it as text."""
+    assert f"{Verdict.NOT_YET_VALID}" == "not_yet_valid"

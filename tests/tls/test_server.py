@@ -1,0 +1,339 @@
+"""The server's TLS: asking for a certificate, in the first handshake or later, and what is told of the answer."""
+
+from __future__ import annotations
+
+import pytest
+from OpenSSL import SSL
+
+from tlslab.errors import LocalMisuse
+from tlslab.events import (
+    AlertReceived,
+    AlertSent,
+    CertificateRequested,
+    ClientCertificateNotSent,
+    ClientCertificateReceived,
+    ClientHelloReceived,
+    HandshakeCompleted,
+    HelloRequestSent,
+    Recorder,
+    RenegotiationRefused,
+    ServerHelloSent,
+    SessionResumed,
+    TlsFailed,
+)
+from tlslab.tls.client import ClientTls
+from tlslab.tls.context import Protocol, client_context, server_context
+from tlslab.tls.failures import FailureKind
+from tlslab.tls.server import Question, ServerTls
+from tlslab.types import Verdict
+
+TLS_1_0, TLS_1_2, TLS_1_3 = Protocol.TLS1_0, Protocol.TLS1_2, Protocol.TLS1_3
+BOTH = pytest.mark.parametrize("protocol", [TLS_1_2, TLS_1_3])
+
+
+# --- asking ---
+
+
+@BOTH
+def test_asking_when_the_connection_opens(join, protocol, certificates):
+    """The first handshake carries the CertificateRequest with the issuer names, and brings the certificate."""
+    ends = join(protocol, asks=True)
+    request = ends.only(CertificateRequested)
+    assert (request.during, request.issuers) == ("handshake", ("CN=Client Authority",))
+    name = certificates.client_authority.certificate.subject.public_bytes()
+    assert request.issuers_bytes == len(name) + 2
+    received = ends.only(ClientCertificateReceived)
+    assert (received.subject, received.issuer, received.verdict) == ("CN=alice", "CN=Client Authority", "trusted")
+    assert not ends.all(HelloRequestSent)
+
+
+@BOTH
+def test_not_asking_when_the_connection_opens(join, protocol):
+    """Without the binding's negotiation the first handshake asks for nothing, and nothing comes."""
+    ends = join(protocol)
+    assert not ends.all(CertificateRequested)
+    assert not ends.all(ClientCertificateNotSent)
+    assert ends.server.client_certificate is None
+
+
+@pytest.mark.parametrize(
+    ("protocol", "during", "hello_requests", "handshakes"),
+    [(TLS_1_2, "renegotiation", 1, 2), (TLS_1_3, "post_handshake", 0, 2)],
+)
+def test_asking_later(join, protocol, during, hello_requests, handshakes):
+    """TLS 1.2 renegotiates by HelloRequest; TLS 1.3 has a message of its own."""
+    ends = join(protocol)
+    assert ends.server.request_client_certificate() is Question.ASKED
+    assert ends.server.waiting_for_certificate
+    ends.exchange()
+    assert not ends.server.waiting_for_certificate
+    assert ends.only(CertificateRequested).during == during
+    assert len(ends.all(HelloRequestSent)) == hello_requests
+    assert len(ends.all(HandshakeCompleted)) == handshakes
+    facts = ends.server.facts()
+    assert facts.client_certificate.subject == "CN=alice"
+    assert facts.renegotiated is (protocol is TLS_1_2)
+
+
+def test_asking_later_in_an_old_protocol(join, client_settings):
+    """TLS 1.0 renegotiates as TLS 1.2 does."""
+    context = client_context(client_settings("alice"))
+    context.set_min_proto_version(SSL.TLS1_VERSION)
+    context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")
+    ends = join(TLS_1_0, client=context)
+    ends.server.request_client_certificate()
+    ends.exchange()
+    assert ends.server.facts().protocol == "TLS 1.0"
+    assert ends.server.client_certificate.subject == "CN=alice"
+
+
+@BOTH
+def test_a_client_without_a_certificate_says_so(join, protocol):
+    """An empty Certificate message is an answer too: the handshake ends, and the absence is told."""
+    ends = join(protocol, identity=None)
+    ends.server.request_client_certificate()
+    ends.exchange()
+    assert not ends.server.waiting_for_certificate
+    assert ends.only(ClientCertificateNotSent)
+    assert ends.server.client_certificate is None
+
+
+def test_unavailable_without_the_offer(join, certificates):
+    """A TLS 1.3 client that did not offer post-handshake authentication is not asked: nothing goes on the wire."""
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.use_certificate(certificates.clients["alice"].chain[0])
+    context.use_privatekey(certificates.clients["alice"].key)
+    ends = join(TLS_1_3, client=context)
+    ends.told.clear()
+    assert ends.server.request_client_certificate() is Question.UNAVAILABLE
+    assert not ends.server.waiting_for_certificate
+    assert ends.server.data_to_send() == b""
+    ends.exchange()
+    assert ends.told == []
+    assert ends.server.write(b"the connection goes on")
+
+
+@pytest.mark.parametrize("protocol", [None, TLS_1_2, TLS_1_3])
+def test_asking_during_a_handshake_is_misuse(join, protocol):
+    """A defect of the caller, told at once: in the first handshake, and while an answer is awaited."""
+    ends = join(*[protocol] if protocol else [], handshake=protocol is not None)
+    if protocol:
+        ends.server.request_client_certificate()
+    with pytest.raises(LocalMisuse):
+        ends.server.request_client_certificate()
+
+
+# --- what the wire tells ---
+
+
+def test_hello_request_is_told_when_it_is_sent(join):
+    """HelloRequestSent comes from the message itself, between the messages before it and after it."""
+    ends = join(TLS_1_2)
+    ends.server.request_client_certificate()
+    ends.exchange()
+    order = [
+        type(event).__name__
+        for event in ends.told
+        if isinstance(event, HelloRequestSent | ServerHelloSent | CertificateRequested | ClientHelloReceived)
+    ]
+    assert order == [
+        "ServerHelloSent",
+        "HelloRequestSent",
+        "ClientHelloReceived",
+        "ServerHelloSent",
+        "CertificateRequested",
+    ]
+
+
+def test_the_second_client_hello_tells_what_stood_before_it(join):
+    """A renegotiation's ClientHello is told with the body that came first; the first one is told by who read it."""
+    ends = join(TLS_1_2)
+    assert not ends.all(ClientHelloReceived)
+    ends.server.request_client_certificate()
+    ends.server.body_received = 4711
+    ends.exchange()
+    hello = ends.only(ClientHelloReceived)
+    assert (hello.renegotiation, hello.behind_body_bytes, hello.server_name) == (True, 4711, "localhost")
+
+
+@BOTH
+def test_facts_of_a_first_handshake(join, protocol):
+    """Protocol and cipher as negotiated, nothing resumed, nothing renegotiated."""
+    ends = join(protocol)
+    facts = ends.server.facts()
+    assert facts.protocol == {TLS_1_2: "TLS 1.2", TLS_1_3: "TLS 1.3"}[protocol]
+    assert (facts.resumed, facts.renegotiated, facts.client_certificate) == (False, False, None)
+    completed = ends.only(HandshakeCompleted)
+    assert (completed.protocol, completed.cipher, completed.resumed) == (facts.protocol, facts.cipher, False)
+
+
+@pytest.mark.parametrize(
+    ("identity", "verdict"),
+    [
+        ("alice", Verdict.TRUSTED),
+        ("bob", Verdict.UNTRUSTED),
+        ("carol", Verdict.EXPIRED),
+        ("dan", Verdict.NOT_YET_VALID),
+    ],
+)
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_verdict_does_not_end_the_handshake(join, identity, verdict, asks):
+    """Whether the certificate came in the first handshake or in a second, its fault is a fact, not an alert."""
+    ends = join(TLS_1_2, asks=asks, identity=identity)
+    if not asks:
+        ends.server.request_client_certificate()
+        ends.exchange()
+    assert ends.server.client_certificate.verdict is verdict
+    assert ends.server.client_certificate.subject == f"CN={identity}"
+    assert not ends.all(AlertSent)
+
+
+# --- refusing ---
+
+
+def test_a_client_that_refuses_to_renegotiate(join):
+    """Its warning is told, OpenSSL's own alert to it stays here, and no other failure is told."""
+    ends = join(TLS_1_2, refuses=True)
+    ends.told.clear()
+    ends.server.request_client_certificate()
+    ends.pass_on(ends.server, ends.client)
+    ends.pass_on(ends.client, ends.server)
+    assert ends.server.failure.kind is FailureKind.RENEGOTIATION_REFUSED
+    assert ends.server.data_to_send() == b""
+    ends.exchange()
+    alert = ends.only(AlertReceived)
+    assert (alert.level, alert.description, alert.code) == ("warning", "no_renegotiation", 100)
+    assert ends.only(RenegotiationRefused)
+    assert not ends.all(AlertSent)
+    assert not ends.all(TlsFailed)
+
+
+def test_refusing_matters_only_where_it_is_asked(join):
+    """The same client against a binding that asks at once, or speaks TLS 1.3, shows its certificate."""
+    assert join(TLS_1_2, asks=True, refuses=True).server.client_certificate.subject == "CN=alice"
+    ends = join(TLS_1_3, refuses=True)
+    ends.server.request_client_certificate()
+    ends.exchange()
+    assert ends.server.client_certificate.subject == "CN=alice"
+
+
+def test_a_renegotiation_that_the_client_starts_is_refused(join):
+    """The lab asks for no such thing, so nobody gets it; the server is not hurt by the attempt."""
+    ends = join(TLS_1_2)
+    ends.told.clear()
+    ends.client._connection.renegotiate()
+    with pytest.raises(SSL.WantReadError):
+        ends.client._connection.do_handshake()
+    ends.exchange()
+    assert ends.only(AlertSent).description == "no_renegotiation"
+    assert not ends.server.renegotiated
+
+
+# --- sessions ---
+
+
+class Visits:
+    """Connections of one client to one binding, each trying to resume the session of the one before."""
+
+    def __init__(self, join, server_settings, client_settings, protocol, asks=True, name="site"):
+        self.context = server_context(server_settings(protocol, asks=asks), name)
+        self.client = client_context(client_settings("alice"))
+        self._join = join
+        self._protocol = protocol
+        self.session = None
+
+    def visit(self, context=None):
+        """Shake hands on a new connection; `context` is another binding's."""
+        ends = self._join(self._protocol, client=self.client, handshake=False)
+        ends.server = ServerTls(context or self.context, ends.recorder)
+        if self.session is not None:
+            ends.client._connection.set_session(self.session)
+        ends.exchange()
+        return ends
+
+    def remember(self, ends):
+        """Keep the client's session for the next visit, tickets that came later included."""
+        ends.server.write(b"x")
+        ends.pass_on(ends.server, ends.client)
+        ends.client.read(1)
+        self.session = ends.client._connection.get_session()
+        ends.client.forget()  # else OpenSSL would forget it on the client's side
+
+
+@pytest.fixture
+def visits(join, server_settings, client_settings):
+    """Make a client that comes back."""
+    return lambda protocol, **options: Visits(join, server_settings, client_settings, protocol, **options)
+
+
+@BOTH
+@pytest.mark.parametrize("asks", [True, False])
+@pytest.mark.parametrize("end", ["close", "forget"])
+def test_resumption_keeps_the_certificate(visits, protocol, asks, end):
+    """A session that got its certificate, at once or by a later question, brings it along and is not asked again."""
+    client = visits(protocol, asks=asks)
+    first = client.visit()
+    if not asks:
+        first.server.request_client_certificate()
+        first.exchange()
+    client.remember(first)
+    certificate = first.server.client_certificate
+    getattr(first.server, end)()
+    del first  # OpenSSL decides about the session when it frees the connection
+    second = client.visit()
+    facts = second.server.facts()
+    assert facts.resumed
+    assert second.only(ServerHelloSent).resumed
+    assert second.only(SessionResumed)
+    assert facts.client_certificate == certificate
+    assert not second.all(CertificateRequested)
+    assert not second.all(ClientCertificateReceived)  # nothing was received: it was remembered
+
+
+def test_a_new_session_is_not_resumed(visits):
+    """Without the session the next connection starts from nothing."""
+    client = visits(TLS_1_2)
+    client.visit().server.close()
+    second = client.visit()
+    assert not second.server.facts().resumed
+    assert not second.all(SessionResumed)
+    assert second.only(CertificateRequested)
+
+
+def test_a_connection_that_is_just_dropped_takes_its_session_along(visits):
+    """OpenSSL forgets the session of a connection that ended without a word: what close() and forget() are for."""
+    client = visits(TLS_1_2)
+    first = client.visit()
+    client.remember(first)
+    del first
+    assert not client.visit().server.facts().resumed
+
+
+def test_another_binding_does_not_resume(visits, server_settings):
+    """Sessions of one binding mean nothing to another: their names keep them apart."""
+    client = visits(TLS_1_2)
+    first = client.visit()
+    client.remember(first)
+    first.server.close()
+    other = server_context(server_settings(TLS_1_2, asks=True), "another site")
+    assert not client.visit(other).server.facts().resumed
+    assert client.visit().server.facts().resumed
+
+
+def test_an_untrusted_certificate_stays_so_when_resumed(visits, client_settings):
+    """The verdict is part of what is remembered."""
+    client = visits(TLS_1_2)
+    client.client = client_context(client_settings("carol"))
+    first = client.visit()
+    client.remember(first)
+    first.server.close()
+    second = client.visit()
+    assert second.server.facts().resumed
+    assert second.server.client_certificate.verdict is Verdict.EXPIRED
+
+
+def test_the_sides_need_no_reader(server_settings, client_settings):
+    """A client made without a recorder tells nobody, and works."""
+    server = ServerTls(server_context(server_settings(), "site"), Recorder(1, frozenset(), 0.0))
+    client = ClientTls(client_context(client_settings()), "localhost")
+    assert server.read(0) == client.read(0) == b""

@@ -1,0 +1,95 @@
+"""SSL bindings as http.sys keeps them: a key (address or name, and port) and whether it asks for a certificate."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+_HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d{1,5})", re.ASCII)
+_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*", re.ASCII)
+WANTED = "an endpoint such as 0.0.0.0:8443, [::]:8443 or upload.localhost:8443 (a name makes it an SNI binding)"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The key of a binding: `ipport=` (an address) or `hostnameport=` (a name, matched against SNI) of netsh."""
+
+    host: str
+    port: int
+    is_name: bool
+
+    @classmethod
+    def parse(cls, text: str) -> Endpoint:
+        """Read `0.0.0.0:8443`, `[::]:8443` or `upload.localhost:8443`; ValueError says what would be right."""
+        match = _HOST_PORT.fullmatch(text.strip())
+        if match is None or not 1 <= int(match["port"]) <= 65535:
+            raise ValueError(f"expected {WANTED}")
+        host, port = match["v6"] or match["host"], int(match["port"])
+        try:
+            return cls(str(ipaddress.ip_address(host)), port, is_name=False)
+        except ValueError:
+            if match["v6"] or not _NAME.fullmatch(host) or host.replace(".", "").isdigit():
+                raise ValueError(f"expected {WANTED}") from None
+            return cls(host.lower(), port, is_name=True)
+
+    @property
+    def is_ipv6(self) -> bool:
+        """Whether the key is an IPv6 address; an SNI key stands for the IPv4 wildcard (sdk-api, SSL SNI key)."""
+        return ":" in self.host
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if self.is_ipv6 else f"{self.host}:{self.port}"
+
+
+def _parse_endpoint(value: Any) -> Any:
+    if isinstance(value, Endpoint):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"expected {WANTED}")
+    return Endpoint.parse(value)
+
+
+EndpointText = Annotated[
+    Endpoint,
+    BeforeValidator(_parse_endpoint),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "description": WANTED}),
+]
+
+
+class Toggle(StrEnum):
+    """netsh's own words for on and off."""
+
+    ENABLE = "enable"
+    DISABLE = "disable"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One record of `netsh http show sslcert`, as far as the lab knows it."""
+
+    name: str
+    endpoint: Endpoint
+    client_cert_negotiation: Toggle
+
+
+def choose(bindings: Iterable[Binding], server_name: str | None) -> Binding | None:
+    """Pick the binding for a ClientHello among those that share an address and port.
+
+    SNI records come before address records (serverfault 909918); an exact address before the wildcard. Windows'
+    whole order is not documented in one place, and where an exact address stands to a name is unverified.
+    """
+    candidates = list(bindings)
+    if server_name is not None:
+        for binding in candidates:
+            if binding.endpoint.is_name and binding.endpoint.host == server_name.lower().rstrip("."):
+                return binding
+    addresses = [binding for binding in candidates if not binding.endpoint.is_name]
+    addresses.sort(key=lambda binding: ipaddress.ip_address(binding.endpoint.host).is_unspecified)
+    return addresses[0] if addresses else None

@@ -1,0 +1,173 @@
+"""When a server asks for the client certificate after the request, and what it does with the body meanwhile.
+
+Every variant is two numbers: how much body is read before the question (`ask_after`), and how much may be
+read while the answer is awaited (`drains_up_to`; None: nothing, which is what freezes). The article behind
+`large-post-deadlock` walks through them one by one. A policy decides; it never reads, sends or waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tlslab.knobs import ByteCount, Knob, Seconds
+
+UNLIMITED = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a request stands: bytes of body received, bytes known to wait behind them, seconds since the question."""
+
+    received: int
+    complete: bool
+    unread: int
+    client_waits_for_100: bool
+    asked_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Take at most this many bytes of body now; 0 leaves the body where it is."""
+
+    at_most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Send the request for the certificate now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Give the request up: more than `max_bytes` of body came before the certificate did."""
+
+    max_bytes: int
+
+
+class Retrieval(Knob):
+    """What the variants share: the two decisions."""
+
+    @property
+    def ask_after(self) -> int:
+        """Bytes of body that are read before the question."""
+        raise NotImplementedError
+
+    @property
+    def drains_up_to(self) -> int | None:
+        """Bytes of body that may be read until the answer comes; None when reading stops with the question."""
+        return None
+
+    @property
+    def reads_on_after(self) -> float | None:
+        """Seconds after the question at which a stopped reading goes on by itself; None: never."""
+        return None
+
+    def before_asking(self, progress: Progress) -> Take | Ask:
+        """Decide whether to ask now.
+
+        A variant that stops reading waits until a byte beyond its buffer is known to be there: asked earlier, a
+        client that reads while it writes may answer in front of its body, and one upload in five escapes.
+        """
+        if progress.complete or progress.client_waits_for_100:
+            return Ask()
+        room = self.ask_after - progress.received
+        if room > 0:
+            return Take(room)
+        return Ask() if progress.unread or self.drains_up_to is not None else Take(0)
+
+    def while_asked(self, progress: Progress) -> Take | Cancel:
+        """Decide how much body may be read while the certificate is awaited."""
+        if progress.complete:
+            return Take(UNLIMITED)
+        if self.drains_up_to is None:
+            resumed = self.reads_on_after is not None and progress.asked_seconds >= self.reads_on_after
+            return Take(UNLIMITED if resumed else 0)
+        if progress.received > self.drains_up_to:
+            return Cancel(self.drains_up_to)
+        return Take(self.drains_up_to - progress.received + 1)
+
+
+class Synchronous(Retrieval):
+    """Read body up to `buffer`, ask with a blocking call, read nothing until the certificate is there.
+
+    40 KiB is the size the article gives as an example of a large payload, not a documented constant.
+    `read_on_after` is the lab's own: it lets the reading go on by itself, which shows that the freeze is real.
+    """
+
+    kind: Literal["synchronous"] = "synchronous"
+    buffer: ByteCount = 40 * 1024
+    read_on_after: Seconds | None = None
+
+    @property
+    def ask_after(self) -> int:
+        """The buffer."""
+        return self.buffer
+
+    @property
+    def reads_on_after(self) -> float | None:
+        """The lab's own experiment."""
+        return self.read_on_after
+
+
+class AfterBody(Retrieval):
+    """Read as much body as possible, up to `max`, then ask; a body beyond `max` freezes all the same."""
+
+    kind: Literal["after_body"] = "after_body"
+    max: ByteCount = 4 * 1024 * 1024
+
+    @property
+    def ask_after(self) -> int:
+        """The maximum."""
+        return self.max
+
+
+class AsyncDrain(Retrieval):
+    """Ask when `buffer` is full, go on reading while the answer is awaited, give up past `max`."""
+
+    kind: Literal["async_drain"] = "async_drain"
+    buffer: ByteCount = 40 * 1024
+    max: ByteCount = 4 * 1024 * 1024
+
+    @property
+    def ask_after(self) -> int:
+        """The buffer."""
+        return self.buffer
+
+    @property
+    def drains_up_to(self) -> int | None:
+        """The maximum."""
+        return self.max
+
+
+class EarlyAsyncDrain(Retrieval):
+    """Ask as soon as the headers are there, read the body while the answer is awaited, give up past `max`."""
+
+    kind: Literal["early_async_drain"] = "early_async_drain"
+    max: ByteCount = 4 * 1024 * 1024
+
+    @property
+    def ask_after(self) -> int:
+        """Nothing of the body is read first."""
+        return 0
+
+    @property
+    def drains_up_to(self) -> int | None:
+        """The maximum."""
+        return self.max
+
+
+class AfterResponse(EarlyAsyncDrain):
+    """Answer the request without a certificate, then ask: the next request on the connection has it.
+
+    A next request that comes before the certificate is read as by `early_async_drain`.
+    """
+
+    kind: Literal["after_response"] = "after_response"  # type: ignore[assignment]  # the union tells variants by it
+
+
+ClientCertRetrieval = Annotated[
+    Synchronous | AfterBody | AsyncDrain | EarlyAsyncDrain | AfterResponse, Field(discriminator="kind")
+]

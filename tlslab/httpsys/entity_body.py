@@ -1,0 +1,39 @@
+"""The body of one request: counted and hashed as it passes.
+
+http.sys keeps what it has read in memory; the lab keeps the count, which is what the documents speak of, so that
+thousands of stalled uploads cost nothing here. What is not read stays unread for real.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class BodyFacts:
+    """What the answer tells of a body: its length in bytes and its SHA-256 in hex."""
+
+    length: int
+    sha256: str
+
+
+class EntityBody:
+    """How much of a body has been read. `announced` is its Content-Length, None where it is chunked."""
+
+    __slots__ = ("_hash", "announced", "complete", "received")
+
+    def __init__(self, announced: int | None) -> None:
+        self.announced = announced
+        self.received = 0
+        self.complete = False
+        self._hash = hashlib.sha256()
+
+    def take(self, data: bytes | bytearray) -> None:
+        """Read on by `data`."""
+        self.received += len(data)
+        self._hash.update(data)
+
+    def facts(self) -> BodyFacts:
+        """Length and hash of what has been read."""
+        return BodyFacts(self.received, self._hash.hexdigest())

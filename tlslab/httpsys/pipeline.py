@@ -1,0 +1,423 @@
+"""One connection as http.sys sees it, above TLS: requests in, responses out, and the client certificate in between.
+
+Theory of operation. The pipeline never reads by itself: it says through `capacity` how many bytes of plaintext it
+would take now, and whoever owns the TLS connection reads that many and no more. A capacity of 0 is all that the
+upload deadlock is made of. You must call `decide` before each read and after anything that may have changed its mind
+(data, a certificate, time), and carry out what `take_effects` gives.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+import h11
+
+from tlslab.errors import LocalMisuse
+from tlslab.events import (
+    BadRequestReceived,
+    CertificateRetrievalStarted,
+    ContinueSent,
+    EntityBodyReceived,
+    EntityBodyResumed,
+    EntityBodyStalled,
+    HttpErrLogged,
+    Recorder,
+    RequestReceived,
+    ResponseSent,
+    RetrievalCancelled,
+    TimerExpired,
+    UnreadBytesChanged,
+)
+from tlslab.httpsys.client_certificate import UNLIMITED, AfterResponse, Ask, Cancel, Progress, Retrieval, Take
+from tlslab.httpsys.effects import (
+    Answer,
+    Close,
+    DecideService,
+    Effect,
+    Request,
+    RequestClientCertificate,
+    Response,
+    Send,
+    Service,
+)
+from tlslab.httpsys.entity_body import EntityBody
+from tlslab.httpsys.responses import encode
+from tlslab.httpsys.timers import HTTPERR_REASON, Stopwatch, Timer, Timers
+from tlslab.types import Closing, Drain, Reset
+
+MAX_REQUEST_BYTES = 16384  # http.sys MaxRequestBytes, the request line and headers together (KB820129)
+HEAD_CHUNK = 1024  # small, so that a head takes little of the body behind it with it
+BODY_CHUNK = 16384  # the most a TLS record holds
+PIPELINED_LIMIT = MAX_REQUEST_BYTES  # what may be kept of a next request while this one waits
+DRAIN_LIMIT = 64 * 1024 * 1024  # ours: bytes thrown away after an early answer so that it is not lost to a reset
+
+
+class Phase(Enum):
+    """Where the request stands."""
+
+    IDLE = "an idle connection"
+    HEAD = "the request headers"
+    DELAYED = "the application's own work"
+    RECEIVING = "the request body"
+    CLOSED = "the end"
+
+
+class Cause(Enum):
+    """What moves a request on."""
+
+    BYTES = auto()
+    SERVE = auto()
+    WAIT = auto()
+    DELAY_OVER = auto()
+    ANSWERED = auto()
+    CLOSE = auto()
+
+
+NEXT: dict[tuple[Phase, Cause], Phase] = {
+    (Phase.IDLE, Cause.BYTES): Phase.HEAD,
+    (Phase.HEAD, Cause.SERVE): Phase.RECEIVING,
+    (Phase.HEAD, Cause.WAIT): Phase.DELAYED,
+    (Phase.DELAYED, Cause.DELAY_OVER): Phase.RECEIVING,
+    (Phase.RECEIVING, Cause.ANSWERED): Phase.IDLE,
+    **{(phase, Cause.CLOSE): Phase.CLOSED for phase in Phase},
+}
+
+
+class Certificate(Enum):
+    """Where the client certificate stands."""
+
+    NOT_WANTED = auto()
+    WANTED = auto()
+    ASKED = auto()
+
+
+class Pipeline:
+    """The requests of one connection, one after the other."""
+
+    def __init__(self, timers: Timers, emit: Recorder) -> None:
+        self._timers = timers
+        self._emit = emit
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_REQUEST_BYTES)
+        self._effects: list[Effect] = []
+        self._request: Request | None = None
+        self._service = Service()
+        self._body = EntityBody(0)
+        self._certificate = Certificate.NOT_WANTED
+        self._asked_by: Retrieval | None = None
+        self._asked_at = 0.0
+        self._answering = False
+        self._stalled_at: float | None = None
+        self._last_unread = (0, 0)
+        self._watch = Stopwatch(timers, Timer.HEADER_WAIT, emit.now)
+        self._delay_over: float | None = None
+        self.phase = Phase.IDLE
+        self.capacity = HEAD_CHUNK
+
+    # --- in ----------------------------------------------------------------------------------------
+
+    def receive(self, plaintext: bytes) -> None:
+        """Take plaintext that was read, at most `capacity` bytes."""
+        if self.phase is Phase.IDLE:
+            self._go(Cause.BYTES)
+            self._start(Timer.HEADER_WAIT)
+        elif self._watch.timer is Timer.ENTITY_BODY:
+            self._start(Timer.ENTITY_BODY)  # it restarts with every piece of data (KB820729)
+        self._http.receive_data(plaintext)
+        self._parse()
+
+    def serve(self, service: Service) -> None:
+        """Go on with the request whose head was told, as `service` says."""
+        self._service = service
+        wanted = service.retrieval is not None and not isinstance(service.retrieval, AfterResponse)
+        if self._certificate is not Certificate.ASKED:
+            self._certificate = Certificate.WANTED if wanted else Certificate.NOT_WANTED
+        if service.delay_seconds:
+            self._delay_over = self._emit.now + service.delay_seconds
+            self._go(Cause.WAIT)
+        else:
+            self._begin(Cause.SERVE)
+
+    def certificate_settled(self) -> None:
+        """The certificate came, or its absence did: the handshake that asked for it is over."""
+        self._certificate = Certificate.NOT_WANTED
+        self._end_stall()
+        self._start(Timer.IDLE_CONNECTION if self.phase is Phase.IDLE else Timer.ENTITY_BODY)
+
+    def respond(self, response: Response) -> None:
+        """Send the answer to the complete request, and be ready for the next."""
+        request = self._request
+        if request is None:
+            raise LocalMisuse("there is no request to answer")
+        self._send_response(response, request)
+        ask_now = isinstance(self._service.retrieval, AfterResponse)
+        if self._http.our_state is h11.MUST_CLOSE or self._http.their_state is h11.MUST_CLOSE:
+            self._close(self._drain())
+            return
+        self._http.start_next_cycle()
+        self._request, self._answering = None, False
+        self._go(Cause.ANSWERED)
+        self._start(Timer.IDLE_CONNECTION)
+        if ask_now:
+            self._ask()
+        self._parse()
+
+    def refuse(self, response: Response, detail: str, reason: str) -> None:
+        """Answer what is not a request, log it, and close."""
+        self._emit(BadRequestReceived, detail=detail)
+        self._log(reason)
+        if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self._send_response(response, self._request or Request("-", "-", "1.1", ""))
+        self._close(self._drain())
+
+    def note_unread(self, tls_unread: int, socket_unread: int, waiting_for: str) -> None:
+        """While `stalled`: how many bytes wait in TLS and in the socket."""
+        counts = (tls_unread, socket_unread)
+        if self._stalled_at is None:
+            self._stalled_at = self._emit.now
+            self._emit(
+                EntityBodyStalled,
+                body_buffered=self._body.received,
+                body_announced=self._body.announced,
+                tls_unread=tls_unread,
+                socket_unread=socket_unread,
+                waiting_for=waiting_for,
+            )
+        elif counts != self._last_unread:
+            self._emit(UnreadBytesChanged, tls_unread=tls_unread, socket_unread=socket_unread)
+        self._last_unread = counts
+
+    def tick(self) -> None:
+        """Let time do its work: a timer may end the connection, a delay may end."""
+        now = self._emit.now
+        if self._delay_over is not None and now >= self._delay_over:
+            self._delay_over = None
+            self._begin(Cause.DELAY_OVER)
+        if self.phase is Phase.DELAYED or self.phase is Phase.CLOSED or now < self._watch.ends:
+            return
+        self._emit(TimerExpired, timer=self._watch.timer, seconds=self._watch.seconds)
+        self._log(HTTPERR_REASON[self._watch.timer])
+        self._close(Reset())
+
+    def decide(self, unread: int) -> None:
+        """Make up its mind: how much to read, whether to ask, whether the request is complete.
+
+        `unread` counts plaintext that is known to wait.
+        """
+        if self.phase is not Phase.RECEIVING:
+            self.capacity = self._head_capacity()
+            return
+        self._continue_if_due()
+        if self._body.complete and self._certificate is Certificate.NOT_WANTED:
+            self.capacity = 0
+            self._answer()
+            return
+        decision = self._decision(unread)
+        if isinstance(decision, Ask):
+            self.capacity = 0
+            self._ask()
+        elif isinstance(decision, Cancel):
+            self._emit(RetrievalCancelled, body_received=self._body.received, max_bytes=decision.max_bytes)
+            self._close(Reset())
+        else:
+            self.capacity = self._pipelined_room() if self._body.complete else min(decision.at_most, BODY_CHUNK)
+            if self.capacity:
+                self._end_stall()
+
+    # --- out ---------------------------------------------------------------------------------------
+
+    def take_effects(self) -> list[Effect]:
+        """Give away what the owner must do, in order."""
+        effects, self._effects = self._effects, []
+        return effects
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When `tick` has something to do, in lab time."""
+        if self.phase is Phase.CLOSED:
+            return None
+        if self._delay_over is not None:
+            return self._delay_over
+        reads_on = self._reads_on_at
+        return self._watch.ends if reads_on is None else min(reads_on, self._watch.ends)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the body stays unread because the certificate is awaited."""
+        return (
+            self.phase is Phase.RECEIVING
+            and self._certificate is Certificate.ASKED
+            and not self.capacity
+            and not self._body.complete
+        )
+
+    @property
+    def stall_told(self) -> bool:
+        """Whether `note_unread` has told of the present stall."""
+        return self._stalled_at is not None
+
+    @property
+    def activity(self) -> str:
+        """What is going on, for events about a client that leaves."""
+        return "client certificate retrieval" if self._certificate is Certificate.ASKED else self.phase.value
+
+    @property
+    def body_received(self) -> int:
+        """Bytes of the current request's body that have been read."""
+        return self._body.received
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _go(self, cause: Cause) -> None:
+        phase = NEXT.get((self.phase, cause))
+        if phase is None:
+            raise LocalMisuse(f"{cause.name} makes no sense while {self.phase.name}")
+        self.phase = phase
+
+    def _start(self, timer: Timer) -> None:
+        if self._certificate is not Certificate.ASKED:
+            self._watch.start(timer, self._emit.now)
+
+    @property
+    def _reads_on_at(self) -> float | None:
+        reads_on_after = self._asked_by.reads_on_after if self._asked_by else None
+        return None if self._stalled_at is None or reads_on_after is None else self._asked_at + reads_on_after
+
+    def _begin(self, cause: Cause) -> None:
+        self._go(cause)
+        self._start(Timer.ENTITY_BODY)
+        self._parse()
+
+    def _parse(self) -> None:
+        if self.phase in (Phase.DELAYED, Phase.CLOSED) or (self.phase is Phase.HEAD and self._request is not None):
+            return
+        try:
+            while self._on_event(self._http.next_event()):
+                pass
+        except h11.RemoteProtocolError as error:
+            # 431 is h11's word for a head over its limit; KB820729 has RequestLength for that.
+            reason = "RequestLength" if error.error_status_hint == 431 else "BadRequest"
+            self.refuse(Response(400, 0, "text/plain", b"400.0 Bad Request\n"), str(error), reason)
+
+    def _on_event(self, event: h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]) -> bool:
+        """Take one event of h11; False when there is nothing more to take now."""
+        match event:
+            case h11.Request():
+                self._on_head(event)
+                return False
+            case h11.Data():
+                self._body.take(event.data)
+                return True
+            case h11.EndOfMessage():
+                self._body.complete = True
+                self._emit(EntityBodyReceived, length=self._body.received)
+                return False
+            case _:
+                return False
+
+    def _on_head(self, event: h11.Request) -> None:
+        if self.phase is Phase.IDLE:  # pipelined: its bytes came with the request before
+            self._go(Cause.BYTES)
+        headers = dict(event.headers)
+        chunked = b"transfer-encoding" in headers
+        length = None if chunked else int(headers.get(b"content-length", b"0"))
+        self._body = EntityBody(length)
+        self._request = Request(
+            method=event.method.decode("latin-1"),
+            target=event.target.decode("latin-1"),
+            http_version=event.http_version.decode("latin-1"),
+            accept=headers.get(b"accept", b"").decode("latin-1"),
+        )
+        self._emit(
+            RequestReceived,
+            method=self._request.method,
+            target=self._request.target,
+            http_version=self._request.http_version,
+            content_length=length,
+            expects_continue=self._client_waits,
+        )
+        self._effects.append(DecideService(self._request))
+
+    @property
+    def _client_waits(self) -> bool:
+        return bool(self._http.they_are_waiting_for_100_continue)
+
+    def _head_capacity(self) -> int:
+        return HEAD_CHUNK if self.phase in (Phase.IDLE, Phase.HEAD) and self._request is None else 0
+
+    def _pipelined_room(self) -> int:
+        return max(0, PIPELINED_LIMIT - len(self._http.trailing_data[0]))
+
+    def _decision(self, unread: int) -> Take | Ask | Cancel:
+        asked = self._certificate is Certificate.ASKED
+        retrieval = self._asked_by if asked else self._service.retrieval
+        if self._certificate is Certificate.NOT_WANTED or retrieval is None:
+            return Take(UNLIMITED)
+        progress = Progress(
+            received=self._body.received,
+            complete=self._body.complete,
+            unread=unread,
+            client_waits_for_100=self._client_waits,
+            asked_seconds=self._emit.now - self._asked_at,
+        )
+        return retrieval.while_asked(progress) if asked else retrieval.before_asking(progress)
+
+    def _ask(self) -> None:
+        self._asked_by = retrieval = self._service.retrieval
+        self._asked_at = self._emit.now
+        self._start(Timer.SSL_RENEGOTIATION)
+        self._certificate = Certificate.ASKED
+        self._effects.append(RequestClientCertificate())
+        if retrieval is not None:
+            self._emit(
+                CertificateRetrievalStarted,
+                kind=getattr(retrieval, "kind", ""),
+                body_received=self._body.received,
+                body_announced=self._body.announced,
+                reads_on=retrieval.drains_up_to is not None or self._body.complete,
+                timeout_seconds=self._timers.ssl_renegotiation,
+            )
+
+    def _continue_if_due(self) -> None:
+        settled = self._certificate is Certificate.NOT_WANTED
+        if self._client_waits and (settled or not self._service.continue_after_certificate):
+            data = self._http.send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
+            self._effects.append(Send(data or b""))
+            self._emit(ContinueSent, after_certificate=self._service.continue_after_certificate)
+
+    def _answer(self) -> None:
+        if self._request is not None and not self._answering:
+            self._answering = True
+            self._effects.append(Answer(self._request, self._body.facts()))
+
+    def _send_response(self, response: Response, request: Request) -> None:
+        self._effects.append(Send(encode(self._http, response, request)))
+        self._emit(
+            ResponseSent,
+            status=response.status,
+            substatus=response.substatus,
+            method=request.method,
+            target=request.target,
+            certificate=response.certificate,
+        )
+
+    def _drain(self) -> Drain:
+        return Drain(self._emit.now + self._timers.drain_entity_body, DRAIN_LIMIT)
+
+    def _close(self, how: Closing) -> None:
+        self._go(Cause.CLOSE)
+        self.capacity = 0
+        self._effects.append(Close(how))
+
+    def _log(self, reason: str) -> None:
+        request = self._request
+        self._emit(
+            HttpErrLogged,
+            reason=reason,
+            method=request.method if request else None,
+            target=request.target if request else None,
+        )
+
+    def _end_stall(self) -> None:
+        if self._stalled_at is not None:
+            self._emit(EntityBodyResumed, after_seconds=self._emit.now - self._stalled_at)
+            self._stalled_at = None

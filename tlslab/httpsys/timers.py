@@ -1,0 +1,70 @@
+"""The timers of http.sys and what its HTTPERR log says when one runs out.
+
+Defaults: sdk-api HTTP_TIMEOUT_LIMIT_INFO gives two minutes each; the renegotiation timer's two minutes are KB820729's.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from tlslab.knobs import Knob, Seconds
+
+
+class Timer(StrEnum):
+    """A timer, by the name of its knob."""
+
+    SSL_RENEGOTIATION = "ssl_renegotiation"
+    ENTITY_BODY = "entity_body"
+    HEADER_WAIT = "header_wait"
+    IDLE_CONNECTION = "idle_connection"
+
+
+# Reason phrases of the HTTPERR log: KB820729.
+HTTPERR_REASON = {
+    Timer.SSL_RENEGOTIATION: "Timer_SslRenegotiation",
+    Timer.ENTITY_BODY: "Timer_EntityBody",
+    Timer.HEADER_WAIT: "Timer_HeaderWait",
+    Timer.IDLE_CONNECTION: "Timer_ConnectionIdle",
+}
+
+
+class Timers(Knob):
+    """How long http.sys waits, in lab seconds."""
+
+    ssl_renegotiation: Seconds = Field(120.0, gt=0)
+    entity_body: Seconds = Field(120.0, gt=0)
+    header_wait: Seconds = Field(120.0, gt=0)
+    idle_connection: Seconds = Field(120.0, gt=0)
+    drain_entity_body: Seconds = Field(120.0, gt=0)
+
+    def seconds(self, timer: Timer) -> float:
+        """How long `timer` runs."""
+        value: float = getattr(self, timer.value)
+        return value
+
+
+class Stopwatch:
+    """The one timer that runs on a connection at a time."""
+
+    __slots__ = ("_started", "_timers", "timer")
+
+    def __init__(self, timers: Timers, timer: Timer, now: float) -> None:
+        self._timers = timers
+        self.start(timer, now)
+
+    def start(self, timer: Timer, now: float) -> None:
+        """Let `timer` run from now on, instead of what ran before."""
+        self.timer = timer
+        self._started = now
+
+    @property
+    def seconds(self) -> float:
+        """How long the running timer lasts."""
+        return self._timers.seconds(self.timer)
+
+    @property
+    def ends(self) -> float:
+        """When it runs out."""
+        return self._started + self.seconds

@@ -1,0 +1,120 @@
+"""Everything the lab needs of OpenSSL that pyOpenSSL has no public name for. Nothing private is touched elsewhere.
+
+Each entry says why it is needed; tests/tls/test_openssl.py shows that each still does what it is here for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+from weakref import WeakValueDictionary
+
+from OpenSSL import SSL
+from OpenSSL._util import ffi as _ffi
+from OpenSSL._util import lib as _lib
+
+# SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION: without it a renegotiation is abbreviated, the client resumes, no
+# CertificateRequest goes out, and nothing errs.
+NO_RESUMPTION_ON_RENEGOTIATION = 0x10000
+# The server half of a renegotiation attack is refused by default; nothing of the lab asks for a client to start one.
+NO_RENEGOTIATION = int(_lib.SSL_OP_NO_RENEGOTIATION)
+# An idle connection gives its 34 KiB of record buffers back: thousands of stalled uploads are part of the job.
+RELEASE_BUFFERS = int(_lib.SSL_MODE_RELEASE_BUFFERS)
+
+HANDSHAKE, ALERT = 22, 21
+_KEPT_WHOLE = frozenset({1, 2, 13})  # ClientHello, ServerHello, CertificateRequest: the messages whose content is told
+
+
+class MessageSink(Protocol):
+    """Where the handshake messages and alerts of one connection are put, in the order of the wire."""
+
+    def on_message(self, sent: bool, content_type: int, first: int, length: int, body: bytes) -> None:
+        """Keep a message; it must neither raise nor call OpenSSL."""
+
+
+_sinks: WeakValueDictionary[Any, MessageSink] = WeakValueDictionary()
+
+
+def _on_message(sent: int, _version: int, content_type: int, data: Any, length: int, ssl: Any, _arg: Any) -> None:
+    if content_type not in (HANDSHAKE, ALERT) or not length:
+        return
+    sink = _sinks.get(ssl)
+    if sink is None:
+        return
+    message = _ffi.buffer(data, length)
+    first = message[0][0]
+    whole = content_type == ALERT or first in _KEPT_WHOLE
+    sink.on_message(bool(sent), content_type, first, length, message[:] if whole else b"")
+
+
+def _accept_any_chain(_ok: int, _store: Any) -> int:
+    return 1
+
+
+# cffi forgets a callback that nothing holds, and OpenSSL then calls freed memory: these live as long as the process.
+_MESSAGE_CALLBACK = _ffi.callback("void(int, int, int, const void *, size_t, SSL *, void *)", _on_message)
+_VERIFY_CALLBACK = _ffi.callback("int(int, X509_STORE_CTX *)", _accept_any_chain)
+
+
+def watch_messages(context: SSL.Context) -> None:
+    """Report every handshake message of the context's connections, encrypted ones too (SSL_CTX_set_msg_callback)."""
+    _lib.SSL_CTX_set_msg_callback(_context(context), _MESSAGE_CALLBACK)
+
+
+def send_messages_to(connection: SSL.Connection, sink: MessageSink) -> None:
+    """Hand the messages of `connection` to `sink` for as long as the sink lives."""
+    _sinks[_ssl(connection)] = sink
+
+
+def accept_any_chain(context: SSL.Context, ask: bool) -> None:
+    """Take any client certificate and keep what is wrong with it: IIS answers 403.16, it does not fail the handshake.
+
+    pyOpenSSL's own verify callback would wrap each certificate of each chain in Python objects nobody reads.
+    """
+    _lib.SSL_CTX_set_verify(_context(context), SSL.VERIFY_PEER if ask else SSL.VERIFY_NONE, _VERIFY_CALLBACK)
+
+
+def ask_for_certificate(connection: SSL.Connection) -> None:
+    """Make the next handshake of this connection carry a CertificateRequest, with the context's chain check."""
+    _lib.SSL_set_verify(_ssl(connection), SSL.VERIFY_PEER, _ffi.NULL)
+
+
+def verify_result(connection: SSL.Connection) -> int:
+    """The X509_V_ code of the client's chain; 0 is X509_V_OK."""
+    return int(_lib.SSL_get_verify_result(_ssl(connection)))
+
+
+def request_post_handshake(connection: SSL.Connection) -> bool:
+    """Prepare a TLS 1.3 post-handshake CertificateRequest; False when the client did not offer the extension."""
+    asked = bool(_lib.SSL_verify_client_post_handshake(_ssl(connection)) == 1)
+    if not asked:
+        _lib.ERR_clear_error()
+    return asked
+
+
+def offer_post_handshake(context: SSL.Context) -> None:
+    """Make clients of this context offer post-handshake authentication."""
+    _lib.SSL_CTX_set_post_handshake_auth(_context(context), 1)
+
+
+def set_issuer_names(context: SSL.Context, names: Iterable[bytes]) -> None:
+    """Put DER names into the CertificateRequest; pyOpenSSL wants a certificate for each, and a name needs none."""
+    stack = _lib.sk_X509_NAME_new_null()
+    for der in names:
+        cursor = _ffi.new("unsigned char **")
+        data = _ffi.from_buffer("unsigned char[]", der)
+        cursor[0] = _ffi.cast("unsigned char *", data)
+        name = _lib.d2i_X509_NAME(_ffi.NULL, cursor, len(der))
+        if name == _ffi.NULL:
+            _lib.ERR_clear_error()
+            raise ValueError(f"not a DER name: {der[:16].hex()}")
+        _lib.sk_X509_NAME_push(stack, name)
+    _lib.SSL_CTX_set_client_CA_list(_context(context), stack)
+
+
+def _context(context: SSL.Context) -> Any:
+    return context._context  # type: ignore[attr-defined, unused-ignore]
+
+
+def _ssl(connection: SSL.Connection) -> Any:
+    return connection._ssl  # type: ignore[attr-defined, unused-ignore]

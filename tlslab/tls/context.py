@@ -1,0 +1,110 @@
+"""OpenSSL contexts, built from frozen settings: a Context cannot be changed after its first connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from OpenSSL import SSL, crypto
+
+from tlslab.tls import _openssl
+
+SESSION_SECONDS = 36_000  # Schannel's ServerCacheTime default, ten hours (KB937687); OpenSSL's own would be two
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+KeyLog = Callable[[bytes], None]
+
+
+class Protocol(IntEnum):
+    """A TLS version by its number on the wire."""
+
+    TLS1_0 = 0x0301
+    TLS1_1 = 0x0302
+    TLS1_2 = 0x0303
+    TLS1_3 = 0x0304
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ServerSettings:
+    """What a server context is built from.
+
+    `issuer_names` go into the CertificateRequest, `client_authorities` are the roots that a client's chain is
+    checked against; `asks_in_handshake` puts the CertificateRequest into the first handshake.
+    """
+
+    chain: tuple[x509.Certificate, ...]
+    key: PrivateKey
+    protocols: frozenset[Protocol]
+    asks_in_handshake: bool
+    client_authorities: tuple[x509.Certificate, ...]
+    issuer_names: tuple[x509.Name, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClientSettings:
+    """What the lab's own client is built from; `chain` and `key` are its identity, None for none."""
+
+    server_authorities: tuple[x509.Certificate, ...]
+    chain: tuple[x509.Certificate, ...] = ()
+    key: PrivateKey | None = None
+    refuses_renegotiation: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ServerContext:
+    """A built context; `issuer_texts` gives the RFC 4514 string of each DER name the lab may send."""
+
+    context: SSL.Context
+    issuer_texts: Mapping[bytes, str]
+
+
+def server_context(settings: ServerSettings, name: str, keylog: KeyLog | None = None) -> ServerContext:
+    """Build the context of one binding; `name` keeps its sessions apart from those of other bindings."""
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    _use_identity(context, settings.chain, settings.key)
+    context.set_min_proto_version(min(settings.protocols))
+    context.set_max_proto_version(max(settings.protocols))
+    if min(settings.protocols) < Protocol.TLS1_2:
+        context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")  # OpenSSL leaves TLS 1.0 and 1.1 out above that level
+    context.set_options(SSL.OP_NO_TICKET | _openssl.NO_RESUMPTION_ON_RENEGOTIATION)
+    context.set_mode(_openssl.RELEASE_BUFFERS)
+    context.set_session_id(name.encode()[:32])
+    context.set_timeout(SESSION_SECONDS)
+    _trust(context, settings.client_authorities)
+    texts = {issuer.public_bytes(): issuer.rfc4514_string() for issuer in settings.issuer_names}
+    _openssl.set_issuer_names(context, texts)
+    _openssl.accept_any_chain(context, ask=settings.asks_in_handshake)
+    _openssl.watch_messages(context)
+    if keylog is not None:
+        context.set_keylog_callback(lambda _connection, line: keylog(line))
+    return ServerContext(context, texts)
+
+
+def client_context(settings: ClientSettings) -> SSL.Context:
+    """Build a context for the lab's own client: it checks the server's chain and sends what identity it has."""
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    _trust(context, settings.server_authorities)
+    context.set_verify(SSL.VERIFY_PEER)
+    if settings.key is not None:
+        _use_identity(context, settings.chain, settings.key)
+    if settings.refuses_renegotiation:
+        context.set_options(_openssl.NO_RENEGOTIATION)
+    _openssl.offer_post_handshake(context)
+    _openssl.watch_messages(context)
+    return context
+
+
+def _use_identity(context: SSL.Context, chain: tuple[x509.Certificate, ...], key: PrivateKey) -> None:
+    context.use_certificate(chain[0])
+    for issuer in chain[1:]:
+        context.add_extra_chain_cert(issuer)
+    context.use_privatekey(key)
+
+
+def _trust(context: SSL.Context, authorities: tuple[x509.Certificate, ...]) -> None:
+    store = context.get_cert_store()
+    assert store is not None
+    for authority in authorities:
+        store.add_cert(crypto.X509.from_cryptography(authority))

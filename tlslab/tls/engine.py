@@ -1,0 +1,187 @@
+"""What the server's and the client's TLS have in common: bytes in, bytes out, no I/O (pyOpenSSL over memory BIOs).
+
+Received bytes are kept as they came and given to OpenSSL one record at a time, and only while somebody wants what is
+in them. That is what makes the lab's freeze real and countable: a record nobody reads stays unread, and a handshake
+message behind it is not seen by anyone, OpenSSL included.
+"""
+
+from __future__ import annotations
+
+from socket import MSG_PEEK
+
+from OpenSSL import SSL
+
+from tlslab.errors import WireError
+from tlslab.events import AlertReceived, AlertSent, HandshakeMessage, Recorder, TlsFailed
+from tlslab.tls import _openssl
+from tlslab.tls.failures import Failure, classify
+from tlslab.wire.alerts import parse_alert_untrusted
+from tlslab.wire.handshake import message_name
+from tlslab.wire.records import complete_record_untrusted
+
+HEADER_BYTES = 4  # of a handshake message: type and length
+Message = tuple[bool, int, int, int, bytes]
+
+
+class Engine:
+    """One side of a TLS connection.
+
+    You must call `data_to_send` after every other call and put what it gives on the wire. Nothing here raises on
+    what a peer does: `failure` and `peer_closed` say how it ended.
+    """
+
+    def __init__(self, connection: SSL.Connection, emit: Recorder) -> None:
+        self._connection = connection
+        self._emit = emit
+        self._ciphertext = bytearray()
+        self._messages: list[Message] = []
+        self.established = False
+        self.failure: Failure | None = None
+        self.peer_closed = False
+        _openssl.send_messages_to(connection, self)
+
+    # --- bytes -------------------------------------------------------------------------------------
+
+    def receive(self, ciphertext: bytes) -> None:
+        """Keep bytes from the wire; `read` makes something of them."""
+        self._ciphertext += ciphertext
+
+    def read(self, limit: int) -> bytes:
+        """Give up to `limit` bytes of plaintext, b"" when there are none; handshakes on the way are carried on.
+
+        With `limit` 0 the handshake messages in front of the next application data pass, and the data stays.
+        """
+        while self.failure is None and not self.peer_closed:
+            data = self._take(limit)
+            if data or (not limit and self._connection.pending()):
+                return data
+            if not self._feed_record():
+                break
+        return b""
+
+    @property
+    def unread(self) -> int:
+        """Bytes received that nobody has taken: ciphertext not decrypted, and plaintext not read."""
+        return len(self._ciphertext) + self._connection.pending()
+
+    @property
+    def pending_plaintext(self) -> int:
+        """Bytes of plaintext that are ready and that nobody has taken."""
+        return self._connection.pending()
+
+    @property
+    def blocked(self) -> bool:
+        """Whether plaintext that nobody took stands in front of everything else."""
+        return self._connection.pending() > 0
+
+    def write(self, plaintext: bytes) -> bool:
+        """Encrypt `plaintext`; False where it cannot go out now because a handshake is on the way."""
+        try:
+            self._connection.sendall(plaintext)
+        except SSL.WantReadError:
+            return False
+        except SSL.Error as error:
+            self._fail(error)
+            return False
+        finally:
+            self._report()
+        return True
+
+    def data_to_send(self) -> bytes:
+        """Give the bytes that belong on the wire now."""
+        pieces = []
+        while True:
+            try:
+                pieces.append(self._connection.bio_read(65536))
+            except SSL.WantReadError:
+                return b"".join(pieces)
+
+    def close(self) -> None:
+        """Send close_notify; the session stays resumable, which OpenSSL denies to a connection just dropped."""
+        if self.failure is None and self.established:
+            try:
+                self._connection.shutdown()
+            except SSL.Error:
+                self._messages.clear()
+            self._report()
+        self.forget()
+
+    def forget(self) -> None:
+        """End without a word; OpenSSL keeps the session as if both sides had said close_notify."""
+        self._connection.set_shutdown(SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN)
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def on_message(self, sent: bool, content_type: int, first: int, length: int, body: bytes) -> None:
+        """Keep a message that OpenSSL reports (`_openssl.MessageSink`); `_report` tells of it when OpenSSL is done."""
+        self._messages.append((sent, content_type, first, length, body))
+
+    def _take(self, limit: int) -> bytes:
+        try:
+            if not self.established:
+                self._connection.do_handshake()
+                self.established = True
+            if limit:
+                return bytes(self._connection.recv(limit))
+            self._connection.recv(1, MSG_PEEK)
+        except SSL.WantReadError:
+            pass
+        except SSL.ZeroReturnError:
+            self.peer_closed = True
+        except SSL.Error as error:
+            self._fail(error)
+        finally:
+            self._report()
+        return b""
+
+    def _feed_record(self) -> bool:
+        try:
+            record = complete_record_untrusted(self._ciphertext)
+        except WireError:  # OpenSSL knows the alert that belongs to it
+            record, self._ciphertext = bytes(self._ciphertext), bytearray()
+        if record:
+            self._connection.bio_write(record)
+        return bool(record)
+
+    def _fail(self, error: SSL.Error) -> None:
+        self.failure = classify(error)
+        self._ciphertext.clear()
+        self._on_failure(self.failure)
+
+    def _on_failure(self, failure: Failure) -> None:
+        self._report()
+        self._emit(TlsFailed, kind=failure.kind, detail=failure.detail)
+
+    def _report(self) -> None:
+        if not self._messages:
+            self._on_progress()
+            return
+        messages, self._messages = self._messages, []
+        for sent, content_type, first, length, body in messages:
+            if content_type == _openssl.ALERT:
+                self._on_alert(sent, body)
+            else:
+                self._on_handshake(sent, first, length - HEADER_BYTES, body[HEADER_BYTES:])
+        self._on_progress()
+
+    def _on_alert(self, sent: bool, body: bytes) -> None:
+        alert = parse_alert_untrusted(body)
+        self._emit(
+            AlertSent if sent else AlertReceived, level=alert.level_name, description=alert.name, code=alert.code
+        )
+
+    def _on_handshake(self, sent: bool, code: int, length: int, body: bytes) -> None:
+        self._emit(
+            HandshakeMessage,
+            direction="sent" if sent else "received",
+            name=message_name(code),
+            length=length,
+            renegotiation=self._in_renegotiation,
+        )
+
+    @property
+    def _in_renegotiation(self) -> bool:
+        return False
+
+    def _on_progress(self) -> None:
+        """Look whether a handshake has come to its end."""
