@@ -1,0 +1,217 @@
+"""A lab of one binding or more, and clients that speak to its connections in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import h11
+import pytest
+from OpenSSL import SSL
+
+from tlslab.core.connection import Connection
+from tlslab.core.lab import Lab
+from tlslab.core.plan import Continue100, LabPlan, Listener, OnUnavailable, Site
+from tlslab.events import ALL, Event, HandshakeMessage
+from tlslab.httpsys.bindings import Binding, Endpoint, Toggle
+from tlslab.httpsys.client_certificate import Synchronous
+from tlslab.httpsys.timers import Timers
+from tlslab.iis.access import SslFlag
+from tlslab.iis.pages import Landing
+from tlslab.tls.client import ClientTls
+from tlslab.tls.context import client_context
+
+PIECE = 16 * 1024
+REQUIRE = frozenset({SslFlag.SSL, SslFlag.SSL_NEGOTIATE_CERT, SslFlag.SSL_REQUIRE_CERT})
+ACCEPT = frozenset({SslFlag.SSL, SslFlag.SSL_NEGOTIATE_CERT})
+
+
+def site(path: str, flags: frozenset[SslFlag], **changes: Any) -> Site:
+    """A path that asks synchronously and reads 40 KiB first, unless told otherwise."""
+    return replace(Site(path, flags, Synchronous(), Continue100.AFTER_CERTIFICATE, 0.0), **changes)
+
+
+@pytest.fixture
+def make_lab(server_settings) -> Callable[..., Lab]:
+    """Make a lab: `/upload` requires a certificate, `/accept` takes one, `/open` needs none.
+
+    `bindings` gives endpoints by name, with whether they ask in the first handshake; `changes` are for `/upload`.
+    """
+
+    def make(
+        *protocols: Any,
+        bindings: dict[str, tuple[str, bool]] | None = None,
+        asks: bool = False,
+        timers: Timers | None = None,
+        on_unavailable: OnUnavailable = OnUnavailable.RESET,
+        wanted: frozenset[type[Event]] = ALL,
+        **changes: Any,
+    ) -> Lab:
+        endpoints = bindings or {"site": ("0.0.0.0:8443", asks)}
+        records = [
+            Binding(name, Endpoint.parse(endpoint), Toggle.ENABLE if asks else Toggle.DISABLE)
+            for name, (endpoint, asks) in endpoints.items()
+        ]
+        plan = LabPlan(
+            scenario="small",
+            fixes=(),
+            listeners=(Listener("127.0.0.1", 8443, tuple(records)),),
+            tls={name: server_settings(*protocols, asks=asks) for name, (_, asks) in endpoints.items()},
+            sites=(site("/upload", REQUIRE, **changes), site("/accept", ACCEPT), site("/open", frozenset())),
+            timers=timers or Timers(),
+            on_unavailable=on_unavailable,
+            landing=Landing("small", "A title", "A story.", (("/upload", "requires one"),), ()),
+        )
+        return Lab(plan, wanted)
+
+    return make
+
+
+class Talk:
+    """A client and the lab's side of its connection; what the lab does not read stays in `up`, as in a socket."""
+
+    def __init__(self, lab: Lab, client: SSL.Context, server_name: str = "localhost", now: float = 0.0) -> None:
+        [listener] = lab.plan.listeners
+        self.now = now
+        self.server: Connection = lab.accept(listener, "127.0.0.1:50001", "127.0.0.1:8443", now)
+        self.client = ClientTls(client, server_name)
+        self.told: list[Event] = []
+        self.up = bytearray()
+        self.received = b""
+        self.piece = PIECE
+
+    def open(self) -> Talk:
+        """Shake hands."""
+        self.client.read(0)
+        self.run()
+        return self
+
+    def send(self, plaintext: bytes) -> None:
+        """Say something, and see what comes of it."""
+        for start in range(0, len(plaintext), PIECE):
+            assert self.client.write(plaintext[start : start + PIECE])
+        self.run()
+
+    def run(self) -> None:
+        """Carry bytes both ways until neither side takes or says anything more."""
+        moved = True
+        while moved:
+            moved = self._up() | self._down()
+        self.told += self.server.take_events()
+
+    def _up(self) -> bool:
+        self.up += self.client.data_to_send()
+        if self.server.wants_unread_count:
+            self.server.note_unread(len(self.up), self.now)
+        if not self.up or self.server.reading_paused or self.server.closing is not None:
+            return False
+        data = bytes(self.up[: self.piece])
+        del self.up[: self.piece]
+        self.server.receive_data(data, self.now)
+        return True
+
+    def _down(self) -> bool:
+        data = self.server.data_to_send()
+        self.client.receive(data)
+        while plaintext := self.client.read(PIECE):
+            self.received += plaintext
+        return bool(data)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time go by, and its work be done."""
+        self.now += seconds
+        self.server.tick(self.now)
+        self.run()
+
+    def raw(self, data: bytes) -> None:
+        """Put bytes on the wire that no client of ours would."""
+        self.server.receive_data(data, self.now)
+        self.run()
+
+    # --- what was seen ------------------------------------------------------------------------------
+
+    def answers(self, *methods: bytes) -> list[tuple[int, Any]]:
+        """Each response so far with its JSON (None for no body), to requests of these methods (GET where none is)."""
+        found, data = [], self.received
+        for method in list(methods) + [b"GET"] * 100:
+            if not data:
+                return found
+            status, body, data = read_response(data, method)
+            found.append((status, json.loads(body) if body else None))
+        raise AssertionError("more than a hundred answers")
+
+    def statuses(self, *methods: bytes) -> list[str]:
+        """The status of each response, with IIS's substatus where it has one: `200`, `403.7`; `100` as it comes."""
+        return [
+            str(body["status"]).removesuffix(".0") if body and "status" in body else str(status)
+            for status, body in self.answers(*methods)
+        ]
+
+    def all(self, kind: type[Any]) -> list[Any]:
+        """The events of one type so far."""
+        return [event for event in self.told if isinstance(event, kind)]
+
+    def only(self, kind: type[Any]) -> Any:
+        """The one event of its type."""
+        [event] = self.all(kind)
+        return event
+
+    def names(self, *kinds: type[Event]) -> list[str]:
+        """The events of these types, by name, in order."""
+        return [type(event).__name__ for event in self.told if isinstance(event, kinds)]
+
+    def messages(self) -> list[str]:
+        """The handshake messages by name, in order."""
+        return [event.name for event in self.all(HandshakeMessage)]
+
+
+def read_response(data: bytes, method: bytes) -> tuple[int, bytes, bytes]:
+    """The status and body of the first response in `data`, and what follows it."""
+    reader = h11.Connection(h11.CLIENT)
+    reader.send(h11.Request(method=method, target="/", headers=[("Host", "x")]))
+    reader.send(h11.EndOfMessage())
+    reader.receive_data(data)
+    event, body = reader.next_event(), b""
+    if isinstance(event, h11.InformationalResponse):
+        return event.status_code, b"", reader.trailing_data[0]
+    assert isinstance(event, h11.Response)
+    while isinstance(part := reader.next_event(), h11.Data):
+        body += part.data
+    assert isinstance(part, h11.EndOfMessage)
+    return event.status_code, body, reader.trailing_data[0]
+
+
+@pytest.fixture
+def talk(make_lab, client_settings) -> Callable[..., Talk]:
+    """Open a connection as this identity, to this lab or to one that is made from `options`."""
+
+    def make(
+        *protocols: Any,
+        lab: Lab | None = None,
+        identity: str | None = "alice",
+        refuses: bool = False,
+        client: SSL.Context | None = None,
+        name: str = "localhost",
+        opened: bool = True,
+        **options: Any,
+    ) -> Talk:
+        context = client or client_context(client_settings(identity, refuses=refuses))
+        made = Talk(lab or make_lab(*protocols, **options), context, name)
+        return made.open() if opened else made
+
+    return make
+
+
+@pytest.fixture
+def request_bytes() -> Callable[..., bytes]:
+    """Write a request as it goes over the wire."""
+
+    def write(method: str, target: str, headers: Iterable[str] = (), body: bytes = b"") -> bytes:
+        length = [f"Content-Length: {len(body)}"] if body or method in ("POST", "PUT") else []
+        return (
+            "\r\n".join([f"{method} {target} HTTP/1.1", "Host: localhost", *length, *headers, "", ""]).encode() + body
+        )
+
+    return write

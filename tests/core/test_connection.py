@@ -1,0 +1,313 @@
+"""One connection from its first byte to its last: TLS, http.sys and IIS together."""
+
+from __future__ import annotations
+
+import pytest
+
+from tlslab.errors import LocalMisuse
+from tlslab.events import (
+    AlertReceived,
+    BindingChosen,
+    CertificateRequested,
+    ClientHelloReceived,
+    ConnectionClosed,
+    ConnectionOpened,
+    HttpErrLogged,
+    NoBindingMatched,
+    PeerClosed,
+    PeerReset,
+    TlsFailed,
+)
+from tlslab.tls.context import Protocol, client_context
+from tlslab.types import Drain, Reset
+
+TLS_1_2, TLS_1_3 = Protocol.TLS1_2, Protocol.TLS1_3
+BOTH = pytest.mark.parametrize("protocol", [TLS_1_2, TLS_1_3])
+BUFFER = 40 * 1024
+MIB = bytes(1024 * 1024)
+
+
+@pytest.fixture
+def get(request_bytes):
+    """A GET."""
+    return lambda target, *headers: request_bytes("GET", target, headers)
+
+
+@pytest.fixture
+def post(request_bytes):
+    """A POST of this body."""
+    return lambda target, body, *headers: request_bytes("POST", target, headers, body)
+
+
+# --- the binding ---
+
+NAMED = {"site": ("0.0.0.0:8443", False), "upload": ("upload.localhost:8443", True)}
+
+
+@pytest.mark.parametrize(
+    ("name", "binding", "by"),
+    [("localhost", "site", "address"), ("upload.localhost", "upload", "sni"), ("127.0.0.1", "site", "address")],
+)
+def test_the_server_name_chooses_the_binding(talk, get, name, binding, by):
+    """A name of its own has settings of its own: here it alone asks in the first handshake."""
+    client = talk(TLS_1_2, bindings=NAMED, name=name)
+    assert client.only(BindingChosen).by == by
+    assert bool(client.all(CertificateRequested)) is (binding == "upload")
+    client.send(get("/open"))
+    assert client.answers()[0][1]["binding"] == binding
+    assert {event.binding for event in client.told if not isinstance(event, ConnectionOpened)} == {binding}
+
+
+def test_no_binding_for_the_name(talk):
+    """Nobody answers: a reset before any TLS."""
+    client = talk(TLS_1_2, bindings={"upload": ("upload.localhost:8443", False)}, name="localhost")
+    assert client.only(NoBindingMatched).server_name == "localhost"
+    assert client.server.closing == Reset()
+    assert client.server.data_to_send() == b""
+    assert not client.client.established
+
+
+def test_h2_is_never_negotiated(talk, get, client_settings):
+    """A client that offers h2 in ALPN gets no answer to that, and HTTP/1.1 works."""
+    context = client_context(client_settings("alice"))
+    context.set_alpn_protos([b"h2", b"http/1.1"])
+    client = talk(TLS_1_2, client=context)
+    client.send(get("/open"))
+    assert client.statuses() == ["200"]
+    assert client.client._connection.get_alpn_proto_negotiated() == b""
+
+
+# --- what is not TLS, and what is not in its place ---
+
+
+def test_a_client_hello_byte_by_byte(talk, get):
+    """However it arrives, it is read, and told once."""
+    client = talk(TLS_1_2, opened=False)
+    client.piece = 1
+    client.open()
+    client.send(get("/open"))
+    assert client.only(ClientHelloReceived).server_name == "localhost"
+    assert client.statuses() == ["200"]
+
+
+@pytest.mark.parametrize(
+    ("received", "detail"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "plain HTTP"),
+        (b"\x80\x2e\x01\x03\x01" + bytes(60), "an SSL 2.0 ClientHello"),
+        (b"hello world", "not TLS"),
+        (b"\x17\x03\x03\0\x05early", "application_data"),
+        (b"\x15\x03\x03\0\x02\x02\x28", "alert"),
+        (b"\x16\x03\x01\0\x04\x02\0\0\0", "ServerHello"),
+        (b"\x16\x03\x01\0\x04\x01\x01\0\0", "ClientHello of 65,536 bytes"),
+    ],
+)
+def test_what_is_no_client_hello(talk, received, detail):
+    """It is told for what it is, and ends the connection; no engine was made for it."""
+    client = talk(TLS_1_2, opened=False)
+    client.raw(received)
+    failed = client.only(TlsFailed)
+    assert (failed.kind, failed.binding) == ("not_tls", "")
+    assert detail in failed.detail
+    assert isinstance(client.server.closing, Drain)
+    client.raw(b"more of it")
+    assert len(client.all(TlsFailed)) == 1
+
+
+def test_a_client_hello_that_never_ends_is_bounded(talk):
+    """Tiny records of a hello that is never whole: given up at a limit, not kept for ever."""
+    client = talk(TLS_1_2, opened=False)
+    sent = 0
+    client.raw(b"\x16\x03\x01\0\x04\x01\0\x40\0")
+    while client.server.closing is None:
+        client.raw(b"\x16\x03\x01\0\x01\0" * 100)
+        sent += 600
+        assert sent < 100_000
+
+
+def test_a_hello_that_openssl_refuses(talk, client_settings):
+    """No protocol in common: an alert goes out, and what follows is drained so that it arrives."""
+    client = talk(TLS_1_3, client=old_client(client_settings))
+    assert client.only(TlsFailed).kind == "no_shared_protocol"
+    assert isinstance(client.server.closing, Drain)
+    assert client.client.failure is not None
+
+
+def old_client(client_settings):
+    """A client that speaks TLS 1.2 at most."""
+    context = client_context(client_settings())
+    context.set_max_proto_version(TLS_1_2)
+    return context
+
+
+@BOTH
+def test_garbage_after_the_handshake(talk, get, protocol):
+    """The connection ends with an alert; what was answered before stays answered."""
+    client = talk(protocol)
+    client.send(get("/open"))
+    client.raw(b"\x17\x03\x03\0\x20" + bytes(32))
+    assert client.statuses() == ["200"]
+    assert client.only(TlsFailed).kind == "damaged_record"
+    assert isinstance(client.server.closing, Drain)
+
+
+# --- the contract ---
+
+
+def test_nothing_happens_after_the_end(talk, get):
+    """Bytes, time and goodbyes that come late do nothing and tell nothing."""
+    client = talk(TLS_1_2, refuses=True)
+    client.send(get("/upload"))
+    assert client.server.closing == Reset()
+    client.told.clear()
+    client.raw(b"anything")
+    client.pass_time(1000)
+    client.server.receive_eof(1001.0)
+    client.server.receive_reset(1001.0)
+    client.run()
+    assert client.told == []
+    assert client.server.next_deadline is None
+    assert not client.server.wants_unread_count
+
+
+def test_the_last_call(talk):
+    """note_closed tells how the connection ended and how long it lasted, once."""
+    client = talk(TLS_1_2)
+    client.pass_time(5)
+    client.server.note_closed(7.5)
+    client.server.note_closed(8.0)
+    client.run()
+    closed = client.only(ConnectionClosed)
+    assert (closed.how, closed.seconds) == ("abandoned", 7.5)
+
+
+def test_asking_twice_is_misuse(talk):
+    """A defect of ours is raised where it happens; peers cannot do it."""
+    client = talk(TLS_1_2)
+    client.server._tls.request_client_certificate()
+    with pytest.raises(LocalMisuse):
+        client.server._tls.request_client_certificate()
+
+
+# --- peers that vanish ---
+
+
+def silent(_client, _bytes):
+    """Nothing was said."""
+
+
+def half_a_hello(client, _bytes):
+    """The ClientHello is on its way."""
+    client.client.read(0)
+    client.server.receive_data(client.client.data_to_send()[:50], 0.0)
+
+
+def half_a_handshake(client, _bytes):
+    """The server has answered, the client has not."""
+    client.client.read(0)
+    client.server.receive_data(client.client.data_to_send(), 0.0)
+
+
+def at_rest(client, _bytes):
+    """The handshake is through."""
+    client.open()
+
+
+def half_a_head(client, _bytes):
+    """The headers are on their way."""
+    client.open().send(b"GET / HTTP/1.1\r\nHo")
+
+
+def half_a_body(client, request_bytes):
+    """The body is on its way, and nobody waits for a certificate."""
+    client.open().send(request_bytes("POST", "/open", body=MIB)[:100_000])
+
+
+def frozen(client, request_bytes):
+    """The body is not read."""
+    client.open().send(request_bytes("POST", "/upload", body=MIB))
+
+
+def unanswered(client, request_bytes):
+    """The question is out, and nothing has come back."""
+    ask(client, request_bytes)
+
+
+def half_a_renegotiation(client, request_bytes):
+    """The question was answered with a ClientHello, and the server waits for the certificate."""
+    ask(client, request_bytes)
+    client.client.receive(client.server.data_to_send())
+    client.client.read(0)
+    client.server.receive_data(client.client.data_to_send(), 0.0)
+
+
+def ask(client, request_bytes):
+    """Have the server ask, and keep its question from the client."""
+    client.open().client.write(request_bytes("GET", "/upload"))
+    client.server.receive_data(client.client.data_to_send(), 0.0)
+
+
+def thinking(client, request_bytes):
+    """The application has the request."""
+    client.open().send(request_bytes("GET", "/slow"))
+
+
+PHASES = [
+    (silent, TLS_1_2, "the TLS handshake"),
+    (half_a_hello, TLS_1_2, "the TLS handshake"),
+    (half_a_handshake, TLS_1_2, "the TLS handshake"),
+    (half_a_handshake, TLS_1_3, "the TLS handshake"),
+    (at_rest, TLS_1_2, "an idle connection"),
+    (half_a_head, TLS_1_2, "the request headers"),
+    (half_a_body, TLS_1_3, "the request body"),
+    (frozen, TLS_1_2, "client certificate retrieval"),
+    (frozen, TLS_1_3, "client certificate retrieval"),
+    (unanswered, TLS_1_2, "client certificate retrieval"),
+    (unanswered, TLS_1_3, "client certificate retrieval"),
+    (half_a_renegotiation, TLS_1_2, "the renegotiation"),
+    (thinking, TLS_1_2, "the application's own work"),
+]
+
+
+@pytest.mark.parametrize(("phase", "protocol", "during"), PHASES)
+def test_a_client_that_resets(talk, request_bytes, phase, protocol, during):
+    """It is told at once and for what it interrupted, and the lab's side ends by a reset too."""
+    client = talk(protocol, opened=False, application_delay=30.0 if phase is thinking else 0.0)
+    phase(client, slow(request_bytes))
+    client.server.receive_reset(1.0)
+    client.run()
+    assert client.only(PeerReset).during == during
+    assert client.server.closing == Reset()
+    assert not client.all(HttpErrLogged)
+
+
+@pytest.mark.parametrize(("phase", "protocol", "during"), PHASES)
+def test_a_client_that_ends_its_side(talk, request_bytes, phase, protocol, during):
+    """A FIN is the end as well; where bytes of the client are left unread, only a reset can follow it."""
+    client = talk(protocol, opened=False, application_delay=30.0 if phase is thinking else 0.0)
+    phase(client, slow(request_bytes))
+    paused = client.server.reading_paused
+    assert paused is (phase is frozen)
+    client.server.receive_eof(1.0, fin_stuck=paused)
+    client.run()
+    closed = client.only(PeerClosed)
+    assert (closed.during, closed.fin_stuck) == (during, paused)
+    assert client.server.closing == (Reset() if paused else Drain(1.0, 0))
+
+
+def slow(request_bytes):
+    """Requests for `/slow` go to `/upload`, whose application thinks first in these tests."""
+    return lambda method, target, **more: request_bytes(method, target.replace("/slow", "/upload"), **more)
+
+
+@BOTH
+def test_a_client_that_says_close_notify(talk, get, protocol):
+    """TLS's own goodbye, without any FIN yet."""
+    client = talk(protocol)
+    client.send(get("/open"))
+    client.client.close()
+    client.run()
+    assert client.only(PeerClosed).during == "an idle connection"
+    assert client.only(AlertReceived).description == "close_notify"
+    assert client.server.closing == Drain(0.0, 0)
+    assert client.client.peer_closed  # the lab says it too

@@ -1,0 +1,70 @@
+"""What a lab is built from: the scenario after profile, fixes and overrides were laid over one another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tlslab.httpsys.bindings import Binding
+from tlslab.httpsys.client_certificate import Retrieval
+from tlslab.httpsys.timers import Timers
+from tlslab.iis.access import SslFlag
+from tlslab.iis.pages import Landing
+from tlslab.tls.context import ServerSettings
+
+
+class Continue100(StrEnum):
+    """Whether 100 Continue goes out before or after the certificate is asked for; what Windows does is unverified."""
+
+    AFTER_CERTIFICATE = "after_certificate"
+    BEFORE_CERTIFICATE = "before_certificate"
+
+
+class OnUnavailable(StrEnum):
+    """How a TLS 1.3 connection ends whose client did not offer post-handshake authentication.
+
+    Reset: Windows Server 2022. Status 500 with 0x80070032: Windows Server 2025 (IIS Support Blog, 29 August 2025).
+    """
+
+    RESET = "reset"
+    STATUS_500 = "status_500"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A path and what it demands. `application_delay` is the lab's own: seconds before the application asks."""
+
+    path: str
+    ssl_flags: frozenset[SslFlag]
+    retrieval: Retrieval
+    continue_100: Continue100
+    application_delay: float
+
+    @property
+    def continue_after_certificate(self) -> bool:
+        """Whether a client that sent `Expect: 100-continue` is asked for its certificate first."""
+        return self.continue_100 is Continue100.AFTER_CERTIFICATE
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An address to listen on and the bindings that share it. Port 0 takes a free one."""
+
+    host: str
+    port: int
+    bindings: tuple[Binding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LabPlan:
+    """Everything `core.Lab` needs to know."""
+
+    scenario: str
+    fixes: tuple[str, ...]
+    listeners: tuple[Listener, ...]
+    tls: Mapping[str, ServerSettings]
+    sites: tuple[Site, ...]
+    timers: Timers
+    on_unavailable: OnUnavailable
+    landing: Landing
