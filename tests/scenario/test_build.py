@@ -1,0 +1,159 @@
+"""From a scenario to a plan."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography import x509
+
+from tlslab.errors import LabError
+from tlslab.iis.access import SslFlag
+from tlslab.scenario.build import build
+from tlslab.scenario.load import parse_scenario
+from tlslab.tls.context import Protocol
+
+TWO_FIXES = """\
+  other-fix:
+    title: F
+    says: it helps
+    changes: [server-config]
+    recommended: true
+    deterministic: true
+    costs: little
+    set: {PATH: VALUE}
+    expect: {outcome: 200}
+teach: X
+"""
+
+
+@pytest.fixture
+def plan(sound, pki):
+    """Builds a plan of a scenario with these endpoints."""
+
+    def with_endpoints(*endpoints: str, **options):
+        bindings = "".join(f'  b{index}:\n    endpoint: "{text}"\n' for index, text in enumerate(endpoints))
+        text = sound.replace('  site:\n    endpoint: "0.0.0.0:8443"\n', bindings).replace(
+            "bindings.site.", "bindings.b0."
+        )
+        return build(parse_scenario(text.encode(), "small", "f"), (), {}, pki, **options)
+
+    return with_endpoints
+
+
+def where(plan) -> list[tuple[str, int, str]]:
+    """Address, port and bindings of each listener."""
+    return [(item.host, item.port, " ".join(b.name for b in item.bindings)) for item in plan.listeners]
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "options", "listeners"),
+    [
+        (["0.0.0.0:8443"], {}, [("127.0.0.1", 8443, "b0")]),
+        (["[::]:8443"], {}, [("::1", 8443, "b0")]),
+        (["127.0.0.2:8443"], {}, [("127.0.0.2", 8443, "b0")]),
+        (["up.localhost:8443"], {}, [("127.0.0.1", 8443, "b0")]),
+        (["0.0.0.0:1", "up.localhost:1", "[::]:1"], {}, [("127.0.0.1", 1, "b0 b1"), ("::1", 1, "b2")]),
+        (["0.0.0.0:1", "up.localhost:2"], {}, [("127.0.0.1", 1, "b0"), ("127.0.0.1", 2, "b1")]),
+        (["0.0.0.0:1", "127.0.0.1:1"], {}, [("127.0.0.1", 1, "b0 b1")]),
+        (["0.0.0.0:8443"], {"host": "0.0.0.0"}, [("0.0.0.0", 8443, "b0")]),
+        (["192.0.2.1:8443", "up.localhost:8443"], {"host": "[::]"}, [("::", 8443, "b0 b1")]),
+        (["0.0.0.0:8443", "0.0.0.0:8445"], {"port": 9000}, [("127.0.0.1", 9000, "b0"), ("127.0.0.1", 9002, "b1")]),
+        (["0.0.0.0:8443", "0.0.0.0:8442"], {"port": 2}, [("127.0.0.1", 2, "b0"), ("127.0.0.1", 1, "b1")]),
+        (["0.0.0.0:1", "a.localhost:1"], {"port": 65535}, [("127.0.0.1", 65535, "b0 b1")]),
+        (["0.0.0.0:1", "a.localhost:1"], {"port": 0}, [("127.0.0.1", 0, "b0 b1")]),
+        (["0.0.0.0:1", "0.0.0.0:2"], {"port": 0}, [("127.0.0.1", 0, "b0"), ("127.0.0.1", 0, "b1")]),
+    ],
+)
+def test_where_it_listens(plan, endpoints, options, listeners):
+    """Loopback for the wildcards and names, the distances between ports kept, shared ports shared."""
+    assert where(plan(*endpoints, **options)) == listeners
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "options", "message"),
+    [
+        (["192.0.2.1:8443"], {}, "the binding b0 is for 192.0.2.1:8443, and the lab listens on loopback"),
+        (["0.0.0.0:8443"], {"host": "localhost"}, "cannot listen on 'localhost': it is not an IP address"),
+        (["0.0.0.0:1", "[::]:1"], {"host": "::"}, "the bindings b0 and b1 would listen on the same address"),
+        (["0.0.0.0:8443"], {"port": 65536}, "there is no port 65536"),
+        (["0.0.0.0:8443"], {"port": -1}, "there is no port -1"),
+        (["0.0.0.0:8443", "0.0.0.0:8444"], {"port": 65535}, r"there is no port 65536 \(the scenario keeps it \+1"),
+        (["0.0.0.0:8443", "0.0.0.0:8442"], {"port": 1}, r"there is no port 0 \(the scenario keeps it -1"),
+        (["0.0.0.0:8443"], {"sans": ["not a name"]}, "'not a name' is neither a host name nor an IP address"),
+    ],
+)
+def test_where_it_cannot(plan, endpoints, options, message):
+    """An address or port that cannot be is one clear line with a hint."""
+    with pytest.raises(LabError, match=message) as caught:
+        plan(*endpoints, **options)
+    assert caught.value.hint
+
+
+def test_certificate(plan, pki):
+    """One credential for all bindings, with their names, the address to listen on and --san in it."""
+    got = plan("0.0.0.0:1", "up.localhost:1", host="192.0.2.7", sans=["lab.example"])
+    first, second = got.tls["b0"], got.tls["b1"]
+    names = first.chain[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert {"localhost", "up.localhost", "lab.example"} == set(names.get_values_for_type(x509.DNSName))
+    addresses = {str(address) for address in names.get_values_for_type(x509.IPAddress)}
+    assert addresses == {"127.0.0.1", "::1", "192.0.2.7"}
+    assert first.key is second.key
+    assert first.issuer_names == tuple(authority.subject for authority in pki.client_authorities)
+
+
+def test_settings_of_a_binding(loaded, pki):
+    """Protocols and negotiation become TLS settings; the fix that turns negotiation on does."""
+    plain, fixed = build(loaded, [], {}, pki), build(loaded, ["a-fix", "a-fix"], {}, pki)
+    assert plain.tls["site"].protocols == {Protocol.TLS1_0, Protocol.TLS1_1, Protocol.TLS1_2}
+    assert (plain.tls["site"].asks_in_handshake, fixed.tls["site"].asks_in_handshake) == (False, True)
+    assert (plain.fixes, fixed.fixes) == ((), ("a-fix",))
+    assert fixed.landing.fixes == (("a-fix", "F", True),)
+    assert plain.landing.paths[0] == ("/upload", "needs no client certificate")
+
+
+def test_overrides_win_over_fixes(loaded, pki):
+    """--set is the last word."""
+    path = "bindings.site.client_cert_negotiation"
+    got = build(loaded, ["a-fix"], {path: "disable", "sites./upload.ssl_flags": ["SslRequireCert"]}, pki)
+    assert not got.tls["site"].asks_in_handshake
+    assert got.sites[0].ssl_flags == {SslFlag.SSL_REQUIRE_CERT}
+
+
+@pytest.mark.parametrize(
+    ("fixes", "overrides", "message"),
+    [
+        (["a-fi"], {}, "small has no fix 'a-fi'"),
+        ([], {"timers.header_wai": "1s"}, "cannot set timers.header_wai"),
+        ([], {"timers.header_wait": "soon"}, "timers.header_wait: expected a duration such as 120s"),
+        ([], {"timers": None}, "timers: expected a mapping, found nothing"),
+        ([], {"sites": []}, "sites: at least one is needed here"),
+        ([], {"bindings.site.endpoint": "0.0.0.0:99999"}, "bindings.site.endpoint: expected an endpoint"),
+        ([], {"sites./upload.client_cert_retrieval.max": 1}, "max: there is no such key here; known: kind, buffer"),
+        ([], {"sites./upload.path": "/up.load"}, "the path /up.load is taken already"),
+    ],
+)
+def test_refusals(loaded, pki, fixes, overrides, message):
+    """An unknown fix, path or value is one clear line with a hint."""
+    with pytest.raises(LabError, match=message) as caught:
+        build(loaded, fixes, overrides, pki)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "agree"),
+    [
+        ("bindings.site.client_cert_negotiation", "enable", True),
+        ("bindings.site.client_cert_negotiation", "disable", False),
+        ("bindings.site", "{endpoint: '0.0.0.0:1'}", False),
+        ("bindings.site.protocols", "[TLS1.2]", True),
+    ],
+)
+def test_fixes_that_contradict(sound, pki, path, value, agree):
+    """Two fixes may set the same thing to the same value, and nothing else, whichever of them sets more."""
+    text = sound.replace("teach: X\n", TWO_FIXES.replace("PATH", path).replace("VALUE", value))
+    loaded = parse_scenario(text.encode(), "small", "f")
+    for fixes in (["a-fix", "other-fix"], ["other-fix", "a-fix"]):
+        if agree:
+            assert build(loaded, fixes, {}, pki).fixes == tuple(fixes)
+        else:
+            with pytest.raises(LabError, match=r"both set bindings\.site\.client_cert_negotiation"):
+                build(loaded, fixes, {}, pki)

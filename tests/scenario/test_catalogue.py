@@ -1,0 +1,87 @@
+"""The scenarios that come with the lab."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tlslab.errors import LabError
+from tlslab.scenario import catalogue
+from tlslab.scenario.build import build
+from tlslab.scenario.trials import trials
+
+
+def test_names():
+    """They are named by their files."""
+    assert {"large-post-deadlock", "post-request-renegotiation"} <= set(catalogue.names())
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_every_shipped_scenario_can_be_built_in_all_its_trials(name, pki):
+    """It loads, and every fix, case and defeat of it makes a plan."""
+    loaded = catalogue.load(name)
+    seen = list(trials(loaded.scenario))
+    assert seen[0].name == "symptom"
+    for trial in seen:
+        plan = build(loaded, trial.fixes, trial.overrides, pki)
+        assert trial.client
+        assert (plan.scenario, plan.fixes) == (name, trial.fixes)
+
+
+def test_the_fixes_of_the_deadlock():
+    """What the article says of each: which are recommended, and that only the binding is deterministic."""
+    fixes = catalogue.load("large-post-deadlock").scenario.fixes
+    recommended = {name for name, fix in fixes.items() if fix.recommended}
+    assert recommended == {"negotiate-on-binding", "dedicated-sni-name", "prime-with-get", "prime-with-head"}
+    assert {name for name, fix in fixes.items() if fix.deterministic} == {"negotiate-on-binding", "dedicated-sni-name"}
+    assert all(fix.deterministic or fix.defeated_by for fix in fixes.values())
+
+
+def test_a_trial_inherits_the_steps(loaded):
+    """A fix without steps of its own is tried with those of the symptom."""
+    symptom, fix = trials(loaded.scenario)
+    assert (symptom.name, fix.name, fix.fixes) == ("symptom", "fixes.a-fix", ("a-fix",))
+    assert fix.client == symptom.client
+
+
+@pytest.mark.parametrize("text", ["small.yaml", os.path.join(".", "small")])
+def test_a_file(tmp_path, monkeypatch, sound, text):
+    """What ends in .yaml, or has a separator in it, is a file."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / text).write_text(sound, encoding="utf-8")
+    assert catalogue.load(text).name == "small"
+
+
+def test_an_unknown_name():
+    """The nearest names are offered."""
+    with pytest.raises(LabError, match="there is no scenario 'large-post-dedlock'") as caught:
+        catalogue.load("large-post-dedlock")
+    assert caught.value.hint == "did you mean large-post-deadlock?"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("curl 55", "large-post-deadlock"),
+        ("curl 56", "large-post-deadlock"),
+        ("curl: (56) Recv failure: Connection reset by peer", "large-post-deadlock"),
+        ("err_connection_reset", "large-post-deadlock"),
+        ("Timer_SslRenegotiation", "large-post-deadlock"),
+        ("RemoteDisconnected", "large-post-deadlock"),
+        ("ECONNRESET", "large-post-deadlock"),
+        ("upload hangs", "large-post-deadlock"),
+        ("403.7", "post-request-renegotiation"),
+        ("local error: tls: no renegotiation", "post-request-renegotiation"),
+        ("TooManyRenegotiationRequests", "post-request-renegotiation"),
+        ("Renegotiation not supported", "post-request-renegotiation"),
+    ],
+)
+def test_symptoms(text, name):
+    """What somebody pastes from a client or a log finds the scenario."""
+    assert name in [loaded.name for loaded in catalogue.find_by_symptom(text)]
+
+
+def test_no_such_symptom():
+    """All words must stand in one and the same symptom."""
+    assert catalogue.find_by_symptom("curl 403.7") == []

@@ -1,0 +1,146 @@
+"""Settings laid over one another."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tlslab.errors import LabError
+from tlslab.scenario.overlay import apply, parse_set, resolve, value_at, with_profile
+
+PATHS = ["/upload", "/up", "/up.load", "/up.load.more", "/upload", "/"]
+
+
+@pytest.fixture
+def data():
+    """A scenario's data with a profile under it, and paths that contain dots and one another."""
+    sites = [{"path": path} for path in PATHS]
+    bindings = {"site": {"endpoint": "0.0.0.0:8443"}, "kind": {"endpoint": "[::]:8443"}}
+    return with_profile({"title": "T", "bindings": bindings, "sites": sites, "profile": "windows-server-2012-r2"})
+
+
+@pytest.mark.parametrize(
+    ("path", "keys"),
+    [
+        ("on_unavailable", ("on_unavailable",)),
+        ("timers.header_wait", ("timers", "header_wait")),
+        ("bindings.site.protocols", ("bindings", "site", "protocols")),
+        ("sites./upload", ("sites", 0)),
+        ("sites./upload.ssl_flags", ("sites", 0, "ssl_flags")),
+        ("sites./up.ssl_flags", ("sites", 1, "ssl_flags")),
+        ("sites./up.load.ssl_flags", ("sites", 2, "ssl_flags")),
+        ("sites./up.load.more.ssl_flags", ("sites", 3, "ssl_flags")),
+        ("sites./.ssl_flags", ("sites", 5, "ssl_flags")),
+        ("sites.1.ssl_flags", ("sites", 1, "ssl_flags")),
+        ("sites./up.application_delay", ("sites", 1, "application_delay")),
+        ("sites./up.client_cert_retrieval.max", ("sites", 1, "client_cert_retrieval", "max")),
+    ],
+)
+def test_resolve(data, path, keys):
+    """A site is called by its path, the longest that fits, or by its index; a key need not be there yet."""
+    assert resolve(data, path) == keys
+
+
+@pytest.mark.parametrize(
+    ("path", "message", "hint"),
+    [
+        ("", "there is no '' that can be set", "known: bindings, sites, timers, on_unavailable"),
+        ("title", "there is no 'title' that can be set", "did you mean|known"),
+        ("timer.header_wait", "there is no 'timer' that can be set", "did you mean timers?"),
+        ("timers.header_wai", "there is no 'header_wai' in timers", "did you mean header_wait"),
+        ("bindings.sit.protocols", "there is no 'sit' in bindings", "did you mean site?"),
+        ("bindings.site.protocol", "there is no 'protocol' in bindings.site", "did you mean protocols?"),
+        ("bindings.site.protocols.0", "there is no '0' in bindings.site.protocols", "there are none"),
+        ("sites./uplaod.ssl_flags", "there is no such site", "did you mean /upload"),
+        ("sites.9.ssl_flags", "there is no 9 in sites", "known"),
+        ("sites./up.load.mor.ssl_flags", "there is no 'mor' in sites./up.load", "known"),
+        ("sites./up.client_cert_retrieval.bufer", "there is no 'bufer' in", "did you mean buffer?"),
+        ("timers.header_wait.x", "there is no 'x' in timers.header_wait", "there are none"),
+    ],
+)
+def test_unknown_paths(data, path, message, hint):
+    """An unknown path says where it goes wrong and what is there."""
+    with pytest.raises(LabError) as caught:
+        resolve(data, path)
+    assert message in str(caught.value)
+    assert any(part in caught.value.hint for part in hint.split("|"))
+
+
+def test_apply_replaces_wholly_and_leaves_the_rest(data):
+    """The original keeps its values, and what was not set keeps its own."""
+    changed = apply(data, {"sites./up.ssl_flags": ["Ssl"], "timers.header_wait": "1s"})
+    assert (value_at(changed, ("sites", 1, "ssl_flags")), value_at(data, ("sites", 1, "ssl_flags"))) == (["Ssl"], [])
+    assert changed["timers"] == {**data["timers"], "header_wait": "1s"}
+    assert changed["sites"][0] == data["sites"][0]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "retrieval"),
+    [
+        ({".kind": "after_body"}, {"kind": "after_body"}),
+        ({".buffer": "1MiB"}, {"kind": "synchronous", "buffer": "1MiB"}),
+        ({".max": "1MiB", ".kind": "after_body"}, {"kind": "after_body", "max": "1MiB"}),
+        ({"": {"kind": "after_body"}}, {"kind": "after_body"}),
+        ({".max": "1MiB", ".kind": "async_drain", "": {"kind": "x", "y": 1}}, {"kind": "async_drain", "max": "1MiB"}),
+    ],
+)
+def test_a_kind_drops_its_siblings(data, overrides, retrieval):
+    """What belongs to another kind goes, what is set with the new one stays, in whatever order they are given."""
+    paths = {f"sites./up.client_cert_retrieval{path}": value for path, value in overrides.items()}
+    assert apply(data, paths)["sites"][1]["client_cert_retrieval"] == retrieval
+
+
+def test_a_binding_may_be_called_kind(data):
+    """Only the kind of a knob has siblings to drop."""
+    changed = apply(data, {"bindings.kind": {"endpoint": "[::]:1"}})
+    assert list(changed["bindings"]) == ["site", "kind"]
+
+
+def test_the_profile_lies_under_what_is_set(data):
+    """A site that is replaced gets the defaults of its profile again."""
+    changed = apply(data, {"sites./up": {"path": "/new"}})
+    assert value_at(changed, ("sites", 1, "client_cert_retrieval", "kind")) == "synchronous"
+
+
+def test_the_profile_overwrites_nothing():
+    """What the scenario says, it says; what has no shape is left alone."""
+    data = with_profile({"timers": {"header_wait": "7s"}, "sites": 3, "bindings": ["a", {"protocols": []}]})
+    assert data["timers"]["header_wait"] == "7s"
+    assert (data["sites"], data["bindings"][0], data["bindings"][1]["protocols"]) == (3, "a", [])
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("timers.header_wait=30s", ("timers.header_wait", "30s")),
+        ("bindings.site.protocols=[TLS1.2]", ("bindings.site.protocols", ["TLS1.2"])),
+        (" a = {b: 1} ", ("a", {"b": 1})),
+        ("sites./a.x=b=c", ("sites./a.x", "b=c")),
+        ("a=off", ("a", "off")),
+        ("a=''", ("a", "")),
+        ("a=~", ("a", None)),
+    ],
+)
+def test_parse_set(text, wanted):
+    """PATH=YAML, with the same YAML as in a scenario."""
+    assert parse_set(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "a", "=1", "a=", "a= ", "a=[", "a=*b", "a={b: 1, b: 2}"])
+def test_a_bad_set(text):
+    """What is no PATH=YAML is one clear line with an example."""
+    with pytest.raises(LabError) as caught:
+        parse_set(text)
+    assert caught.value.hint
+
+
+@given(st.text(max_size=40))
+def test_any_path(text):
+    """Any path is a place or unknown."""
+    data = with_profile({"bindings": {"site": {}}, "sites": [{"path": "/up.load"}]})
+    for path in (text, "sites." + text, "bindings.site." + text):
+        with suppress(LabError):
+            assert resolve(data, path)

@@ -1,0 +1,214 @@
+"""From a scenario to a plan: fixes and `--set` laid over it, certificates issued, listening addresses worked out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
+from typing import Any
+
+from pydantic import ValidationError
+
+from tlslab.core.plan import LabPlan, Listener, Site
+from tlslab.errors import UsageProblem
+from tlslab.httpsys.bindings import Binding, Endpoint, Toggle
+from tlslab.iis.access import SslFlag, wants_certificate
+from tlslab.iis.pages import Landing
+from tlslab.pki.store import Pki
+from tlslab.scenario.checks import lab_complaints, lab_data
+from tlslab.scenario.load import LoadedScenario
+from tlslab.scenario.names import suggestion
+from tlslab.scenario.overlay import Keys, apply, path_text, resolve
+from tlslab.scenario.schema import BindingModel, Lab, Scenario, SiteModel
+from tlslab.tls.context import Protocol, ServerSettings
+
+LAST_PORT = 65535
+
+
+def build(
+    loaded: LoadedScenario,
+    fixes: Sequence[str],
+    overrides: Mapping[str, Any],
+    pki: Pki,
+    *,
+    host: str | None = None,
+    sans: Sequence[str] = (),
+    port: int | None = None,
+) -> LabPlan:
+    """Lay `fixes` and then `overrides` (path -> plain data) over a scenario and plan the lab that results.
+
+    `host` replaces every address to listen on, `sans` are further names for the certificate, `port` is where the
+    first binding goes (0: free ones). UsageProblem: an unknown fix or path, fixes that contradict each other, an
+    invalid value, a port or address that cannot be listened on.
+    """
+    chosen = tuple(dict.fromkeys(fixes))
+    lab = _settled(loaded, chosen, overrides)
+    return LabPlan(
+        scenario=loaded.name,
+        fixes=chosen,
+        listeners=_listeners(lab.bindings, host, port),
+        tls=_tls(lab.bindings, pki, (*_certificate_names(lab.bindings, host), *sans)),
+        sites=tuple(map(_site, lab.sites)),
+        timers=lab.timers,
+        on_unavailable=lab.on_unavailable,
+        landing=_landing(loaded.name, loaded.scenario, lab, chosen),
+    )
+
+
+# --- what is set up ------------------------------------------------------------------------------------------
+
+
+def _settled(loaded: LoadedScenario, fixes: Sequence[str], overrides: Mapping[str, Any]) -> Lab:
+    data = apply(loaded.data, _merged(loaded, fixes))
+    data = apply(data, overrides)
+    wrong = lab_complaints(data)
+    if wrong:
+        raise UsageProblem("\n".join(complaint.message for complaint in wrong), "look at what --set and the fixes set")
+    try:
+        return Lab.model_validate(lab_data(data))
+    except ValidationError as error:
+        raise UsageProblem(str(error)) from error
+
+
+def _merged(loaded: LoadedScenario, fixes: Sequence[str]) -> dict[str, Any]:
+    """Everything the fixes set; contradictions are errors, never silent precedence."""
+    merged: dict[str, Any] = {}
+    owners: dict[Keys, tuple[str, str]] = {}
+    for name in fixes:
+        if name not in loaded.scenario.fixes:
+            raise UsageProblem(f"{loaded.name} has no fix {name!r}", suggestion(name, loaded.scenario.fixes))
+        for path, value in loaded.scenario.fixes[name].set.items():
+            keys = _area(resolve(loaded.data, path))
+            for other, (owner, other_path) in owners.items():
+                if owner != name and _overlap(keys, other) and (keys != other or merged[other_path] != value):
+                    place = path_text(loaded.data, max(keys, other, key=len))
+                    raise UsageProblem(f"the fixes {owner} and {name} both set {place}", "use one of them, or --set")
+            owners[keys] = (name, path)
+            merged[path] = value
+    return merged
+
+
+def _area(keys: Keys) -> Keys:
+    """What setting these keys touches: a kind brings new siblings with it."""
+    return keys[:-1] if keys[0] == "sites" and keys[-1] == "kind" else keys
+
+
+def _overlap(one: Keys, other: Keys) -> bool:
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]
+
+
+def _site(model: SiteModel) -> Site:
+    return Site(
+        model.path,
+        frozenset(model.ssl_flags),
+        model.client_cert_retrieval,
+        model.continue_100,
+        model.application_delay,
+    )
+
+
+def _landing(name: str, scenario: Scenario, lab: Lab, fixes: Sequence[str]) -> Landing:
+    return Landing(
+        scenario=name,
+        title=scenario.title,
+        story=scenario.story,
+        paths=tuple((site.path, _demand(site.ssl_flags)) for site in lab.sites),
+        fixes=tuple((fix, model.title, fix in fixes) for fix, model in scenario.fixes.items()),
+    )
+
+
+def _demand(flags: Sequence[SslFlag]) -> str:
+    if not wants_certificate(flags):
+        return "needs no client certificate"
+    if SslFlag.SSL_REQUIRE_CERT in flags:
+        return "requires a client certificate (403.7 without one)"
+    return "takes a client certificate if there is one"
+
+
+# --- certificates --------------------------------------------------------------------------------------------
+
+
+def _tls(bindings: Mapping[str, BindingModel], pki: Pki, names: Sequence[str]) -> dict[str, ServerSettings]:
+    credential = pki.server_credential(names)
+    issuers = tuple(authority.subject for authority in pki.client_authorities)
+    return {
+        name: ServerSettings(
+            chain=credential.chain,
+            key=credential.key,
+            protocols=frozenset(Protocol[protocol.replace(".", "_")] for protocol in model.protocols),
+            asks_in_handshake=model.client_cert_negotiation is Toggle.ENABLE,
+            client_authorities=pki.client_authorities,
+            issuer_names=issuers,
+        )
+        for name, model in bindings.items()
+    }
+
+
+def _certificate_names(bindings: Mapping[str, BindingModel], host: str | None) -> list[str]:
+    """Host names of bindings and exact addresses; the wildcards 0.0.0.0 and :: are no names."""
+    hosts = [model.endpoint.host for model in bindings.values()]
+    hosts += [_address(host)] if host is not None else []
+    return [name for name in hosts if name not in ("0.0.0.0", "::")]
+
+
+# --- where it listens ----------------------------------------------------------------------------------------
+
+
+def _listeners(bindings: Mapping[str, BindingModel], host: str | None, port: int | None) -> tuple[Listener, ...]:
+    first = next(iter(bindings.values())).endpoint.port
+    shared: dict[tuple[str, int], list[Binding]] = {}
+    for name, model in bindings.items():
+        address = _address(host) if host is not None else _listening_address(name, model.endpoint)
+        record = Binding(name, model.endpoint, model.client_cert_negotiation)
+        shared.setdefault((address, model.endpoint.port), []).append(record)
+    for (address, _), records in shared.items():
+        _refuse_shadowed(address, records, host)
+    return tuple(
+        Listener(address, _port(scenario_port, first, port), tuple(records))
+        for (address, scenario_port), records in shared.items()
+    )
+
+
+def _address(host: str) -> str:
+    try:
+        return str(ip_address(host.strip("[]")))
+    except ValueError:
+        hint = "give 0.0.0.0 or :: for all, or one of this machine's addresses; names go into --san"
+        raise UsageProblem(f"cannot listen on {host!r}: it is not an IP address", hint) from None
+
+
+def _listening_address(name: str, endpoint: Endpoint) -> str:
+    """Loopback for the wildcards and for names, whose records stand for the IPv4 wildcard (sdk-api, SNI key)."""
+    if endpoint.is_name:
+        return "127.0.0.1"
+    address = ip_address(endpoint.host)
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "::1"
+    if address.is_loopback:
+        return endpoint.host
+    message = f"the binding {name} is for {endpoint}, and the lab listens on loopback unless it is told otherwise"
+    raise UsageProblem(message, f"say --host {endpoint.host} (or an address of this machine)")
+
+
+def _refuse_shadowed(address: str, records: Sequence[Binding], host: str | None) -> None:
+    """With one address for all, records that differed by their address alone could no longer be told apart."""
+    by_address = [record.name for record in records if not record.endpoint.is_name]
+    if host is not None and len(by_address) > 1:
+        message = (
+            f"with --host {address} the bindings {' and '.join(by_address)} would listen on the same address and port"
+        )
+        raise UsageProblem(message, "leave --host out: this scenario needs them apart")
+
+
+def _port(scenario_port: int, first: int, wanted: int | None) -> int:
+    if wanted is None:
+        return scenario_port
+    if wanted == 0:
+        return 0
+    moved = scenario_port - first + wanted
+    if not 1 <= moved <= LAST_PORT:
+        distance = (
+            f" (the scenario keeps it {scenario_port - first:+} from its first)" if scenario_port != first else ""
+        )
+        raise UsageProblem(f"there is no port {moved}{distance}", f"--port takes 1 to {LAST_PORT}, or 0 for free ones")
+    return moved

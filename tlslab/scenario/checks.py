@@ -1,0 +1,209 @@
+"""What no single field can tell: whether the parts of a scenario fit one another.
+
+Works on plain data, whatever its shape, so that these problems are found together with those of the schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from tlslab.errors import LabError
+from tlslab.httpsys.bindings import Endpoint
+from tlslab.iis.sites import match_path
+from tlslab.scenario.complaints import Complaint, at, complaints
+from tlslab.scenario.names import suggestion
+from tlslab.scenario.overlay import Keys, apply, path_text, resolve, value_at
+from tlslab.scenario.schema import Lab, Step
+
+START_PAGE = "/"
+
+
+def cross_check(data: dict[str, Any]) -> Iterator[Complaint]:
+    """Find what does not fit in a scenario's data, which a profile lies under."""
+    yield from _duplicates(data)
+    yield from _settings(data)
+    if isinstance(data.get("symptom"), dict) and "client" not in data["symptom"]:
+        yield at(data, ("symptom",), "'client' is missing: the steps that show the symptom")
+    for keys, fix in _items(data, ("fixes",)):
+        if fix.get("deterministic") is False and not fix.get("defeated_by"):
+            message = "a fix that is not deterministic needs a defeated_by: how it fails, and what is seen then"
+            yield at(data, keys, message, on_key=True)
+    for keys, trial in _trials(data):
+        yield from _steps(data, keys, trial)
+
+
+def lab_data(data: dict[str, Any]) -> dict[str, Any]:
+    """The half of a scenario's data that a server is built from."""
+    return {key: data[key] for key in Lab.model_fields if key in data}
+
+
+def lab_complaints(data: dict[str, Any]) -> list[Complaint]:
+    """What is wrong with the half of a scenario that a server is built from; its keys are those of `data`."""
+    try:
+        Lab.model_validate(lab_data(data))
+    except ValidationError as error:
+        return complaints(error, Lab, data)
+    return list(_duplicates(data))
+
+
+def _items(data: Any, keys: Keys) -> Iterator[tuple[Keys, dict[str, Any]]]:
+    """The mappings in a mapping or list, each with its keys."""
+    container = value_at(data, keys)
+    pairs: Any = ()
+    if isinstance(container, dict | list):
+        pairs = container.items() if isinstance(container, dict) else enumerate(container)
+    yield from (((*keys, key), value) for key, value in pairs if isinstance(value, dict))
+
+
+def _trials(data: dict[str, Any]) -> Iterator[tuple[Keys, dict[str, Any]]]:
+    if isinstance(data.get("symptom"), dict):
+        yield ("symptom",), data["symptom"]
+    yield from _items(data, ("cases",))
+    for keys, fix in _items(data, ("fixes",)):
+        yield keys, fix
+        yield from _items(data, (*keys, "defeated_by"))
+
+
+# --- bindings and sites ------------------------------------------------------------------------------------
+
+
+def _duplicates(data: dict[str, Any]) -> Iterator[Complaint]:
+    endpoints = [((*keys, "endpoint"), _endpoint(item)) for keys, item in _items(data, ("bindings",))]
+    yield from _twice(data, endpoints, "endpoint")
+    paths = [((*keys, "path"), item.get("path")) for keys, item in _items(data, ("sites",))]
+    yield from _twice(data, paths, "path")
+
+
+def _endpoint(binding: dict[str, Any]) -> str | None:
+    try:
+        return str(Endpoint.parse(str(binding.get("endpoint"))))
+    except ValueError:
+        return None
+
+
+def _twice(data: dict[str, Any], places: list[tuple[Keys, Any]], what: str) -> Iterator[Complaint]:
+    first: dict[str, Keys] = {}
+    for keys, value in places:
+        if isinstance(value, str) and first.setdefault(value, keys) != keys:
+            owner = ".".join(map(str, first[value][:-1]))
+            yield at(data, keys, f"the {what} {value} is taken already, by {owner}")
+
+
+# --- settings of cases and fixes -----------------------------------------------------------------------------
+
+
+def _settings(data: dict[str, Any]) -> Iterator[Complaint]:
+    sound = not lab_complaints(data)
+    for keys in (("symptom",), *(keys for keys, _ in _items(data, ("cases",)))):
+        yield from _overlay(data, keys, data, sound)
+    for keys, fix in _items(data, ("fixes",)):
+        wrong = list(_overlay(data, keys, data, sound))
+        yield from wrong
+        fixed = data if wrong else apply(data, _settings_of(fix))
+        for defeat, _ in _items(data, (*keys, "defeated_by")):
+            yield from _overlay(data, defeat, fixed, sound)
+
+
+def _settings_of(trial: Any) -> dict[str, Any]:
+    settings = trial.get("set") if isinstance(trial, dict) else None
+    return settings if isinstance(settings, dict) else {}
+
+
+def _overlay(data: dict[str, Any], trial: Keys, base: dict[str, Any], sound: bool) -> Iterator[Complaint]:
+    """Lay the settings of one trial over `base`, and tell of each what does not fit."""
+    settings = _settings_of(value_at(data, trial))
+    unknown = {path: problem for path in settings if (problem := _unknown(base, path))}
+    for path, problem in unknown.items():
+        yield _at_setting(data, trial, (path,), problem, on_key=True)
+    if unknown or not settings or not sound:
+        return
+    try:
+        changed = apply(base, settings)
+    except LabError as error:
+        yield _at_setting(data, trial, (), str(error))
+        return
+    for complaint in lab_complaints(changed):
+        behind = _setting_behind(base, settings, complaint.keys)
+        yield _at_setting(data, trial, behind, complaint.message)
+
+
+def _at_setting(data: Any, trial: Keys, path: Keys, message: str, *, on_key: bool = False) -> Complaint:
+    """Stand at the path among the settings of a trial; the message names that path itself."""
+    settings = (*trial, "set")
+    return Complaint((*settings, *path), f"{path_text(data, settings)}: {message}", on_key)
+
+
+def _unknown(base: dict[str, Any], path: str) -> str:
+    try:
+        resolve(base, path)
+    except LabError as error:
+        return f"{error}; {error.hint}"
+    return ""
+
+
+def _setting_behind(base: dict[str, Any], settings: dict[str, Any], keys: Keys) -> Keys:
+    """The path among `settings` that set what is at `keys`, or a part of it."""
+    for path in settings:
+        resolved = resolve(base, path)
+        shorter = min(len(resolved), len(keys))
+        if resolved[:shorter] == keys[:shorter]:
+            return (path,)
+    return tuple(settings) if len(settings) == 1 else ()
+
+
+# --- steps ---------------------------------------------------------------------------------------------------
+
+
+def _steps(data: dict[str, Any], trial: Keys, content: dict[str, Any]) -> Iterator[Complaint]:
+    may_be_missing = "404" in _outcomes(content.get("expect"))
+    previous: dict[str, Any] | None = None
+    for keys, step in _items(data, (*trial, "client")):
+        yield from _binding(data, keys, step)
+        yield from _same_connection(data, keys, step, previous)
+        if not may_be_missing:
+            yield from _path(data, keys, step)
+        previous = step
+
+
+def _outcomes(expect: Any) -> set[str]:
+    if not isinstance(expect, dict):
+        return set()
+    return {str(expect.get("outcome"))}.union(*map(_outcomes, expect.values()))
+
+
+def _binding(data: dict[str, Any], keys: Keys, step: dict[str, Any]) -> Iterator[Complaint]:
+    name, bindings = step.get("binding"), data.get("bindings")
+    if isinstance(name, str) and isinstance(bindings, dict) and name not in bindings:
+        yield at(data, (*keys, "binding"), f"there is no binding {name!a}; {suggestion(name, bindings)}")
+
+
+def _path(data: dict[str, Any], keys: Keys, step: dict[str, Any]) -> Iterator[Complaint]:
+    request = step.get("request")
+    path = request.partition(" ")[2].partition("?")[0] if isinstance(request, str) else ""
+    sites = [site["path"] for _, site in _items(data, ("sites",)) if isinstance(site.get("path"), str)]
+    if path[:1] == "/" and path[:2] != "//" and path != START_PAGE and match_path(path, sites) is None:
+        yield at(data, (*keys, "request"), f"no site serves {path}; {suggestion(path, sites)}")
+
+
+def _same_connection(
+    data: dict[str, Any], keys: Keys, step: dict[str, Any], previous: dict[str, Any] | None
+) -> Iterator[Complaint]:
+    place = (*keys, "same_connection")
+    if step.get("same_connection") is not True:
+        return
+    if previous is None:
+        yield at(data, place, "the first step has no connection before it to go on with")
+        return
+    for name in ("binding", "identity", "renegotiation"):
+        if step.get(name, _default(data, name)) != previous.get(name, _default(data, name)):
+            yield at(data, place, f"the step before has another {name}, and a connection keeps its own")
+
+
+def _default(data: dict[str, Any], name: str) -> Any:
+    bindings = data.get("bindings")
+    if name == "binding":
+        return next(iter(bindings), None) if isinstance(bindings, dict) else None
+    return Step.model_fields[name].default

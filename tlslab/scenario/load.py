@@ -1,0 +1,96 @@
+"""Reading a scenario file: every problem at once, each with the line and column it stands in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from tlslab.errors import LabError, Problem, ScenarioError
+from tlslab.scenario import yaml_nodes
+from tlslab.scenario.checks import cross_check
+from tlslab.scenario.complaints import Complaint, complaints
+from tlslab.scenario.overlay import with_profile
+from tlslab.scenario.schema import Scenario
+from tlslab.scenario.yaml_nodes import MAX_BYTES, Node, Position
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedScenario:
+    """A sound scenario. `data` is what fixes and `--set` are laid over: plain, with the profile's defaults."""
+
+    name: str
+    file: str
+    scenario: Scenario
+    data: dict[str, Any]
+
+
+def load_scenario(path: Path) -> LoadedScenario:
+    """Read a scenario file; its name is the file's without the suffix.
+
+    LabError: the file cannot be read. ScenarioError: what it says cannot be used.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        raise LabError(f"cannot read {path}: {reason}", "tlslab list names the scenarios that come with it") from error
+    return parse_scenario(raw, path.stem, str(path))
+
+
+def parse_scenario(raw: bytes, name: str, file: str) -> LoadedScenario:
+    """Read a scenario from the bytes of `file`. ScenarioError: every problem, in the order of the lines."""
+    node, problems = yaml_nodes.parse(_decode(raw, file), file)
+    if node is None:
+        raise ScenarioError(problems)
+    data = node.plain()
+    if not isinstance(data, dict):
+        raise ScenarioError([*problems, Problem(file, *node.position, "a scenario is a mapping: key: value")])
+    data = with_profile(data)
+    scenario, wrong = _validate(data)
+    problems += [_problem(complaint, node, file) for complaint in (*wrong, *cross_check(data))]
+    if scenario is None or problems:
+        unique = dict.fromkeys(problems)
+        raise ScenarioError(sorted(unique, key=lambda problem: (problem.line, problem.column)))
+    return LoadedScenario(name, file, scenario, data)
+
+
+def _decode(raw: bytes, file: str) -> str:
+    if len(raw) > MAX_BYTES:
+        raise ScenarioError([Problem(file, 1, 1, f"a scenario has at most {MAX_BYTES:,} bytes")])
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode("utf-8-sig")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        message = "this is not UTF-8 text: save the file as UTF-8"
+        raise ScenarioError([Problem(file, line, column, message)]) from None
+
+
+def _validate(data: dict[str, Any]) -> tuple[Scenario | None, list[Complaint]]:
+    try:
+        return Scenario.model_validate(data), []
+    except ValidationError as error:
+        return None, complaints(error, Scenario, data)
+
+
+def _problem(complaint: Complaint, root: Node, file: str) -> Problem:
+    # A lone surrogate would be text that no console can print.
+    message = complaint.message.encode(errors="backslashreplace").decode()
+    return Problem(file, *_position(complaint, root), message)
+
+
+def _position(complaint: Complaint, root: Node) -> Position:
+    """Where the value stands, or its key. A default of the profile stands where it would have to be written."""
+    node = root
+    for index, key in enumerate(complaint.keys):
+        if complaint.on_key and index == len(complaint.keys) - 1 and str(key) in node.keys:
+            return node.keys[str(key)]
+        child = node.child(key)
+        if child is None:
+            break
+        node = child
+    return node.position

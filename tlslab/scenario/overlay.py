@@ -1,0 +1,144 @@
+"""Settings laid over one another: a profile under a scenario, fixes and `--set` over it. All on plain data.
+
+A path names a place in the `Lab` half: `timers.ssl_renegotiation`, `bindings.site.protocols`, or, with a site called
+by its path (the longest that fits, for a path may contain dots) or its index, `sites./upload.ssl_flags`. What is set
+replaces what was there, wholly; setting a `.kind` drops its siblings, which belong to the kind that was.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tlslab.errors import UsageProblem
+from tlslab.scenario import yaml_nodes
+from tlslab.scenario.names import fields_at, suggestion
+from tlslab.scenario.schema import Lab
+from tlslab.schannel.profiles import PROFILES, WINDOWS_SERVER_2012_R2, Profile
+
+Keys = tuple[str | int, ...]
+
+
+def with_profile(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay the defaults of its profile under what a scenario says; data of a wrong shape is left as it is."""
+    merged = _copy(data)
+    for path, default in _profile(data).defaults.items():
+        _lay_under(merged, path.split("."), default.value)
+    return merged
+
+
+def apply(data: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Set every path of `overrides` in a copy of `data`, which a profile lies under. UsageProblem: an unknown path."""
+    changed = _copy(data)
+    for path in sorted(overrides, key=_parents_and_kinds_first):
+        *parents, last = resolve(changed, path)
+        container = value_at(changed, parents)
+        if last == "kind" and fields_at(Lab, parents):
+            container.clear()
+        container[last] = copy.deepcopy(overrides[path])
+    return with_profile(changed)
+
+
+def resolve(data: Mapping[str, Any], path: str) -> Keys:
+    """Turn a path into the keys that lead to its value, which need not be there yet. UsageProblem: an unknown path."""
+    keys = _split(data, path)
+    for end, key in enumerate(keys):
+        known = _known(data, keys[:end])
+        if key not in known:
+            place = f"in {path_text(data, keys[:end])}" if end else "that can be set"
+            raise UsageProblem(f"cannot set {path}: there is no {key!a} {place}", suggestion(str(key), map(str, known)))
+    return keys
+
+
+def parse_set(text: str) -> tuple[str, Any]:
+    """Read the `PATH=YAML` of `--set` into the path and plain data. UsageProblem says what would be right."""
+    path, equals, value = text.partition("=")
+    if not (path.strip() and equals and value.strip()):
+        example = "write it like timers.ssl_renegotiation=30s or bindings.site.client_cert_negotiation=enable"
+        raise UsageProblem(f"{text!r} is not PATH=VALUE", example)
+    node, problems = yaml_nodes.parse(value.strip(), "--set")
+    if node is None or problems:
+        hint = "lists are written [a, b], mappings {key: value}"
+        raise UsageProblem(f"cannot set {path.strip()}: {problems[0].message}", hint)
+    return path.strip(), node.plain()
+
+
+def path_text(data: Any, keys: Sequence[str | int]) -> str:
+    """Write keys as a person does: `sites./upload.ssl_flags`, `symptom.client[0].body`."""
+    text = ""
+    for end, key in enumerate(keys):
+        name = _site_path(data, keys[: end + 1]) or key
+        text += f"[{name}]" if isinstance(name, int) else f".{name}" if text else name
+    return text
+
+
+def value_at(data: Any, keys: Sequence[str | int]) -> Any:
+    """The value that keys lead to, or None."""
+    for key in keys:
+        if isinstance(data, dict) and isinstance(key, str):
+            data = data.get(key)
+        elif isinstance(data, list) and isinstance(key, int) and key < len(data):
+            data = data[key]
+        else:
+            return None
+    return data
+
+
+def _profile(data: Mapping[str, Any]) -> Profile:
+    return PROFILES.get(str(data.get("profile")), WINDOWS_SERVER_2012_R2)
+
+
+def _copy(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: copy.deepcopy(value) if key in Lab.model_fields else value for key, value in data.items()}
+
+
+def _lay_under(node: Any, path: Sequence[str], value: object) -> None:
+    key, *rest = path
+    if key == "*":
+        for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+            _lay_under(child, rest, value)
+    elif isinstance(node, dict) and not rest:
+        node.setdefault(key, copy.deepcopy(value))
+    elif isinstance(node, dict) and (key in node or rest[0] != "*"):
+        _lay_under(node.setdefault(key, {}), rest, value)
+
+
+def _parents_and_kinds_first(path: str) -> tuple[int, bool]:
+    return len(path.removesuffix(".kind")), path.endswith(".kind")
+
+
+def _split(data: Mapping[str, Any], path: str) -> Keys:
+    head, _, rest = path.partition(".")
+    if head != "sites" or not rest:
+        return tuple(path.split("."))
+    first, _, below = rest.partition(".")
+    if first.isascii() and first.isdigit() and len(first) < 6:
+        return ("sites", int(first), *(below.split(".") if below else ()))
+    sites = {site: index for index, site in reversed(list(enumerate(_site_paths(data))))}
+    fitting = [site for site in sites if site and (rest + ".").startswith(site + ".")]
+    if not fitting:
+        raise UsageProblem(f"cannot set {path}: there is no such site", suggestion(first, filter(None, sites)))
+    site = max(fitting, key=len)
+    below = rest[len(site) + 1 :]
+    return ("sites", sites[site], *(below.split(".") if below else ()))
+
+
+def _site_paths(data: Mapping[str, Any]) -> list[str]:
+    sites = data.get("sites")
+    return [_site_path(data, ("sites", index)) for index in range(len(sites))] if isinstance(sites, list) else []
+
+
+def _site_path(data: Any, keys: Sequence[str | int]) -> str:
+    """The path of the site at these keys; empty where there is none."""
+    path = value_at(data, (*keys, "path")) if len(keys) == 2 and keys[0] == "sites" else None
+    return path if isinstance(path, str) else ""
+
+
+def _known(data: Mapping[str, Any], keys: Keys) -> list[str | int]:
+    container = value_at(data, keys)
+    if isinstance(container, list):
+        return list(range(len(container))) if keys == ("sites",) else []
+    if not isinstance(container, Mapping):
+        return []
+    return list(fields_at(Lab, keys) or container)
