@@ -1,0 +1,69 @@
+"""The bus: evidence is complete, watchers are bounded and count."""
+
+from __future__ import annotations
+
+from tlslab.events import ConnectionClosed, ConnectionOpened, EntityBodyReceived, Event, HelloRequestSent
+from tlslab.net.bus import Bus
+
+OPENED = [ConnectionOpened(0.0, number, "", "peer", "local") for number in range(100)]
+
+
+def test_evidence_gets_every_event_at_once_and_in_order() -> None:
+    """A recording reader has every event when `publish` returns."""
+    bus, got = Bus(), list[Event]()
+    bus.record([ConnectionOpened], got.append)
+    bus.publish(OPENED)
+    assert got == OPENED
+
+
+def test_a_reader_gets_what_it_asked_for_and_no_more() -> None:
+    """An event goes to the readers of its type."""
+    bus, opened, closed = Bus(), list[Event](), list[Event]()
+    bus.record([ConnectionOpened], opened.append)
+    bus.record([HelloRequestSent, ConnectionClosed], closed.append)
+    left = ConnectionClosed(1.0, 1, "", "closed", 1.0)
+    bus.publish([OPENED[0], left, EntityBodyReceived(1.0, 1, "", 0)])
+    assert (opened, closed) == ([OPENED[0]], [left])
+
+
+def test_wanted_is_what_somebody_reads() -> None:
+    """The types that a lab need build at all are those asked for, by evidence or by watchers."""
+    bus = Bus()
+    assert bus.wanted == set()
+    wanted = bus.wanted
+    bus.record([ConnectionOpened], lambda _event: None)
+    bus.watch([HelloRequestSent])
+    assert wanted == {ConnectionOpened, HelloRequestSent}
+
+
+async def test_a_watcher_that_keeps_up_gets_everything() -> None:
+    """What was published before the end is read, and then the end."""
+    bus = Bus()
+    watch = bus.watch([ConnectionOpened])
+    bus.publish(OPENED)
+    watch.close()
+    assert [event async for event in watch.events] == OPENED
+    assert watch.dropped == 0
+
+
+async def test_a_watcher_without_room_drops_and_counts() -> None:
+    """A watcher that does not read keeps the first events, counts the others, and holds up nobody."""
+    bus, evidence = Bus(), list[Event]()
+    watch = bus.watch([ConnectionOpened], limit=10)
+    bus.record([ConnectionOpened], evidence.append)
+    bus.publish(OPENED)
+    assert watch.dropped == 90
+    assert evidence == OPENED
+    watch.close()
+    assert [event async for event in watch.events] == OPENED[:10]
+
+
+async def test_a_watcher_that_reads_again_gets_what_comes_then() -> None:
+    """Dropping is no end: there is room again once something was read."""
+    bus = Bus()
+    watch = bus.watch([ConnectionOpened], limit=1)
+    bus.publish(OPENED[:2])
+    assert await watch.events.receive() == OPENED[0]
+    bus.publish(OPENED[2:3])
+    assert await watch.events.receive() == OPENED[2]
+    assert watch.dropped == 1

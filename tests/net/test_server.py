@@ -1,0 +1,139 @@
+"""Listening, accepting, and what one broken connection does to the others (nothing)."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from tlslab.core.plan import LabPlan, Listener
+from tlslab.errors import LabError
+from tlslab.events import ConnectionClosed, EntityBodyStalled, InternalFault, ResponseSent
+from tlslab.httpsys.client_certificate import Retrieval
+from tlslab.net.server import bind, close_all
+
+if TYPE_CHECKING:
+    from tests.net.conftest import Dial, Serving
+
+LOOPBACK = "127.0.0.1"
+UPLOAD = b"POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 102400\r\n\r\n" + bytes(102400)
+
+
+def taken_port() -> tuple[socket.socket, int]:
+    """Return a socket that listens, and its port."""
+    sock = socket.create_server((LOOPBACK, 0))
+    return sock, sock.getsockname()[1]
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
+    sock, port = taken_port()
+    sock.close()
+    return port
+
+
+def test_port_0_takes_a_free_one() -> None:
+    """What was bound says where it really listens, and takes connections."""
+    bound = bind([Listener(LOOPBACK, 0, ()), Listener(LOOPBACK, 0, ())])
+    try:
+        assert bound[0].port != bound[1].port
+        for one in bound:
+            assert one.port
+            socket.create_connection((one.host, one.port)).close()
+    finally:
+        close_all(bound)
+
+
+def test_port_in_use_says_so_and_what_to_do() -> None:
+    """Another program's port is an error with the address and the option that helps."""
+    sock, port = taken_port()
+    with sock, pytest.raises(LabError, match=f"cannot listen on {LOOPBACK} port {port}: another program") as caught:
+        bind([Listener(LOOPBACK, port, ())])
+    assert "--port" in caught.value.hint
+
+
+def test_bind_opens_all_or_none() -> None:
+    """Where the second address is taken, the first is free again."""
+    first = free_port()
+    sock, second = taken_port()
+    with sock, pytest.raises(LabError, match=f"port {second}"):
+        bind([Listener(LOOPBACK, first, ()), Listener(LOOPBACK, second, ())])
+    close_all(bind([Listener(LOOPBACK, first, ())]))
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    """An address that is not ours (TEST-NET-1, RFC 5737) is an error that names --host."""
+    with pytest.raises(LabError, match=r"cannot listen on 192\.0\.2\.1 port 0") as caught:
+        bind([Listener("192.0.2.1", 0, ())])
+    assert "--host" in caught.value.hint
+
+
+def test_a_port_can_be_bound_again_at_once() -> None:
+    """A lab that is started again right after it ended gets its port, connections in TIME_WAIT or not."""
+    bound = bind([Listener(LOOPBACK, 0, ())])
+    port = bound[0].port
+    client = socket.create_connection((LOOPBACK, port))
+    with client:
+        bound[0].sock.setblocking(True)
+        server, _ = bound[0].sock.accept()
+        server.close()
+    close_all(bound)
+    close_all(bind([Listener(LOOPBACK, port, ())]))
+
+
+async def test_an_internal_error_ends_one_connection_only(
+    plan: Callable[..., LabPlan], serving: Serving, dial: Dial
+) -> None:
+    """A defect (here: a retrieval that decides nothing) ends its connection, is told, and the others go on."""
+    sound = plan("post-request-renegotiation")
+    broken = [
+        dataclasses.replace(site, retrieval=Retrieval()) if site.path == "/protected" else site for site in sound.sites
+    ]
+    async with serving(dataclasses.replace(sound, sites=tuple(broken))) as running:
+        bystander = await dial(running)
+        victim = await dial(running)
+        await victim.write(b"POST /protected HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n")
+        fault = (await running.wait_for(InternalFault))[0]
+        assert "NotImplementedError" in fault.traceback
+        assert (await running.wait_for(ConnectionClosed))[0].connection == 2
+        for peer in (bystander, await dial(running)):
+            await peer.write(b"GET /public HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert (await peer.read()).startswith(b"HTTP/1.1 200")
+        assert [answer.connection for answer in running.of(ResponseSent)] == [1, 3]
+
+
+async def test_a_lab_that_stops_leaves_nothing_behind(
+    plan: Callable[..., LabPlan], serving: Serving, dial: Dial
+) -> None:
+    """Stopping closes idle, stalled and half-open connections, and ends every task."""
+    before = trio.lowlevel.current_statistics().tasks_living
+    async with serving(plan()) as running:
+        idle = await dial(running)
+        stalled = await dial(running)
+        await stalled.write(UPLOAD)
+        silent = trio.socket.socket()
+        await silent.connect((running.bound[0].host, running.bound[0].port))
+        await running.wait_for(EntityBodyStalled)
+        port = running.bound[0].port
+    assert trio.lowlevel.current_statistics().tasks_living == before
+    for sock in (idle.sock, stalled.sock, silent):
+        assert await ends(sock)
+    silent.close()
+    assert len(running.of(ConnectionClosed)) == 3
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((LOOPBACK, port))
+
+
+async def ends(sock: trio.socket.SocketType) -> bool:
+    """Whether the other side has ended this connection, orderly or not."""
+    with trio.fail_after(30):
+        try:
+            while await sock.recv(65536):
+                pass
+        except ConnectionResetError:
+            return True
+    return True

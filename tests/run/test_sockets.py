@@ -1,0 +1,77 @@
+"""The lab's own client over real sockets: what it sees there is what it sees in memory."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+import trio
+
+from tlslab.core.lab import Lab
+from tlslab.net.bus import Bus
+from tlslab.net.clock import RateClock
+from tlslab.net.server import bind, close_all, serve
+from tlslab.pki.store import open_pki
+from tlslab.run.client import Outcome
+from tlslab.run.people import People
+from tlslab.run.sockets import walk
+from tlslab.scenario import catalogue
+from tlslab.scenario.build import build
+from tlslab.scenario.schema import Step, WritingStyle
+
+BIG = Step(request="POST /upload", body=2**20)
+STYLES = [pytest.param(style, id=style.value) for style in WritingStyle]
+
+
+async def see(
+    tmp_path, style: WritingStyle, steps: list[Step], fixes: tuple[str, ...] = (), **overrides: object
+) -> list[Outcome]:
+    """Serve large-post-deadlock, take the steps, and say how each ended."""
+    pki = open_pki(tmp_path, datetime.now(UTC))
+    plan = build(catalogue.load("large-post-deadlock"), fixes, overrides, pki, port=0)
+    bound = bind(plan.listeners)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve, Lab(plan, set()), bound, Bus())
+            outcomes = await walk(steps, {None: (bound[0].host, bound[0].port, "localhost")}, People(pki), style)
+            nursery.cancel_scope.cancel()
+    finally:
+        close_all(bound)
+    return outcomes
+
+
+@pytest.fixture
+def clock() -> RateClock:
+    """A clock that brings two minutes down to a second (pytest-trio takes it for the test's)."""
+    return RateClock(120)
+
+
+@pytest.mark.parametrize("style", STYLES)
+async def test_a_large_upload_is_reset(tmp_path, clock, style) -> None:
+    """The symptom, and with the fix it is gone."""
+    (outcome,) = await see(tmp_path, style, [BIG], **{"timers.ssl_renegotiation": "30s"})
+    assert outcome.kind == "reset"
+    assert outcome.seconds >= 29
+
+
+@pytest.mark.parametrize("style", STYLES)
+async def test_with_the_fix_it_is_answered(tmp_path, style) -> None:
+    """The contrast: the same upload where the binding negotiates."""
+    (outcome,) = await see(tmp_path, style, [BIG], ("negotiate-on-binding",))
+    assert (outcome.kind, outcome.certificate, outcome.body_length) == ("200", "CN=alice", 2**20)
+
+
+@pytest.mark.parametrize("style", STYLES)
+async def test_steps_share_a_connection(tmp_path, style) -> None:
+    """A primed connection is used again, and a step that does not say so opens another."""
+    get = Step(request="GET /upload")
+    upload = Step(request="POST /upload", body=2**20, same_connection=True)
+    outcomes = await see(tmp_path, style, [get, upload, Step(request="GET /upload", identity="none")])
+    assert [outcome.kind for outcome in outcomes] == ["200", "200", "403.7"]
+
+
+async def test_a_client_gives_up(tmp_path) -> None:
+    """Its own patience ends the step, not the lab's timer."""
+    impatient = Step(request="POST /upload", body=2**20, gives_up_after=0.2)
+    (outcome,) = await see(tmp_path, WritingStyle.WRITES_EVERYTHING, [impatient])
+    assert outcome.kind == "gave_up"

@@ -1,0 +1,176 @@
+"""Moves bytes between a socket and a `core.Connection`, and does what the connection says of reading and closing.
+
+Reading and writing never wait on each other: output goes out at once as far as the socket takes it, and while some is
+left over the pump waits for either direction. The asymmetry of the two is the subject of this lab.
+"""
+
+from __future__ import annotations
+
+import array
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from tlslab.core.connection import Connection
+from tlslab.events import UnreadBytesChanged
+from tlslab.net.bus import Bus
+from tlslab.net.hangup import Hangups, Left
+from tlslab.types import Drain, Reset
+
+READ_BYTES = 32 * 1024
+OUT_LIMIT = 1024 * 1024  # a client that asks and asks and reads nothing is not read from beyond this
+LINGER_RESET = struct.pack("ii", 1, 0)  # close() sends RST and forgets what was not sent
+RECOUNT_SECONDS = 1.0  # how often a paused connection's waiting bytes are counted again, in lab time
+
+
+class Pump:
+    """One connection's socket. It owns the socket and closes it."""
+
+    def __init__(self, sock: socket.socket, connection: Connection, bus: Bus, hangups: Hangups) -> None:
+        self._sock = sock
+        self._connection = connection
+        self._bus = bus
+        self._hangups = hangups
+        self._out = bytearray()
+
+    async def run(self) -> None:
+        """Serve the connection until it is over."""
+        try:
+            self._settle()
+            while self._connection.closing is None:
+                await self._step()
+                self._settle()
+            await self._close()
+        finally:
+            self._sock.close()
+            self._connection.note_closed(trio.current_time())
+            self._bus.publish(self._connection.take_events())
+
+    async def _step(self) -> None:
+        """Wait for the next thing that happens, and tell the connection."""
+        deadline = self._connection.next_deadline
+        with trio.move_on_at(float("inf") if deadline is None else deadline) as scope:
+            if self._connection.reading_paused:
+                await self._wait_paused()
+            elif len(self._out) > OUT_LIMIT:
+                await self._wait_writable()
+            else:
+                await (either(self._wait_readable, self._wait_writable) if self._out else self._wait_readable())
+                self._read()
+        if scope.cancelled_caught:
+            self._connection.tick(trio.current_time())
+
+    async def _wait_readable(self) -> None:
+        await trio.lowlevel.wait_readable(self._sock)
+
+    async def _wait_writable(self) -> None:
+        await trio.lowlevel.wait_writable(self._sock)
+
+    async def _wait_paused(self) -> None:
+        """Leave the socket unread; the peer may go, time may pass, output may get through."""
+        recounted = UnreadBytesChanged in self._bus.wanted
+        with trio.move_on_after(RECOUNT_SECONDS if recounted else float("inf")) as scope:
+            if self._out:
+                await either(self._wait_hangup, self._wait_writable)
+            else:
+                await self._wait_hangup()
+        if scope.cancelled_caught:
+            self._connection.note_unread(self._socket_unread(), trio.current_time())
+
+    async def _wait_hangup(self) -> None:
+        how = await self._hangups.wait(self._sock)
+        if self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self._connection.receive_reset(trio.current_time())
+        else:
+            self._connection.receive_eof(trio.current_time(), fin_stuck=how is Left.FIN_STUCK)
+
+    def _read(self) -> None:
+        try:
+            data = self._sock.recv(READ_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._connection.receive_reset(trio.current_time())
+            return
+        if data:
+            self._connection.receive_data(data, trio.current_time())
+        else:
+            self._connection.receive_eof(trio.current_time())
+
+    def _settle(self) -> None:
+        """After each step: send what there is, publish what happened, look at the socket if reading has stopped."""
+        self._send()
+        if self._connection.wants_unread_count:
+            self._connection.note_unread(self._socket_unread(), trio.current_time())
+        if events := self._connection.take_events():
+            self._bus.publish(events)
+
+    def _send(self) -> None:
+        self._out += self._connection.data_to_send()
+        while self._out:
+            try:
+                sent = self._sock.send(self._out)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                self._out.clear()
+                self._connection.receive_reset(trio.current_time())
+                return
+            del self._out[:sent]
+
+    def _socket_unread(self) -> int:
+        """How many bytes wait in the kernel (FIONREAD); 0 where that cannot be asked."""
+        try:
+            from fcntl import ioctl
+            from termios import FIONREAD
+        except ImportError:
+            return 0
+        count = array.array("i", [0])
+        ioctl(self._sock.fileno(), FIONREAD, count)
+        return count[0]
+
+    async def _close(self) -> None:
+        closing = self._connection.closing
+        if isinstance(closing, Reset):
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
+        elif isinstance(closing, Drain):
+            with trio.move_on_at(closing.until):
+                await self._drain(closing.limit_bytes)
+
+    async def _drain(self, limit_bytes: int) -> None:
+        """Send what is left, end our side, and throw away what comes until the peer ends its own."""
+        try:
+            while self._out:
+                await either(self._wait_writable, self._wait_readable)
+                self._send()
+                limit_bytes -= self._discard()
+            self._sock.shutdown(socket.SHUT_WR)
+            while limit_bytes > 0:
+                await self._wait_readable()
+                limit_bytes -= self._discard()
+        except (EOFError, OSError):
+            return
+
+    def _discard(self) -> int:
+        """Throw away what has come, and count it; EOFError when the peer has ended its side."""
+        try:
+            thrown_away = len(self._sock.recv(READ_BYTES))
+        except (BlockingIOError, InterruptedError):
+            return 0
+        if not thrown_away:
+            raise EOFError
+        return thrown_away
+
+
+async def either(first: Callable[[], Awaitable[None]], second: Callable[[], Awaitable[None]]) -> None:
+    """Return when one of two waits is over, and give the other up."""
+    async with trio.open_nursery() as nursery:
+
+        async def wait(one: Callable[[], Awaitable[None]]) -> None:
+            await one()
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(wait, first)
+        nursery.start_soon(wait, second)

@@ -1,0 +1,132 @@
+"""Listens, accepts, and pumps: a lab on real sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from traceback import format_exception
+
+import trio
+
+from tlslab.core.lab import Lab
+from tlslab.core.plan import Listener
+from tlslab.errors import LabError
+from tlslab.events import InternalFault
+from tlslab.net.bus import Bus
+from tlslab.net.hangup import Hangups
+from tlslab.net.pump import Pump
+
+BACKLOG = 1024
+OUT_OF_FILES_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A listener with its socket; `host` and `port` are where it really listens."""
+
+    listener: Listener
+    sock: socket.socket
+    host: str
+    port: int
+
+
+def bind(listeners: Iterable[Listener]) -> list[Bound]:
+    """Open every listener's socket, or none: LabError says which address is taken and what to do."""
+    bound: list[Bound] = []
+    try:
+        for listener in listeners:
+            bound.append(_bind(listener))
+    except BaseException:
+        close_all(bound)
+        raise
+    return bound
+
+
+def close_all(bound: Iterable[Bound]) -> None:
+    """Close the sockets."""
+    for one in bound:
+        one.sock.close()
+
+
+def _bind(listener: Listener) -> Bound:
+    is_ipv6 = ":" in listener.host
+    sock = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows, where SO_REUSEADDR would share the port
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_ipv6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((listener.host, listener.port))
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise LabError(f"cannot listen on {listener.host} port {listener.port}: {_why(error)}", _hint(error)) from None
+    host, port = sock.getsockname()[:2]
+    return Bound(listener, sock, host, port)
+
+
+def _why(error: OSError) -> str:
+    return "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
+
+
+def _hint(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "choose another port with --port N, or let the system choose with --port 0"
+    if error.errno == errno.EACCES:
+        return "ports below 1024 need administrator rights; choose another with --port N"
+    return "--host takes an address of this machine"
+
+
+async def serve(lab: Lab, bound: Iterable[Bound], bus: Bus) -> None:
+    """Serve until cancelled."""
+    with Hangups() as hangups:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(hangups.run)
+            for one in bound:
+                nursery.start_soon(_Acceptor(lab, one, bus, hangups, nursery).run)
+
+
+@dataclass(frozen=True, slots=True)
+class _Acceptor:
+    """Takes the connections of one listener."""
+
+    lab: Lab
+    bound: Bound
+    bus: Bus
+    hangups: Hangups
+    nursery: trio.Nursery
+
+    async def run(self) -> None:
+        while True:
+            await trio.lowlevel.wait_readable(self.bound.sock)
+            try:
+                sock, peer = self.bound.sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionError):
+                continue
+            except OSError as error:
+                if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    raise
+                await trio.sleep(OUT_OF_FILES_SECONDS)
+                continue
+            self._start(sock, f"{peer[0]}:{peer[1]}")
+
+    def _start(self, sock: socket.socket, peer: str) -> None:
+        sock.setblocking(False)
+        with contextlib.suppress(OSError):  # the peer may be gone already
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        local = f"{self.bound.host}:{self.bound.port}"
+        connection = self.lab.accept(self.bound.listener, peer, local, trio.current_time())
+        self.nursery.start_soon(self._run, connection.number, Pump(sock, connection, self.bus, self.hangups))
+
+    async def _run(self, number: int, pump: Pump) -> None:
+        try:
+            await pump.run()
+        except Exception as error:  # a defect of ours ends one connection and is told; the lab goes on
+            text = "".join(format_exception(error))
+            self.bus.publish([InternalFault(trio.current_time(), number, "", text)])
