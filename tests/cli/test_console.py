@@ -1,0 +1,86 @@
+"""How the lab speaks to a person."""
+
+from __future__ import annotations
+
+import io
+import os
+
+import pytest
+
+from tlslab.cli.console import LabConsole, program, prose
+
+
+def written(text: str, width: int = 40, **options: str) -> list[str]:
+    """What `prose` prints."""
+    file = io.StringIO()
+    prose(LabConsole(patient=False, file=file, width=width, soft_wrap=True), text, **options)
+    return file.getvalue().splitlines()
+
+
+def test_prose():
+    """Lines are filled anew, paragraphs and entries of lists are kept, long words too."""
+    text = "one two three\nfour five six seven eight\n\n- an entry that is longer than a line\n- and " + "x" * 50
+    assert written(text, first="  ") == [
+        "  one two three four five six seven",
+        "  eight",
+        "",
+        "  - an entry that is longer than a line",
+        "  - and",
+        "    " + "x" * 50,
+    ]
+
+
+def test_prose_with_a_beginning():
+    """What stands before the first line stands there alone."""
+    assert written("Mind: one two three four five six seven eight", rest="      ") == [
+        "Mind: one two three four five six seven",
+        "      eight",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("on_path", "started_as", "words"),
+    [
+        (True, "/x/tlslab", ["tlslab"]),
+        (False, ".venv/bin/tlslab", [".venv/bin/tlslab"]),
+        (False, "/x/tlslab/__main__.py", [..., "-m", "tlslab"]),
+    ],
+)
+def test_program(monkeypatch, tmp_path, on_path, started_as, words):
+    """What is printed to be typed works in the shell from which the lab was started."""
+    if on_path:
+        name = tmp_path / ("tlslab.exe" if os.name == "nt" else "tlslab")
+        name.touch(mode=0o700)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.argv", [started_as])
+    assert program()[1:] == words[1:]
+    assert words[0] in (..., program()[0])
+
+
+@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_no_color(monkeypatch, variables, coloured):
+    """NO_COLOR is respected."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    file = io.StringIO()
+    out = LabConsole(patient=False, file=file, force_terminal=True)
+    out.print("x", style="red")
+    assert ("\x1b[31m" in file.getvalue()) is coloured
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such device")
+@pytest.mark.parametrize("patient", [False, True])
+def test_a_full_disk(patient):
+    """A patient console falls silent; another one fails."""
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        out = LabConsole(patient=patient, file=full)
+        if patient:
+            out.print("x")
+            out.print("y")
+        else:
+            with pytest.raises(OSError, match="No space left"):
+                out.print("x")
+            out.fall_silent()
+        assert out.quiet

@@ -1,0 +1,51 @@
+"""The wheel: an installed copy has what it needs and finds it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tlslab.scenario import catalogue
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the wheel installs, far from this checkout."""
+    pytest.importorskip("hatchling")
+    folder = tmp_path_factory.mktemp("installed")
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def test_the_scenarios_are_found(installed):
+    """An installed copy lists the scenarios that came with it."""
+    code = (
+        "from tlslab.scenario import catalogue; from tlslab.cli import main; "
+        "print(catalogue.folder()); main(['list', '--json'])"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=installed, env=environment, capture_output=True, text=True, check=True
+    )
+    folder, _, listed = done.stdout.partition("\n")
+    assert Path(folder) == installed / "tlslab" / "_scenarios"
+    assert [entry["name"] for entry in json.loads(listed)] == catalogue.names()
+
+
+def test_the_command(installed):
+    """The wheel brings the command `tlslab` and says that it is typed."""
+    (entry_points,) = installed.glob("*.dist-info/entry_points.txt")
+    assert "tlslab = tlslab.cli:main" in entry_points.read_text()
+    assert (installed / "tlslab" / "py.typed").is_file()

@@ -1,0 +1,38 @@
+"""`tlslab list`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+def test_json(run):
+    """An array of objects with at least a name and a title."""
+    entries = json.loads(run("list", "--json").output)
+    assert [entry["name"] for entry in entries] == ["large-post-deadlock", "post-request-renegotiation"]
+    assert all(entry["title"] and entry["symptoms"] and entry["fixes"] for entry in entries)
+
+
+@pytest.mark.parametrize(
+    ("symptom", "found"),
+    [
+        ("curl 56", ["large-post-deadlock"]),
+        ("403.7", ["post-request-renegotiation"]),
+        ("Timer_SslRenegotiation", ["large-post-deadlock"]),
+        ("err_connection_reset", ["large-post-deadlock"]),
+        ("no such thing", []),
+    ],
+)
+def test_symptom(run, symptom, found):
+    """A symptom finds its scenario, in JSON and in words."""
+    assert [entry["name"] for entry in json.loads(run("list", "--json", "--symptom", symptom).output)] == found
+    words = run("list", "--symptom", symptom).output
+    assert all(name in words for name in found) or "No scenario has the symptom 'no such thing'" in words
+
+
+def test_words(run):
+    """Names stand alone on their lines, and titles keep to the width."""
+    lines = run("list", COLUMNS="60").output.splitlines()
+    assert "large-post-deadlock" in lines
+    assert max(map(len, lines)) <= 60

@@ -1,0 +1,31 @@
+"""The command line that serves the same again, with a fix."""
+
+from __future__ import annotations
+
+import pytest
+
+from tlslab.cli.options import Options
+from tlslab.cli.serve import command
+
+FULL = Options(
+    "s", ("old",), ("a=1", "b=2"), 24.0, "0.0.0.0", ("one", "two"), 9000, events="-", keylog="k", verbose=True
+)
+
+
+def test_again():
+    """What decides how the lab behaves and where it listens is said again; other fixes and files are not."""
+    words = FULL.again("new", {9000})
+    assert " ".join(words) == (
+        "serve --scenario s --fix new --set a=1 --set b=2 --speed 24 --host 0.0.0.0 --san one --san two --port 9000"
+    )
+    given = command.make_context("serve", words[1:]).params
+    assert (given["fixes"], given["settings"], given["speed"]) == (("new",), ("a=1", "b=2"), 24.0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "ports", "again"),
+    [(None, {8443}, []), (0, {8443}, ["8443"]), (0, {8443, 8444}, ["0"]), (9000, {9000, 9001}, ["9000"])],
+)
+def test_the_port(asked, ports, again):
+    """A port the system chose is kept, so that the printed client lines stay true."""
+    assert Options("s", port=asked).again("f", ports)[6:] == again

@@ -1,0 +1,143 @@
+"""What `serve` prints when it is ready."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tlslab.cli.options import Options
+from tlslab.cli.serve import command as serve
+from tlslab.scenario import catalogue
+
+COMMAND = re.compile(r"^  (curl .*|printf .*|.* serve --scenario .*)$", re.MULTILINE)
+
+
+def sections(text: str) -> dict[str, str]:
+    """The panel's text by the name of the fix; the rest under the empty name."""
+    first, *fixes = re.split(r"^Fix ", text.partition("\nMind:")[0], flags=re.MULTILINE)
+    return {"": first} | {fix.split("\n")[0].removesuffix(" (on)"): fix for fix in fixes}
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+@pytest.mark.parametrize("width", [60, 200])
+def test_command_lines(panel_text, home, name, width):
+    """The failure and each fix have lines to copy, unbroken at any width, that name files which are there."""
+    for section in sections(panel_text(name, width=width)).values():
+        clients = [line for line in COMMAND.findall(section) if line.startswith(("curl ", "printf "))]
+        assert clients
+        for line in clients:
+            words = shlex.split(line)
+            files = [word.removeprefix("@") for word in words if word.removeprefix("@").startswith(str(home))]
+            assert len(files) >= 3
+            assert all(Path(file).is_file() for file in files)
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_server_lines(panel_text, name):
+    """A fix on the server's side is a line that starts the lab with it, at the same port; a client's says so."""
+    fixes = catalogue.load(name).scenario.fixes
+    text = panel_text(name, speed=24.0)
+    port = re.search(r"https://localhost:(\d+)/", text)[1]
+    assert list(sections(text)) == ["", *fixes]
+    for fix, section in list(sections(text).items())[1:]:
+        starts = [line for line in COMMAND.findall(section) if " serve " in line]
+        says_so = "This changes nothing on the server" in " ".join(section.split())
+        assert (len(starts), says_so) == ((1, False) if fixes[fix].set else (0, True))
+        for line in starts:
+            words = shlex.split(line)
+            given = serve.make_context("serve", words[words.index("serve") + 1 :]).params
+            assert (given["fixes"], given["port"], given["speed"]) == ((fix,), int(port), 24.0)
+
+
+def test_prose_keeps_to_the_width(panel_text, home):
+    """Only what is copied is longer than a line."""
+    lines = panel_text(width=60, speed=100.0).splitlines()
+    assert not [line for line in lines if len(line) > 60 and not COMMAND.match(line) and str(home) not in line]
+
+
+def test_facts(panel_text, home):
+    """Every URL, the CA file, the identity in both forms, the password."""
+    text = panel_text()
+    assert re.search(r"^URL +https://localhost:\d+/$", text, re.MULTILINE)
+    assert re.search(r"^URL +https://upload\.localhost:\d+/$", text, re.MULTILINE)
+    for file in ("server-ca.pem", "alice.pem", "alice-key.pem", "alice.p12"):
+        assert re.search(rf"^\S.*|^  \S.* {re.escape(str(home / 'pki' / file))}$", text, re.MULTILINE)
+        assert str(home / "pki" / file) in text
+    assert "password tlslab" in text
+    assert "Mind:" not in text
+
+
+def test_with_a_fix(panel_text):
+    """With a fix of the server in place, the failure is what happens without it."""
+    text = panel_text(fixes=("negotiate-on-binding",))
+    assert "What fails without negotiate-on-binding" in text
+    assert "See it fail" not in text
+    assert "Fix negotiate-on-binding (on)" in text
+    assert "clientcertnegotiation=enable" in text
+
+
+def test_with_a_fix_of_the_client(panel_text):
+    """A fix on the client's side leaves the failure as it was."""
+    assert "See it fail" in panel_text(fixes=("prime-with-get",))
+
+
+def test_what_to_expect(panel_text):
+    """How the failure ends is said in lab time and on the watch, and not where --set may have changed it."""
+    assert "nothing for 120 s, then the connection is reset" in panel_text(width=200)
+    assert "nothing for 120 s (5 s on your watch), then" in panel_text(width=200, speed=24.0)
+    changed = panel_text(settings=("timers.ssl_renegotiation=30s",))
+    assert "Expected:" not in changed
+    assert "Set        timers.ssl_renegotiation=30s" in changed
+
+
+@pytest.mark.parametrize(
+    ("options", "minded", "unminded"),
+    [
+        ({"speed": 24.0}, ["Not scaled", "a browser that asks you for a certificate has 5 s"], ["may run out"]),
+        ({"speed": 61.0}, ["at 61 times the speed the lab's timers may run out"], []),
+        ({"speed": 0.5}, ["Not scaled"], ["browser", "may run out"]),
+        ({"host": "0.0.0.0"}, ["only on a network you trust", "add --san"], ["copy the CA file"]),
+        ({"host": "0.0.0.0", "sans": ("winlab",)}, ["only on a network you trust", "copy the CA file"], []),
+        ({"host": "127.0.0.1"}, [], ["Mind"]),
+        ({"sans": ("winlab",)}, ["other machines cannot reach it: add --host"], ["only on a network you trust"]),
+    ],
+)
+def test_warnings(panel_text, options, minded, unminded):
+    """What a speed does not scale, and who can reach the lab."""
+    text = panel_text("post-request-renegotiation", width=300, **options)
+    assert [words in text for words in minded] == [True] * len(minded)
+    assert [words in text.split("Mind", 1)[-1] for words in unminded if "Mind" in text] in ([], [False] * len(unminded))
+
+
+def test_other_names(panel_text):
+    """--san is what the printed commands call the lab, and where they look for names that only it knows."""
+    text = panel_text(sans=("winlab", "192.0.2.10"))
+    assert re.search(r"https://winlab:\d+/upload", text)
+    assert re.search(r"--connect-to upload\.localhost:(\d+):winlab:\1 ", text)
+    assert "https://localhost" not in text
+
+
+def test_several_free_ports(panel_text, tmp_path):
+    """Ports the system chose apart cannot be asked for again, so nothing is printed that would be wrong then."""
+    own = tmp_path / "own.yaml"
+    content = (catalogue.folder() / "large-post-deadlock.yaml").read_text(encoding="utf-8")
+    own.write_text(content.replace("upload.localhost:8443", "upload.localhost:8444"), encoding="utf-8")
+    section = sections(panel_text(str(own)))["negotiate-on-binding"]
+    (line,) = COMMAND.findall(section)
+    assert line.endswith(f"serve --scenario {own} --fix negotiate-on-binding --port 0")
+    assert "other ports" in " ".join(section.split())
+
+
+def test_ready_file_of_an_ipv6_wildcard(running, tmp_path):
+    """`host` is what can be connected to, and the URL has brackets where it needs them."""
+    own = tmp_path / "own.yaml"
+    content = (catalogue.folder() / "post-request-renegotiation.yaml").read_text(encoding="utf-8")
+    own.write_text(content.replace("0.0.0.0:8443", "[::]:8443"), encoding="utf-8")
+    ready = running(Options(str(own), port=0)).as_json()
+    (binding,) = ready["bindings"]
+    port = binding["port"]
+    assert binding == {"name": "site", "url": f"https://[::1]:{port}/", "host": "::1", "port": port, "hostname": "::1"}
+    assert ready["target_url"] == f"https://[::1]:{port}/protected"

@@ -1,0 +1,76 @@
+"""`tlslab show`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+
+from tlslab.cli.serve import command as serve
+from tlslab.scenario import catalogue
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_json(run, name):
+    """Every fix says what the issue asks for, with the values of the file."""
+    content = json.loads(run("show", name, "--json").output)
+    fixes = catalogue.load(name).scenario.fixes
+    assert content["name"] == name
+    assert [
+        {key: fix[key] for key in ("name", "title", "deterministic", "recommended", "changes")}
+        for fix in content["fixes"]
+    ] == [
+        {
+            "name": key,
+            "title": fix.title,
+            "deterministic": fix.deterministic,
+            "recommended": fix.recommended,
+            "changes": list(fix.changes),
+        }
+        for key, fix in fixes.items()
+    ]
+    knobs = {knob["path"]: knob["value"] for knob in content["knobs"]}
+    assert knobs["timers.ssl_renegotiation"] == 120
+
+
+def test_words(run):
+    """Story, sources, knobs with their Windows names, fixes with what they cost, and sizes and times with units."""
+    words = run("show", "large-post-deadlock").output
+    for expected in (
+        "What happens",
+        "KB820729",
+        "sites./upload.client_cert_retrieval = kind synchronous, buffer 40 KiB",
+        "timers.ssl_renegotiation = 120 s",
+        "clientcertnegotiation=",
+        "Who must change: server-config. Recommended, deterministic.",
+        "kind after_body, max 4 MiB",
+        "Nothing changes on the server; the client sends:",
+        "POST /upload, 1 MiB, on the same connection",
+        "Defeated when: The upload takes another connection than the GET",
+    ):
+        assert expected in words, expected
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_prose_keeps_to_the_width(run, width):
+    """Only what can be copied is longer than a line."""
+    lines = run("show", "large-post-deadlock", COLUMNS=str(width)).output.splitlines()
+    assert not [line for line in lines if len(line) > width and " serve --scenario " not in line]
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_commands(run, name):
+    """Every command to try is one that `serve` understands."""
+    for line in json.loads(run("show", name, "--json").output)["commands"]:
+        program, verb, *words = shlex.split(line)
+        assert (program, verb) == ("tlslab", "serve")
+        assert serve.make_context("serve", words).params["scenario"] == name
+        assert f"{verb} {shlex.join(words)}" in run("show", name).output
+
+
+def test_a_file(run, tmp_path):
+    """A scenario of one's own is shown and served by its path."""
+    own = tmp_path / "own.yaml"
+    own.write_text((catalogue.folder() / "large-post-deadlock.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    assert f"serve --scenario {own}" in run("show", str(own)).output

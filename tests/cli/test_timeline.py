@@ -1,0 +1,75 @@
+"""The live timeline, and the summary at its end."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from tlslab import events as e
+from tlslab.cli.console import LabConsole
+from tlslab.cli.timeline import Tally, Timeline
+
+STALLED = e.EntityBodyStalled(12.3456, 3, "site", 40960, 2**20, 1000, 2000, "ClientHello")
+
+
+def shown(event: e.Event, *, terminal: bool, verbose: bool = False, width: int = 80) -> list[str]:
+    """What an event looks like."""
+    file = io.StringIO()
+    out = LabConsole(patient=False, file=file, width=width, soft_wrap=True, force_terminal=terminal, color_system=None)
+    Timeline(out, verbose).show([event])
+    return file.getvalue().splitlines()
+
+
+def test_a_file_gets_one_line_for_each_event():
+    """Lab time, connection, sentence."""
+    (line,) = shown(STALLED, terminal=False)
+    assert line.startswith("   12.346  #3   STUCK: 40 KiB of the body are buffered")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_terminal_gets_whole_words(width):
+    """A long sentence goes on under its beginning."""
+    first, *rest = shown(STALLED, terminal=True, width=width)
+    assert rest
+    assert max(map(len, (first, *rest))) <= width
+    assert all(line.startswith(" " * 16) and line[16] != " " for line in rest)
+    assert [" ".join(" ".join([first, *rest]).split())] == [" ".join(shown(STALLED, terminal=False)[0].split())]
+
+
+def test_quiet_events():
+    """An event without a sentence is shown with -v alone."""
+    event = e.BindingChosen(0.0, 1, "site", "sni", "a:1", "enable")
+    assert shown(event, terminal=False) == []
+    assert shown(event, terminal=False, verbose=True) == [
+        "    0.000  #1   BindingChosen by=sni endpoint=a:1 client_cert_negotiation=enable"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("events", "summary"),
+    [
+        ([], "0 connections; answers: none; 0 freezes; HTTPERR: nothing."),
+        (
+            [
+                e.ConnectionOpened(0.0, 1, "", "c", "s"),
+                STALLED,
+                e.HttpErrLogged(1.0, 1, "", "Timer_SslRenegotiation", None, None),
+                e.ResponseSent(1.0, 1, "", 403, 7, "GET", "/", None),
+                e.ResponseSent(1.0, 1, "", 200, 0, "GET", "/", None),
+                e.ResponseSent(1.0, 1, "", 200, 0, "GET", "/", None),
+            ],
+            "1 connection; answers: 2 x 200, 1 x 403.7; 1 freeze; HTTPERR: 1 x Timer_SslRenegotiation.",
+        ),
+        (
+            [e.InternalFault(0.0, 1, "", "T")],
+            "0 connections; answers: none; 0 freezes; HTTPERR: nothing; 1 defect of tlslab, please report.",
+        ),
+    ],
+)
+def test_summary(events, summary):
+    """What happened, counted."""
+    tally = Tally()
+    for event in events:
+        tally.count(event)
+    assert tally.summary(61.25) == f"The lab ran 61.2 s of its time. {summary}"

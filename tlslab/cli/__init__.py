@@ -1,0 +1,115 @@
+"""The command line. Each command is a module of its own, imported when it is called: a start waits for no other."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from tlslab.errors import LabError, UsageProblem
+
+# name: (module, the line in `tlslab --help`)
+COMMANDS = {
+    "list": ("tlslab.cli.listing", "List the failures, or find one by its symptom."),
+    "show": ("tlslab.cli.show", "Explain a failure and its documented fixes."),
+    "serve": ("tlslab.cli.serve", "Serve a failure until Ctrl-C."),
+    "demo": ("tlslab.cli.demo", "Show one failure and its cure, then end."),
+    "validate": ("tlslab.cli.validate", "Check scenario files."),
+    "schema": ("tlslab.cli.schema", "Print the JSON Schema of scenario files."),
+}
+FAILURE, USAGE, INTERRUPTED = 1, 2, 130
+
+
+class Commands(click.Group):
+    """Finds a command's module by its name, and ends every command's LabError in a line instead of a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_module, line) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was typed, or say which one was probably meant."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            from tlslab.scenario.names import suggestion
+
+            raise click.UsageError(f"there is no command {args[0]!r}; {suggestion(args[0], COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; what a person can mend becomes one clear line, and everything an exit code."""
+        try:
+            return super().invoke(ctx)
+        except LabError as error:
+            _complain(error)
+            ctx.exit(USAGE if isinstance(error, UsageProblem) else FAILURE)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+        except BrokenPipeError:
+            raise  # click knows what to do: `tlslab list --json | head`
+        except OSError as error:  # standard output on a full disk, say
+            from tlslab.cli.console import console
+
+            console().fall_silent()
+            _complain(LabError(str(error)))
+            ctx.exit(FAILURE)
+
+
+def _complain(error: LabError) -> None:
+    from tlslab.cli.console import complain
+
+    complain(error)
+
+
+def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    try:
+        click.echo(f"tlslab {version('tlslab')}")
+    except PackageNotFoundError:
+        click.echo("tlslab (not installed, run from its source)")
+    ctx.exit()
+
+
+EPILOG = """\b
+Start here:
+  tlslab demo                                   one failure and its cure
+  tlslab list --symptom "curl 56"               which failure looks like this?
+  tlslab show large-post-deadlock               what it is, and every fix
+  tlslab serve --scenario large-post-deadlock   be that server
+
+Exit codes: 0 done, 1 it failed, 2 the command was not understood, 130 ended with Ctrl-C.
+"""
+
+
+@click.command(
+    cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+def main() -> None:
+    """A TLS server that fails on demand the way IIS, http.sys and Schannel are documented to fail.
+
+    It runs on this machine, listens on this machine only, and needs no Windows. Real clients (curl, a browser, your
+    own program) connect to it, run into the documented failure, and see it cured by a documented fix.
+    """

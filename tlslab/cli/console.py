@@ -1,0 +1,101 @@
+"""Where the lab speaks to a person: one console for what is shown, one way to say that something went wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from tlslab.errors import LabError, ScenarioError
+
+NARROWEST = 40
+STYLES = {"bad": "bold red", "odd": "yellow", "good": "green", "quiet": "dim", "": ""}
+
+
+class LabConsole(Console):
+    """A console that falls silent when its reader has gone (`| head`), where rich would end the program.
+
+    A `patient` one does so whatever happens to its reader, a full disk for example: the lab goes on.
+    """
+
+    def __init__(self, *, patient: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self._patient = patient
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, as rich does."""
+        try:
+            super().print(*objects, **options)
+        except OSError:
+            if not self._patient:
+                raise
+            self.fall_silent()
+
+    def on_broken_pipe(self) -> None:
+        """Say no more."""
+        self.fall_silent()
+
+    def fall_silent(self) -> None:
+        """Say no more, and forget what was not written: Python would try again at its end, and complain."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
+def console(*, stderr: bool = False, patient: bool = False) -> LabConsole:
+    """A console that neither colours numbers nor breaks lines: a command must survive copy and paste."""
+    return LabConsole(patient=patient, stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+def prose(out: Console, text: str, *, style: str = "", first: str = "", rest: str | None = None) -> None:
+    """Print text in lines as wide as the console, `first` before the first one and `rest` before the others.
+
+    An empty line parts paragraphs; a line that begins with a hyphen is an entry of a list.
+    """
+    indent = first if rest is None else rest
+    for number, part in enumerate(_parts(text)):
+        wrapped = textwrap.fill(
+            part,
+            max(out.width, NARROWEST),
+            initial_indent=first if number == 0 else indent,
+            subsequent_indent=indent + "  " * part.startswith("- "),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        out.print(Text(wrapped, style=style))
+
+
+def _parts(text: str) -> list[str]:
+    """Paragraphs, entries of lists, and the empty lines between them."""
+    parts: list[str] = []
+    for line in text.strip().splitlines():
+        if not parts or not parts[-1] or not line or line.startswith("- "):
+            parts.append(line)
+        else:
+            parts[-1] += f" {line}"
+    return parts
+
+
+def program() -> list[str]:
+    """The words that start this program in the shell it was started from."""
+    if shutil.which("tlslab"):
+        return ["tlslab"]
+    started_as_module = os.path.basename(sys.argv[0]) == "__main__.py"
+    return [sys.executable, "-m", "tlslab"] if started_as_module else [sys.argv[0]]
+
+
+def complain(error: LabError) -> None:
+    """Say what went wrong, and what to try."""
+    out = console(stderr=True)
+    if isinstance(error, ScenarioError):
+        out.print(str(error))
+        return
+    out.print(Text.assemble(("tlslab: ", "bold red"), str(error)))
+    if error.hint:
+        out.print(Text(f"  hint: {error.hint}", style="dim"))

@@ -1,0 +1,174 @@
+"""`tlslab demo`: the main job, from the failure to its cure, in one go."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from tlslab import events
+from tlslab.cli.console import console, program, prose
+from tlslab.cli.curl import Address, Curl, join, upload_file
+from tlslab.cli.home import home, open_home
+from tlslab.cli.options import between
+from tlslab.cli.timeline import Timeline
+from tlslab.errors import LabError
+from tlslab.events import Event, HttpErrLogged, ResponseSent
+from tlslab.knobs import format_bytes, format_seconds
+from tlslab.pki.store import IdentityFiles
+from tlslab.scenario import catalogue
+from tlslab.scenario.schema import Step, WritingStyle
+
+SCENARIO = "large-post-deadlock"
+FIX = "negotiate-on-binding"
+START_SECONDS = 30.0
+
+
+@click.command(name="demo")
+@click.option(
+    "--speed",
+    type=float,
+    callback=between(1, 60),
+    default=24.0,
+    metavar="N",
+    help="The lab's clock: two minutes take 5 s at 24.",
+)
+def command(speed: float) -> None:
+    """Show a documented failure and its cure: an upload that freezes, why, and the fix. Ends by itself."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # unwound: the lab it started ends too
+    out = console()
+    step = (catalogue.load(SCENARIO).scenario.symptom.client or ())[-1]
+    how = "curl" if shutil.which("curl") else "the lab's own client, because there is no curl on this machine"
+    prose(out, f"A client uploads {format_bytes(step.body)} to a path that wants a client certificate, with {how}.")
+    prose(out, f"The server's two minutes pass in {format_seconds(120 / speed)}: its clock is {speed:g} times as fast.")
+    out.print()
+    out.rule(Text(" 1. As it is: the binding does not ask for the certificate ", style="bold red"), align="left")
+    broken = _act(out, speed, step, ())
+    out.rule(Text(f" 2. With the fix {FIX} ", style="bold green"), align="left")
+    mended = _act(out, speed, step, (FIX,))
+    _conclude(out, broken, mended)
+
+
+@dataclass
+class Seen:
+    """What an act came to."""
+
+    upload: str
+    events: list[Event]
+
+    def reasons(self) -> list[str]:
+        """The reasons HTTPERR gives."""
+        return [event.reason for event in self.events if isinstance(event, HttpErrLogged)]
+
+    def statuses(self) -> list[int]:
+        """The answers the server gave."""
+        return [event.status for event in self.events if isinstance(event, ResponseSent)]
+
+
+def _conclude(out: Console, broken: Seen, mended: Seen) -> None:
+    if broken.reasons() != ["Timer_SslRenegotiation"] or broken.statuses() or mended.statuses() != [200]:
+        raise LabError(
+            f"not as documented: first {broken.upload}, HTTPERR {broken.reasons()}; with the fix {mended.upload}",
+            "run it again; if it stays so, please report it with the lines above",
+        )
+    out.rule()
+    prose(out, "Frozen for 120 s of the server's time, HTTPERR Timer_SslRenegotiation; with the fix, 200.")
+    start = join(program())
+    out.print(f"Why, and the other fixes: {start} show {SCENARIO}")
+    out.print(f"Do it yourself:           {start} serve --scenario {SCENARIO} --speed 24")
+
+
+def _act(out: Console, speed: float, step: Step, fixes: tuple[str, ...]) -> Seen:
+    arguments = ["serve", "--scenario", SCENARIO, "--port", "0", "--speed", f"{speed:g}", "--events", "-"]
+    for fix in fixes:
+        arguments += ["--fix", fix]
+    shown = ["tlslab", *arguments[:3], *(["--fix", fixes[0]] if fixes else []), "--speed", f"{speed:g}"]
+    out.print(f"$ {join(shown)}")
+    with tempfile.TemporaryDirectory() as folder, _lab(arguments, Path(folder) / "ready.json") as (ready, process):
+        seen = Seen("", [])
+        reader = threading.Thread(target=_follow, args=(process, Timeline(out, verbose=False), seen), daemon=True)
+        started = time.monotonic()
+        seen.upload = _upload(out, ready, step, reader.start)
+        process.send_signal(signal.SIGTERM)
+        reader.join(START_SECONDS)
+        out.print(Text(f"{seen.upload} after {time.monotonic() - started:.1f} s on your watch\n", style="bold"))
+    return seen
+
+
+@contextlib.contextmanager
+def _lab(arguments: list[str], ready_file: Path) -> Iterator[tuple[dict[str, Any], subprocess.Popen[str]]]:
+    words = [sys.executable, "-m", "tlslab", *arguments, "--ready-file", str(ready_file)]
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+    )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not ready_file.exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                process.kill()
+                raise LabError(f"the lab did not start: {process.communicate()[1].strip()}")
+            time.sleep(0.02)
+        yield json.loads(ready_file.read_text()), process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _follow(process: subprocess.Popen[str], timeline: Timeline, seen: Seen) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        fields = json.loads(line)
+        event = getattr(events, fields.pop("event"))(**fields)
+        seen.events.append(event)
+        timeline.show([event])
+
+
+def _upload(out: Console, ready: dict[str, Any], step: Step, begin: Callable[[], None]) -> str:
+    """Upload, and say in a few words how it ended; `begin` is called when the upload is about to."""
+    if shutil.which("curl") is None:
+        begin()
+        return _upload_with_own_client(ready, step)
+    command = _curl(ready).command([step])
+    out.print(f"$ {join(command)}")
+    begin()
+    done = subprocess.run([*command, "-sS"], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        return f"{done.stderr.strip()} (exit code {done.returncode})"
+    answer = json.loads(done.stdout)
+    who = (answer["client_certificate"] or {}).get("subject", "nobody")
+    return f"curl got {answer['status']}: the server knows {who} and has {format_bytes(answer['body']['length'])}"
+
+
+def _curl(ready: dict[str, Any]) -> Curl:
+    identities = {
+        name: IdentityFiles(
+            Path(files["cert_file"]), Path(files["key_file"]), Path(files["pkcs12_file"]), files["pkcs12_password"]
+        )
+        for name, files in ready["identities"].items()
+    }
+    address = Address(ready["bindings"][0]["url"].rstrip("/"))
+    return Curl(Path(ready["ca_file"]), identities, {None: address}, lambda size: upload_file(home() / "uploads", size))
+
+
+def _upload_with_own_client(ready: dict[str, Any], step: Step) -> str:
+    from tlslab.run.people import People
+    from tlslab.run.sockets import Target, walk_now
+
+    first = ready["bindings"][0]
+    targets: dict[str | None, Target] = {None: (first["host"], first["port"], first["hostname"])}
+    outcome = walk_now([step], targets, People(open_home()), WritingStyle.WRITES_EVERYTHING)[0]
+    return f"the lab's own client saw {outcome.kind}"

@@ -1,0 +1,54 @@
+"""What was said on the command line of `serve`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def between(low: float, high: float) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Make the check of an option that takes numbers from `low` to `high`, and not nan."""
+
+    def check(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
+        if value is not None and not low <= value <= high:
+            raise click.BadParameter(f"{value:g} is not from {low:g} to {high:g}")
+        return value
+
+    return check
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of `serve`, by their names there."""
+
+    scenario: str
+    fixes: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    speed: float = 1.0
+    host: str | None = None
+    sans: tuple[str, ...] = ()
+    port: int | None = None
+    events: str | None = None
+    keylog: str | None = None
+    ready_file: Path | None = None
+    verbose: bool = False
+
+    def again(self, fix: str, ports: set[int]) -> list[str]:
+        """The words after `tlslab` that serve the same with one fix, where it is served now on `ports`."""
+        words = ["serve", "--scenario", self.scenario, "--fix", fix]
+        for setting in self.settings:
+            words += ["--set", setting]
+        if self.speed != 1:
+            words += ["--speed", f"{self.speed:g}"]
+        if self.host is not None:
+            words += ["--host", self.host]
+        for san in self.sans:
+            words += ["--san", san]
+        if self.port is not None:
+            # The system chose for --port 0; only a single port can be asked for again.
+            words += ["--port", str(next(iter(ports)) if len(ports) == 1 else self.port)]
+        return words

@@ -1,0 +1,148 @@
+"""What `serve` prints when it is ready: where, who, and what to copy and paste."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from rich.console import Console
+from rich.text import Text
+
+from tlslab.cli.console import program, prose
+from tlslab.cli.curl import join
+from tlslab.cli.running import Running
+from tlslab.knobs import format_seconds
+from tlslab.scenario.schema import Case, Expectation, Fix
+
+FASTEST_SENSIBLE = 60
+REFUSING = "The client here refuses to renegotiate, as Go and rustls do; curl does not refuse."
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to see one thing: a heading, a sentence, and command lines that stand alone, each on its own line."""
+
+    heading: Text
+    sentence: str
+    lines: list[str]
+
+
+def compose(running: Running) -> Callable[[Console], None]:
+    """Work out what the panel says, files to upload made; calling the result prints it. LabError: no such file."""
+    recipes = [_symptom(running), *(_fix(running, name, fix) for name, fix in running.loaded.scenario.fixes.items())]
+
+    def show(out: Console) -> None:
+        out.rule(Text(f" tlslab: {running.plan.scenario} ", style="bold"), align="left")
+        prose(out, running.loaded.scenario.title, style="bold")
+        out.print()
+        for label, text in _facts(running):
+            out.print(Text.assemble((f"{label:11}", "bold"), text))
+        for recipe in recipes:
+            _show(recipe, out)
+        out.print()
+        for warning in _warnings(running):
+            prose(out, f"Mind: {warning}", style="yellow", rest="      ")
+        out.print(Text("Ctrl-C ends it. Below, what happens, with the lab's time.", style="dim"))
+        out.rule()
+
+    return show
+
+
+def _show(recipe: Recipe, out: Console) -> None:
+    out.print()
+    out.print(recipe.heading)
+    prose(out, recipe.sentence, first="  ")
+    for line in recipe.lines:
+        out.print(f"  {line}")
+
+
+def _facts(running: Running) -> Iterator[tuple[str, str]]:
+    for one in running.served:
+        yield "URL", f"{one.url}/"
+        yield "", f"{one.binding.name}, {one.host}, clientcertnegotiation={one.binding.client_cert_negotiation}"
+    yield "CA file", str(running.pki.ca_file)
+    for name, files in running.pki.identities.items():
+        yield "Identity", name
+        yield "  .pem", str(files.cert_file)
+        yield "  key", str(files.key_file)
+        yield "  .p12", str(files.pkcs12_file)
+        yield "", f"for browsers and Windows, password {files.pkcs12_password}"
+    yield "Fixes on", ", ".join(running.plan.fixes) or "none"
+    if running.options.settings:
+        yield "Set", ", ".join(running.options.settings)
+    if running.options.speed != 1:
+        yield "Clock", f"{running.options.speed:g} times as fast; every time shown is the lab's"
+
+
+def _symptom(running: Running) -> Recipe:
+    symptom = running.loaded.scenario.symptom
+    fixes = running.loaded.scenario.fixes
+    steps = symptom.client or ()
+    on = [name for name in running.plan.fixes if fixes[name].set]
+    sentences = [REFUSING] if any(step.renegotiation == "refuse" for step in steps) else []
+    if on:
+        heading = Text(f"What fails without {', '.join(on)}", style="bold")
+    else:
+        heading = Text("See it fail", style="bold red")
+        # What --set changed may change how it ends.
+        sentences += [] if running.options.settings else [_ending(symptom, running.options.speed)]
+    return Recipe(heading, " ".join(sentences), running.curl.lines(steps))
+
+
+def _ending(case: Case, speed: float) -> str:
+    expect = case.expect
+    if not isinstance(expect, Expectation):
+        return ""
+    ends = {"reset": "the connection is reset", "closed": "the connection is closed"}
+    text = ends.get(expect.outcome, f"the answer is {expect.outcome}")
+    if not expect.after:
+        return f"Expected: {text}."
+    scaled = f" ({format_seconds(expect.after / speed)} on your watch)" if speed != 1 else ""
+    return f"Expected: nothing for {format_seconds(expect.after)}{scaled}, then {text}."
+
+
+def _fix(running: Running, name: str, fix: Fix) -> Recipe:
+    marks = [", ".join(fix.changes), *(["recommended"] if fix.recommended else [])]
+    marks.append("deterministic" if fix.deterministic else "not deterministic")
+    on = name in running.plan.fixes
+    lines = running.curl.lines(fix.client or running.loaded.scenario.symptom.client or ())
+    if not fix.set:
+        how = "This changes nothing on the server; the client does it:"
+    elif on:
+        how = "The server does it now:"
+    else:
+        ports = {one.port for one in running.served}
+        again = join([*program(), *running.options.again(name, ports)])
+        how = "The server does it: end this lab, start it with the first line, and send the second:"
+        lines = [again, *lines]
+        if running.options.port == 0 and len(ports) > 1:
+            how = "The server does it: end this lab and start it so; it will have other ports, and say what to send:"
+            lines = [again]
+    heading = Text(f"Fix {name}{' (on)' if on else ''}", style="bold green")
+    return Recipe(heading, f"{fix.title} ({'; '.join(marks)}). {how}", lines)
+
+
+def _warnings(running: Running) -> Iterator[str]:
+    options = running.options
+    if options.host is not None and not ip_address(options.host.strip("[]")).is_loopback:
+        yield (
+            "whoever reaches this machine can reach the lab, and it is made to get stuck. Do this only on a network "
+            "you trust."
+        )
+        if options.sans:
+            yield "on another machine, copy the CA file and the identity there and change their paths in the commands."
+        else:
+            yield "for clients on other machines, add --san with the name or address that they call this one."
+    elif options.sans:
+        yield "the lab listens on loopback only, so other machines cannot reach it: add --host."
+    if options.speed != 1:
+        yield (
+            "the lab's clock alone has another speed. Not scaled: a client's own timers (curl -m, the second it waits "
+            "for 100 Continue), the kernel's, and the dates in certificates."
+        )
+    if options.speed > FASTEST_SENSIBLE:
+        yield f"at {options.speed:g} times the speed the lab's timers may run out before a real client has answered."
+    if options.speed > 1:
+        wait = format_seconds(running.plan.timers.ssl_renegotiation / options.speed)
+        yield f"a browser that asks you for a certificate has {wait} for your answer; use --speed 1 with it."

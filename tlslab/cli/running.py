@@ -1,0 +1,128 @@
+"""What is known of a lab once it listens: its URLs, files and identities, as the panel and the ready file tell them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from tlslab.cli.curl import Address, Curl, upload_file
+from tlslab.cli.options import Options
+from tlslab.core.plan import LabPlan
+from tlslab.httpsys.bindings import Binding
+from tlslab.net.server import Bound
+from tlslab.pki.store import Pki
+from tlslab.scenario.load import LoadedScenario
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A binding on its socket. `host` can be connected to, `hostname` is what the URL calls it."""
+
+    binding: Binding
+    host: str
+    port: int
+    hostname: str
+
+    @property
+    def url(self) -> str:
+        """`https://localhost:8443`, without a path."""
+        return f"https://{_bracketed(self.hostname)}:{self.port}"
+
+    def address(self, sans: Sequence[str]) -> Address:
+        """How curl reaches it: a name that only the lab knows is looked for where everything else is."""
+        if not self.binding.endpoint.is_name:
+            return Address(self.url)
+        where = sans[0] if sans else self.host
+        return Address(self.url, f"{_bracketed(where)}:{self.port}")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A lab that listens."""
+
+    loaded: LoadedScenario
+    plan: LabPlan
+    pki: Pki
+    served: tuple[Served, ...]
+    options: Options
+    home: Path
+
+    @classmethod
+    def of(
+        cls,
+        loaded: LoadedScenario,
+        plan: LabPlan,
+        pki: Pki,
+        bound: Sequence[Bound],
+        options: Options,
+        home: Path,
+    ) -> Running:
+        """Put together what is known, the bindings in the scenario's order."""
+        served = [_served(binding, one, options.sans) for one in bound for binding in one.listener.bindings]
+        order = list(loaded.scenario.bindings)
+        served.sort(key=lambda one: order.index(one.binding.name))
+        return cls(loaded, plan, pki, tuple(served), options, home)
+
+    @property
+    def curl(self) -> Curl:
+        """Writes curl lines for this lab."""
+        sans = self.options.sans
+        addresses: dict[str | None, Address] = {one.binding.name: one.address(sans) for one in self.served}
+        addresses[None] = self.served[0].address(sans)
+        folder = self.home / "uploads"
+        return Curl(self.pki.ca_file, self.pki.identities, addresses, lambda size: upload_file(folder, size))
+
+    @property
+    def target_url(self) -> str:
+        """The URL whose request shows the symptom."""
+        step = (self.loaded.scenario.symptom.client or ())[-1]
+        return f"{self.curl.addresses[step.binding].url}{step.target}"
+
+    def as_json(self) -> dict[str, Any]:
+        """What the ready file says."""
+        return {
+            "scenario": self.plan.scenario,
+            "fixes": list(self.plan.fixes),
+            "pid": os.getpid(),
+            "speed": self.options.speed,
+            "target_url": self.target_url,
+            "bindings": [
+                {
+                    "name": one.binding.name,
+                    "url": f"{one.url}/",
+                    "host": one.host,
+                    "port": one.port,
+                    "hostname": one.hostname,
+                }
+                for one in self.served
+            ],
+            "ca_file": str(self.pki.ca_file),
+            "identities": {
+                name: {
+                    "cert_file": str(files.cert_file),
+                    "key_file": str(files.key_file),
+                    "pkcs12_file": str(files.pkcs12_file),
+                    "pkcs12_password": files.pkcs12_password,
+                }
+                for name, files in self.pki.identities.items()
+            },
+        }
+
+
+def _served(binding: Binding, bound: Bound, sans: Sequence[str]) -> Served:
+    host = bound.host
+    if ip_address(host).is_unspecified:
+        host = "127.0.0.1" if "." in host else "::1"
+    if binding.endpoint.is_name:
+        return Served(binding, host, bound.port, binding.endpoint.host)
+    if sans:
+        return Served(binding, host, bound.port, sans[0])
+    return Served(binding, host, bound.port, "localhost" if host == "127.0.0.1" else host)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,15 @@
+"""`tlslab schema`: the JSON Schema of a scenario file."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from tlslab.scenario.schema import json_schema
+
+
+@click.command(name="schema")
+def command() -> None:
+    """Print the JSON Schema of scenario files, for an editor that completes and checks them."""
+    click.echo(json.dumps(json_schema(), indent=2))

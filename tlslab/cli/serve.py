@@ -1,0 +1,182 @@
+"""`tlslab serve`: a scenario on real sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from tlslab.cli import panel
+from tlslab.cli.console import LabConsole, console, prose
+from tlslab.cli.home import home, open_home
+from tlslab.cli.options import Options, between
+from tlslab.cli.running import Running
+from tlslab.cli.sinks import STANDARD_OUTPUT, LineFile, event_json, write_ready_file
+from tlslab.cli.timeline import COUNTED, Tally, Timeline
+from tlslab.cli.words import MATTERS
+from tlslab.core.lab import Lab
+from tlslab.core.plan import LabPlan
+from tlslab.events import ALL
+from tlslab.net.bus import Bus, Watch
+from tlslab.net.lifetime import run
+from tlslab.net.server import bind, close_all
+from tlslab.pki.store import Pki
+from tlslab.scenario import catalogue
+from tlslab.scenario.build import build
+from tlslab.scenario.load import LoadedScenario
+from tlslab.scenario.overlay import parse_set
+
+GOODBYE_SECONDS = 0.3  # Ctrl-C ends a lab within a second, even where nobody reads what it says
+
+
+EPILOG = """\b
+Examples:
+  tlslab serve --scenario large-post-deadlock
+  tlslab serve --scenario large-post-deadlock --fix negotiate-on-binding
+  tlslab serve --scenario large-post-deadlock --speed 24 --set timers.ssl_renegotiation=60s
+
+Ctrl-C ends it with exit code 130, SIGTERM with 0, both within a second.
+"""
+
+
+@click.command(name="serve", epilog=EPILOG)
+@click.option(
+    "--scenario",
+    "-s",
+    required=True,
+    metavar="NAME|FILE.yaml",
+    help="What to serve: a name from `tlslab list`, or a file of your own.",
+)
+@click.option(
+    "--fix", "fixes", multiple=True, metavar="FIX", help="Serve with this fix in place (`tlslab show` names them)."
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="PATH=YAML",
+    help="Change one knob, as `tlslab show` names it: timers.ssl_renegotiation=30s.",
+)
+@click.option(
+    "--speed",
+    type=float,
+    callback=between(0.01, 10_000),
+    default=1.0,
+    metavar="N",
+    help="Run the lab's clock N times as fast: two minutes take 5 seconds at 24.",
+)
+@click.option(
+    "--host", metavar="ADDR", help="Listen on this address of the machine instead of loopback; 0.0.0.0 is all of them."
+)
+@click.option(
+    "--san",
+    "sans",
+    multiple=True,
+    metavar="NAME",
+    help="A name or address by which other machines call this one, for the certificate and the printed commands.",
+)
+@click.option(
+    "--port",
+    type=int,
+    callback=between(0, 65535),
+    metavar="N",
+    help="Put the first port on N, and the others as far from it as they were; 0 takes free ones.",
+)
+@click.option("--events", metavar="FILE|-", help="Write every event as a line of JSON; - is standard output.")
+@click.option("--keylog", metavar="FILE", help="Write the TLS secrets with which Wireshark decrypts a trace.")
+@click.option(
+    "--ready-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write URLs, certificate files and process id as JSON once everything listens.",
+)
+@click.option("--verbose", "-v", is_flag=True, help="Show every event, each handshake message too.")
+def command(**given: Any) -> None:
+    """Be the server of a scenario, and fail as documented, until Ctrl-C.
+
+    --fix, --set and --san may be repeated.
+    """
+    options = Options(**given)
+    loaded = catalogue.load(options.scenario)
+    overrides = dict(map(parse_set, options.settings))
+    pki = open_home()
+    plan = build(loaded, options.fixes, overrides, pki, host=options.host, sans=options.sans, port=options.port)
+    serve(loaded, plan, pki, options)
+
+
+def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> None:
+    """Listen, say so, serve until a signal comes, and leave with its exit code."""
+    out = console(stderr=options.events == STANDARD_OUTPUT, patient=True)
+    bus, tally = Bus(), Tally()
+    bus.record(COUNTED, tally.count)
+    timeline = Timeline(out, options.verbose)
+    watch = bus.watch(ALL if options.verbose else MATTERS)
+    bound = bind(plan.listeners)  # before any file is opened: the files may be those of the lab that has the port
+    with contextlib.ExitStack() as stack:
+        stack.callback(close_all, bound)
+        running = Running.of(loaded, plan, pki, bound, options, home())
+        show_panel = panel.compose(running)
+        events = _events(options, bus, stack)
+        keylog = _keylog(options, stack)
+        lab = Lab(plan, bus.wanted, keylog=None if keylog is None else lambda line: keylog.write(line.decode()))
+        started = time.perf_counter()
+        stopped_by = run(
+            lab,
+            bound,
+            bus,
+            speed=options.speed,
+            on_ready=lambda: _tell(options.ready_file, running),
+            watch=watch,
+            heading=lambda: show_panel(out),
+            show=timeline.show,
+        )
+        seconds = (time.perf_counter() - started) * options.speed
+    notes = [file.failure for file in (events, keylog) if file is not None and file.failure]
+    _leave(out, [*_lost(watch), tally.summary(seconds), *notes], 130 if stopped_by is signal.SIGINT else 0)
+
+
+def _events(options: Options, bus: Bus, stack: contextlib.ExitStack) -> LineFile | None:
+    if options.events is None:
+        return None
+    file = stack.enter_context(LineFile(options.events, "the events file"))
+    bus.record(ALL, lambda event: file.write(event_json(event)))
+    return file
+
+
+def _keylog(options: Options, stack: contextlib.ExitStack) -> LineFile | None:
+    if options.keylog is None:
+        return None
+    return stack.enter_context(LineFile(options.keylog, "the key log", append=True, private=True))
+
+
+def _tell(ready_file: Path | None, running: Running) -> None:
+    if ready_file is not None:
+        write_ready_file(ready_file, running.as_json())
+
+
+def _lost(watch: Watch) -> list[str]:
+    if not watch.dropped:
+        return []
+    return [f"{watch.dropped:,} events came too fast to be shown here; --events FILE has all of them."]
+
+
+def _leave(out: LabConsole, lines: list[str], exit_code: int) -> NoReturn:
+    """Say goodbye and end, whether or not anybody reads it."""
+
+    def say() -> None:
+        out.print()
+        for line in lines:
+            prose(out, line)
+
+    speaker = threading.Thread(target=say, daemon=True)
+    speaker.start()
+    speaker.join(GOODBYE_SECONDS)
+    if speaker.is_alive():
+        os._exit(exit_code)  # Python's own end would wait for standard output, which waits for its reader
+    raise SystemExit(exit_code)

@@ -1,0 +1,172 @@
+"""`tlslab show`: everything about one failure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from tlslab.cli.console import console, program, prose
+from tlslab.cli.curl import join
+from tlslab.cli.knobs import WINDOWS_NAMES
+from tlslab.knobs import format_bytes, format_seconds
+from tlslab.scenario import catalogue
+from tlslab.scenario.checks import lab_data
+from tlslab.scenario.load import LoadedScenario
+from tlslab.scenario.overlay import apply
+from tlslab.scenario.schema import Fix, Lab, Step
+
+
+@dataclass(frozen=True, slots=True)
+class KnobAt:
+    """A knob: its path for --set, its value (sizes in bytes, times in seconds), and what Windows calls it."""
+
+    path: str
+    value: Any
+    windows_name: str
+
+
+@click.command(name="show")
+@click.argument("name", metavar="NAME|FILE.yaml")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object; sizes in bytes, times in seconds.")
+def command(name: str, as_json: bool) -> None:
+    """Explain a failure: what one sees, why, the Windows settings behind it, and every documented fix."""
+    loaded = catalogue.load(name)
+    if as_json:
+        click.echo(json.dumps(_as_json(loaded, name), indent=1))
+    else:
+        _print(loaded, name, console())
+
+
+def _as_json(loaded: LoadedScenario, source: str) -> dict[str, Any]:
+    scenario = loaded.scenario
+    content = scenario.model_dump(
+        mode="json", include={"title", "story", "sources", "symptoms", "unverified", "profile", "teach"}
+    )
+    return {
+        "name": loaded.name,
+        **content,
+        "bindings": scenario.model_dump(mode="json")["bindings"],
+        "knobs": [
+            {"path": knob.path, "value": knob.value, "windows_name": knob.windows_name}
+            for knob in _knobs(loaded.scenario)
+        ],
+        "fixes": [_fix_json(name, fix) for name, fix in scenario.fixes.items()],
+        "commands": _commands(loaded, source, ["tlslab"]),
+    }
+
+
+def _fix_json(name: str, fix: Fix) -> dict[str, Any]:
+    content = fix.model_dump(
+        mode="json", include={"title", "says", "changes", "recommended", "deterministic", "costs", "set"}
+    )
+    defeats = {key: case.title or key for key, case in fix.defeated_by.items()}
+    return {"name": name, **content, "defeated_by": defeats}
+
+
+def _commands(loaded: LoadedScenario, source: str, start: list[str]) -> list[str]:
+    """What to type; the lab then prints what the client types."""
+    serve = [*start, "serve", "--scenario", source]
+    fixes = [[*serve, "--fix", name] for name, fix in loaded.scenario.fixes.items() if fix.set]
+    return [join(words) for words in (serve, [*serve, "--speed", "24"], *fixes)]
+
+
+def _knobs(lab: Lab) -> Iterator[KnobAt]:
+    for name, binding in lab.bindings.items():
+        yield from _named(f"bindings.{name}", binding.model_dump(mode="json"))
+    for site in lab.sites:
+        yield from _named(f"sites.{site.path}", site.model_dump(mode="json", exclude={"path"}))
+    yield from _named("timers", lab.timers.model_dump(mode="json"))
+
+
+def _named(path: str, values: Mapping[str, Any]) -> Iterator[KnobAt]:
+    for key, value in values.items():
+        if key in WINDOWS_NAMES:
+            yield KnobAt(f"{path}.{key}", value, WINDOWS_NAMES[key])
+
+
+def _changed(loaded: LoadedScenario, fix: Fix) -> Iterator[KnobAt]:
+    """The knobs that a fix turns, as they are then."""
+    fixed = Lab.model_validate(lab_data(apply(loaded.data, fix.set)))
+    before = list(_knobs(loaded.scenario))
+    return (knob for knob in _knobs(fixed) if knob not in before)
+
+
+def _text(value: Any) -> str:
+    """A knob's value; whole numbers are sizes and floats times, for no knob is anything else."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_text(inner)}" for key, inner in value.items() if inner is not None)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, float):
+        return format_seconds(value) if value else "0 s"
+    return format_bytes(value) if isinstance(value, int) else str(value)
+
+
+def _print(loaded: LoadedScenario, source: str, out: Console) -> None:
+    scenario = loaded.scenario
+    out.rule(Text(f" {loaded.name} ", style="bold"), align="left")
+    prose(out, scenario.title, style="bold")
+    _section(out, "What happens", scenario.story)
+    _section(out, "How it shows itself", _listed(scenario.symptoms))
+    _section(out, "Bindings and knobs", "Change one: tlslab serve --scenario NAME --set PATH=VALUE")
+    for knob in _knobs(scenario):
+        _print_knob(knob, out, "  ")
+    out.print(Text("\nFixes", style="bold"))
+    for name, fix in scenario.fixes.items():
+        _print_fix(loaded, name, fix, out)
+    _section(out, "To take with you", scenario.teach)
+    _section(out, "Shown although no document says so", _listed(scenario.unverified))
+    _section(out, "Sources", _listed(scenario.sources))
+    _section(out, "Try it", "The lab then prints the commands for the client.")
+    for line in _commands(loaded, source, program()):
+        out.print(f"  {line}")
+
+
+def _print_knob(knob: KnobAt, out: Console, indent: str) -> None:
+    prose(out, f"{knob.path} = {_text(knob.value)}", first=indent, rest=f"{indent}    ")
+    prose(out, f"[{knob.windows_name}]", style="dim", first=f"{indent}    ")
+
+
+def _print_fix(loaded: LoadedScenario, name: str, fix: Fix, out: Console) -> None:
+    marks = ["recommended"] if fix.recommended else []
+    marks += ["deterministic" if fix.deterministic else "not deterministic"]
+    out.print(Text(f"  {name}", style="bold green"))
+    prose(out, fix.title, first="    ", style="bold")
+    prose(out, f"Who must change: {', '.join(fix.changes)}. {', '.join(marks).capitalize()}.", first="    ")
+    prose(out, fix.says, first="    ")
+    prose(out, f"Costs: {fix.costs}", first="    ")
+    if fix.set:
+        out.print("    On the server:")
+        for knob in _changed(loaded, fix):
+            _print_knob(knob, out, "      ")
+    if fix.client:
+        out.print("    The client sends:" if fix.set else "    Nothing changes on the server; the client sends:")
+        for step in fix.client:
+            prose(out, _step(step), first="      ")
+    for key, case in fix.defeated_by.items():
+        prose(out, f"Defeated when: {case.title or key}", style="yellow", first="    ", rest="      ")
+    out.print()
+
+
+def _step(step: Step) -> str:
+    where = f" to the binding {step.binding}" if step.binding else ""
+    body = f", {format_bytes(step.body)}" if step.body else ""
+    same = ", on the same connection" if step.same_connection else ""
+    expect = ', with "Expect: 100-continue"' if step.expect_100 is not None else ""
+    return f"{step.request}{where}{body}{same}{expect}"
+
+
+def _section(out: Console, title: str, text: str) -> None:
+    if text.strip():
+        out.print(Text(f"\n{title}", style="bold"))
+        prose(out, text, first="  ")
+
+
+def _listed(entries: tuple[str, ...]) -> str:
+    return "\n".join(f"- {entry}" for entry in entries)

@@ -1,0 +1,78 @@
+"""The live timeline: lab time, connection, sentence."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from tlslab.cli.console import NARROWEST, STYLES
+from tlslab.cli.words import say, say_verbosely
+from tlslab.events import ConnectionOpened, EntityBodyStalled, Event, HttpErrLogged, InternalFault, ResponseSent
+
+COUNTED = frozenset({ConnectionOpened, EntityBodyStalled, HttpErrLogged, InternalFault, ResponseSent})
+
+
+class Timeline:
+    """Prints events as they come."""
+
+    def __init__(self, out: Console, verbose: bool) -> None:
+        self._out = out
+        self._verbose = verbose
+
+    def show(self, events: Sequence[Event]) -> None:
+        """Print a line for each event that has one."""
+        for event in events:
+            line = say_verbosely(event) if self._verbose else say(event)
+            if line is not None:
+                when, who = f"{event.at:9.3f}  ", f"#{event.connection:<3} "
+                text = self._folded(line.text, len(when) + len(who))
+                self._out.print(Text.assemble((when, "dim"), (who, "cyan"), (text, STYLES[line.mark])))
+
+    def _folded(self, text: str, indent: int) -> str:
+        """Break text where the terminal would, but between words; a file gets one line per event."""
+        if not self._out.is_terminal:
+            return text
+        width = max(self._out.width - indent, NARROWEST)
+        lines = [part for line in text.splitlines() for part in textwrap.wrap(line, width) or [""]]
+        return ("\n" + " " * indent).join(lines)
+
+
+class Tally:
+    """Counts what the summary at the end speaks of."""
+
+    def __init__(self) -> None:
+        self._count: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._statuses: Counter[str] = Counter()
+
+    def count(self, event: Event) -> None:
+        """Take one event."""
+        self._count[type(event).__name__] += 1
+        if isinstance(event, HttpErrLogged):
+            self._reasons[event.reason] += 1
+        elif isinstance(event, ResponseSent):
+            self._statuses[f"{event.status}.{event.substatus}".removesuffix(".0")] += 1
+
+    def summary(self, seconds: float) -> str:
+        """Say in one line how it went."""
+        parts = [
+            _plural(self._count["ConnectionOpened"], "connection"),
+            "answers: " + (_counts(self._statuses) or "none"),
+            _plural(self._count["EntityBodyStalled"], "freeze"),
+            "HTTPERR: " + (_counts(self._reasons) or "nothing"),
+        ]
+        if self._count["InternalFault"]:
+            parts.append(f"{_plural(self._count['InternalFault'], 'defect')} of tlslab, please report")
+        return f"The lab ran {seconds:.1f} s of its time. " + "; ".join(parts) + "."
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _counts(counter: Counter[str]) -> str:
+    return ", ".join(f"{count} x {what}" for what, count in sorted(counter.items()))
