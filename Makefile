@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := .venv-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --all-build-deps \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
-.PHONY: help install demo serve test check lint format lock clean venv
+.PHONY: help install demo serve test check lint format bench lock clean venv
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
@@ -18,8 +18,8 @@ serve: .venv/.run ## serve a scenario: make serve SCENARIO=large-post-deadlock A
 	@$(BIN)/tlslab serve --scenario $(SCENARIO) $(ARGS)
 test: .venv/.dev ## run every test; a test whose client program is missing is skipped and listed
 	@$(BIN)/python -m pytest $(ARGS)
-check: lint ## what must be green before a commit: format, lint, types, tests without real clients
-	@$(BIN)/python -m pytest -m "not client" $(ARGS)
+check: lint ## what must be green before a commit: format, lint, types, tests without real clients or thousands of peers
+	@$(BIN)/python -m pytest -n 2 -m "not client and not soak" $(ARGS)
 lint: .venv/.dev ## format, lint and types only
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
@@ -27,6 +27,8 @@ lint: .venv/.dev ## format, lint and types only
 format: .venv/.dev ## rewrite the code in the house format
 	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format
+bench: .venv/.run ## compare with Apache, Hypercorn and uvicorn, and write docs/benchmarks.md; some five minutes
+	@$(BIN)/python -m bench $(ARGS)
 lock: ## refresh requirements/*.txt: make lock PYTHON=python3.11 ARGS=--upgrade
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 	 { echo "The lock is made with the oldest Python there is a promise for: make lock PYTHON=python3.11" >&2; exit 1; }
@@ -34,7 +36,7 @@ lock: ## refresh requirements/*.txt: make lock PYTHON=python3.11 ARGS=--upgrade
 	@CUSTOM_COMPILE_COMMAND="make lock" $(COMPILE) $(ARGS) -o requirements/run.txt pyproject.toml
 	@CUSTOM_COMPILE_COMMAND="make lock" $(COMPILE) $(ARGS) --extra dev -c requirements/run.txt -o requirements/dev.txt pyproject.toml
 clean: ## remove .venv and whatever the tools left behind
-	rm -rf .venv .venv-lock .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .venv-bench .venv-lock .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # The stamps: the environment is brought up to date when a lock or pyproject.toml changed, and left alone otherwise.
 .venv/.run: requirements/run.txt pyproject.toml

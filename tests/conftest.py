@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,12 +12,24 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tlslab.pki.authorities import Authority, Credential, issue_client, make_authority, server_credential
+from tlslab.pki.authorities import (
+    SERVER_AUTH,
+    Authority,
+    Credential,
+    issue_client,
+    make_authority,
+    server_credential,
+)
 from tlslab.tls.context import ClientSettings, Protocol, ServerSettings
 
 # Random on every run, with the blob that repeats a failure; no deadline, for a busy machine is not a defect.
 settings.register_profile("tlslab", derandomize=False, print_blob=True, deadline=None, max_examples=50)
 settings.load_profile("tlslab")
+
+# The lab is on loopback, and no proxy of the machine is to be asked for it.
+for proxy in ("http_proxy", "https_proxy", "all_proxy"):
+    os.environ.pop(proxy, None)
+    os.environ.pop(proxy.upper(), None)
 
 
 @dataclass(frozen=True)
@@ -31,7 +44,7 @@ class Certificates:
 
 @pytest.fixture(scope="session")
 def certificates() -> Certificates:
-    """Certificates of a lab: alice is in order, bob, carol and dan are not."""
+    """Certificates of a lab: alice is in order, the others are not."""
     now = datetime.now(UTC)
     trusted, unknown = make_authority("Client Authority", now), make_authority("Unknown Authority", now)
     servers = make_authority("Server Authority", now)
@@ -40,6 +53,7 @@ def certificates() -> Certificates:
         "bob": issue_client(unknown, "bob", now),  # an issuer that the server does not trust
         "carol": issue_client(trusted, "carol", now - timedelta(days=900)),  # expired
         "dan": issue_client(trusted, "dan", now + timedelta(days=30)),  # not yet valid
+        "erin": issue_client(trusted, "erin", now, purpose=SERVER_AUTH),  # meant for servers
     }
     return Certificates(servers, trusted, server_credential(servers, [], now), clients)
 

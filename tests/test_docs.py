@@ -12,9 +12,11 @@ import click
 import pytest
 
 from tlslab.cli import COMMANDS, main
+from tlslab.cli.running import status_of
 from tlslab.httpsys.client_certificate import Retrieval
-from tlslab.httpsys.pipeline import NEXT
+from tlslab.httpsys.phases import NEXT
 from tlslab.httpsys.timers import Timers
+from tlslab.pki.identities import IDENTITIES
 from tlslab.pki.store import Pki, open_pki
 from tlslab.run.judge import judge
 from tlslab.run.memory import World
@@ -34,6 +36,7 @@ from tlslab.scenario.schema import (
     Step,
     WritingStyle,
 )
+from tlslab.scenario.stores import Roots, Store
 from tlslab.scenario.trials import Trial, trials
 
 ROOT = Path(__file__).parent.parent
@@ -53,7 +56,10 @@ def _commands() -> dict[str, click.Command]:
 
 
 def _options(command: click.Command) -> set[str]:
-    return {"--help", "-h"}.union(*(parameter.opts for parameter in command.params))
+    """The options of a command, and of the commands below it."""
+    own = {"--help", "-h"}.union(*(parameter.opts for parameter in command.params))
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    return own.union(*map(_options, below))
 
 
 OPTIONS = {name: _options(command) for name, command in _commands().items()}
@@ -151,7 +157,7 @@ def state_diagram() -> str:
 
 
 def test_the_state_diagram_is_current() -> None:
-    """docs/architecture.md shows httpsys.pipeline.NEXT as it is."""
+    """docs/architecture.md shows httpsys.phases.NEXT as it is."""
     found = re.search(r"^```mermaid\n(.*?)\n```", PAGES["docs/architecture.md"], re.MULTILINE | re.DOTALL)
     assert found is not None
     assert found[1] == state_diagram()
@@ -168,6 +174,15 @@ def test_the_import_table_is_current() -> None:
     }
     table = runpy.run_path(str(ROOT / "tests" / "test_architecture.py"))["TABLE"]
     assert shown == {room: row for room, row in table.items() if not room.startswith("__")}
+
+
+# --- identities.md ---------------------------------------------------------------------------------------------
+
+
+def test_every_identity_is_explained() -> None:
+    """docs/identities.md has the table that the PKI is made from, and what each identity earns."""
+    rows = re.findall(r"^\| `([a-z-]+)` \| ([\d.]+) \| (.+) \|$", PAGES["docs/identities.md"], re.MULTILINE)
+    assert rows == [(name, status_of(name), kind.purpose) for name, kind in IDENTITIES.items()]
 
 
 # --- scenario-files.md -----------------------------------------------------------------------------------------
@@ -200,7 +215,7 @@ def test_the_example_keeps_its_promises(example: LoadedScenario, pki: Pki, style
 
 
 @pytest.mark.parametrize(
-    "model", [Scenario, BindingModel, SiteModel, Timers, Step, Expectation, ExpectationByStyle, Case, Fix]
+    "model", [Scenario, BindingModel, SiteModel, Timers, Store, Roots, Step, Expectation, ExpectationByStyle, Case, Fix]
 )
 def test_every_key_is_explained(model: type) -> None:
     """The page on scenario files names every key that a file may have."""
@@ -218,5 +233,5 @@ def _kinds(kind: type[Retrieval] = Retrieval) -> dict[str, set[str]]:
 
 def test_every_way_to_retrieve_a_certificate_is_explained() -> None:
     """The page's table has each kind of client_cert_retrieval with all its settings."""
-    rows = re.findall(r"^\| `([a-z_]+)` \| ((?:`[a-z_]+`(?:, )?)+) \|", PAGES[SCENARIO_PAGE], re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z0-9_]+)` \| ((?:`[a-z_]+`(?:, )?)+) \|", PAGES[SCENARIO_PAGE], re.MULTILINE)
     assert {kind: set(re.findall(r"[a-z_]+", settings)) for kind, settings in rows} == _kinds()

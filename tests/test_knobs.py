@@ -107,8 +107,17 @@ def test_format_bytes(count, text):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(120.0, "120 s"), (1.5, "1.5 s"), (0.04, "40 ms"), (1.23456, "1.235 s"), (0.0, "0 ms")]
+    ("seconds", "text"),
+    [
+        (120.0, "120 s"),
+        (1.5, "1.5 s"),
+        (0.04, "40 ms"),
+        (1.23456, "1.235 s"),
+        (0.0, "0 ms"),
+        (36_000.0, "10 h"),
+        (36_001.0, "36001 s"),
+    ],
 )
 def test_format_seconds(seconds, text):
-    """Short, and to a thousandth."""
+    """Short, and to a thousandth; only whole hours are hours."""
     assert format_seconds(seconds) == text

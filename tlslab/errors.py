@@ -22,7 +22,14 @@ class LocalMisuse(Exception):
 
 
 class WireError(ValueError):
-    """Bytes of a peer that do not parse. Raised by `wire` alone, and by every parser there."""
+    """Bytes of a peer that do not parse. Raised by `wire` alone, and by every parser there.
+
+    `alert` is the code of the TLS alert that belongs to it; None where there is none, or the peer speaks no TLS.
+    """
+
+    def __init__(self, message: str, alert: int | None = None) -> None:
+        super().__init__(message)
+        self.alert = alert
 
 
 @dataclass(frozen=True, slots=True)

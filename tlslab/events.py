@@ -118,6 +118,34 @@ class SessionResumed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SessionNotResumed(Event):
+    """The client offered a session that this lab issued, and got a new one instead.
+
+    `reason` is why the table did not have it (`not_acceptable`: it had, and TLS could not take it up), `knob` the
+    registry value behind that; the bytes are what `entries` are said to cost lsass, from and to.
+    """
+
+    old_id: str
+    new_id: str
+    reason: str
+    knob: str
+    entries: int
+    lsass_bytes_low: int
+    lsass_bytes_high: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEvicted(Event):
+    """A session left the machine's cache, after `age_seconds`; `entries` remain."""
+
+    session_id: str
+    reason: str
+    knob: str
+    age_seconds: float
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
 class HelloRequestSent(Event):
     """The server asked the client to renegotiate (RFC 5246, 7.4.1.1)."""
 
@@ -129,6 +157,21 @@ class CertificateRequested(Event):
     during: str
     issuers: tuple[str, ...]
     issuers_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerListTruncated(Event):
+    """The CertificateRequest before this names the issuers in `sent` and, for want of room, not those in `dropped`.
+
+    Names are RFC 4514. `event_id` is the Schannel event that says so in Windows; `logged` whether it is written.
+    """
+
+    sent: tuple[str, ...]
+    dropped: tuple[str, ...]
+    wire_bytes: int
+    limit_bytes: int
+    event_id: int
+    logged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +312,15 @@ class RetrievalCancelled(Event):
 
     body_received: int
     max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAheadExceeded(Event):
+    """Decision: refuse with 413, because the body goes on beyond the `size_bytes` read before the certificate."""
+
+    body_received: int
+    size_bytes: int
+    body_announced: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,9 @@ def format_bytes(count: int) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """Write seconds for a person: `120 s`, `1.5 s`, `40 ms`."""
+    """Write seconds for a person: `120 s`, `1.5 s`, `40 ms`, and whole hours as `10 h`."""
+    if seconds and seconds % 3600 == 0:
+        return f"{seconds / 3600:,.0f} h"
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.3f}".rstrip("0").rstrip(".") + " s"
 
 

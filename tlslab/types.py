@@ -13,6 +13,7 @@ class Verdict(StrEnum):
     UNTRUSTED = "untrusted"
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"
+    WRONG_USAGE = "wrong_usage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,19 @@ class TlsFacts:
     resumed: bool
     renegotiated: bool
     client_certificate: CertificateFacts | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """The issuers (RFC 4514) that a CertificateRequest does not name because its list would pass `limit_bytes`.
+
+    `event_id` is the Schannel event that says so; `logged` whether this machine writes it.
+    """
+
+    names: tuple[str, ...]
+    limit_bytes: int
+    event_id: int
+    logged: bool
 
 
 @dataclass(frozen=True, slots=True)

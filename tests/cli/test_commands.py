@@ -50,7 +50,7 @@ def test_version(run):
         (("sevre",), "there is no command 'sevre'; did you mean serve?"),
         (("serve",), "--scenario"),
         (("show",), "NAME"),
-        (("show", "nope"), "there is no scenario 'nope'\n  hint: known: large-post-deadlock, "),
+        (("show", "nope"), "there is no scenario 'nope'\n  hint: known: "),
         (("serve", "-s", "large-pst-deadlock"), "hint: did you mean large-post-deadlock?"),
         ((*SERVE, "--fix", "negotiate"), "hint: did you mean negotiate-on-binding?"),
         ((*SERVE, "--fix", "async-drain", "--fix", "read-body-then-ask"), "both set sites./upload"),

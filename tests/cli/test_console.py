@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 
 import pytest
 
-from tlslab.cli.console import LabConsole, program, prose
+from tlslab.cli.console import LabConsole, console, program, prose
 
 
 def written(text: str, width: int = 40, **options: str) -> list[str]:
@@ -84,3 +85,13 @@ def test_a_full_disk(patient):
                 out.print("x")
             out.fall_silent()
         assert out.quiet
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("ascii", rb"J\xfcrgen \u5c71"), ("utf-8", "Jürgen 山".encode())])
+def test_a_console_that_lacks_a_character(monkeypatch, encoding, shown):
+    """What its encoding does not have is written as an escape; it is no reason to end."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    console().print("Jürgen 山")
+    stream.flush()
+    assert stream.buffer.getvalue().rstrip() == shown

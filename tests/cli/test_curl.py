@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,68 @@ def test_refusing(curl):
         "openssl s_client -connect 127.0.0.1:8443 -servername up.test -CAfile ca.pem -cert a.pem -key a.key "
         "-no_renegotiation -quiet"
     )
+
+
+@pytest.mark.parametrize(
+    ("steps", "line"),
+    [
+        ([step("GET /x", filters_by_issuer=True)], f"--certificate a.pem --private-key a.key {SITE}/x"),
+        ([step("GET /x", filters_by_issuer=True, identity="none")], f"{SITE}/x"),
+        (
+            [step("GET /x", filters_by_issuer=True), step("GET /y", filters_by_issuer=True, same_connection=True)],
+            f"--certificate a.pem --private-key a.key {SITE}/x {SITE}/y",
+        ),
+        (
+            [step("PUT /x", filters_by_issuer=True, body=9, identity="none")],
+            f"--method PUT --body-file 9.bin {SITE}/x",
+        ),
+    ],
+)
+def test_filtering(curl, steps, line):
+    """A client that chooses by the server's list of issuers is wget, for curl does not look at it."""
+    assert curl.lines(steps) == [f"wget -q -O - --tries 1 --content-on-error --ca-certificate ca.pem {line}"]
+
+
+VISIT = r"printf 'GET /x HTTP/1.1\r\nHost: localhost:8443\r\nConnection: close\r\n\r\n' | "
+S_CLIENT = "openssl s_client -connect localhost:8443 -servername localhost"
+KEEP = "-CAfile ca.pem -cert a.pem -key a.key -tls1_2 -no_ticket -sess_out session.pem"
+END = "-ign_eof -verify_quiet | grep -E '^(New|Reused),'"
+
+
+def test_coming_back(curl):
+    """A session is kept in a file; others are a loop, waits are slept."""
+    steps = [step("GET /x"), step("GET /x", resumes=True, others=20, wait="6min"), step("GET /x", wait="1s")]
+    assert curl.lines(steps) == [
+        f"{VISIT}{S_CLIENT} {KEEP} {END}",
+        f"for i in $(seq 20); do {S_CLIENT} -tls1_2 -no_ticket < /dev/null > /dev/null 2>&1; done",
+        "sleep 360",
+        f"{VISIT}{S_CLIENT} {KEEP} -sess_in session.pem {END}",
+        "sleep 1",
+        f"{VISIT}{S_CLIENT} {KEEP} {END}",
+    ]
+
+
+@pytest.mark.parametrize(("speed", "slept"), [(1, "36000"), (60, "600"), (3600, "10"), (7, "5142.858"), (0.5, "72000")])
+def test_waits_pass_by_the_clock_of_the_lab(curl, speed, slept):
+    """Never too short, in your seconds."""
+    assert replace(curl, speed=speed).lines([step("GET /x", wait="10h")])[0] == f"sleep {slept}"
+
+
+def test_coming_back_on_one_connection(curl):
+    """What stays on a connection is said one after the other, and its last request ends it."""
+    steps = [step("GET /x"), step("POST /y", body=9, same_connection=True, wait="4s"), step("GET /x", resumes=True)]
+    (first, second) = curl.lines(steps)
+    assert first.startswith(
+        r"(printf 'GET /x HTTP/1.1\r\nHost: localhost:8443\r\n\r\n'; sleep 4; printf 'POST /y HTTP/1.1\r\n"
+        r"Host: localhost:8443\r\nContent-Length: 9\r\nConnection: close\r\n\r\n'; head -c 9 /dev/zero) | openssl "
+    )
+    assert second.startswith(VISIT)
+
+
+def test_nothing_to_come_back_with(curl):
+    """A first step has no session to offer, whatever it says."""
+    (line,) = curl.lines([step("GET /x", resumes=True)])
+    assert "-sess_in" not in line
 
 
 def test_connections():

@@ -6,11 +6,13 @@ import json
 
 import pytest
 
+from tlslab.scenario import catalogue
+
 
 def test_json(run):
     """An array of objects with at least a name and a title."""
     entries = json.loads(run("list", "--json").output)
-    assert [entry["name"] for entry in entries] == ["large-post-deadlock", "post-request-renegotiation"]
+    assert [entry["name"] for entry in entries] == catalogue.names()
     assert all(entry["title"] and entry["symptoms"] and entry["fixes"] for entry in entries)
 
 
@@ -18,7 +20,8 @@ def test_json(run):
     ("symptom", "found"),
     [
         ("curl 56", ["large-post-deadlock"]),
-        ("403.7", ["post-request-renegotiation"]),
+        ("tls: no renegotiation", ["post-request-renegotiation"]),
+        ("413", ["upload-read-ahead-413"]),
         ("Timer_SslRenegotiation", ["large-post-deadlock"]),
         ("err_connection_reset", ["large-post-deadlock"]),
         ("no such thing", []),

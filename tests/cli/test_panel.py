@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tlslab.cli.options import Options
 from tlslab.cli.serve import command as serve
 from tlslab.scenario import catalogue
 
-COMMAND = re.compile(r"^  (curl .*|printf .*|.* serve --scenario .*)$", re.MULTILINE)
+COMMAND = re.compile(r"^  (for .*|sleep .*|curl .*|printf .*|wget .*|.* serve --scenario .*)$", re.MULTILINE)
 
 
 def sections(text: str) -> dict[str, str]:
@@ -26,13 +27,32 @@ def sections(text: str) -> dict[str, str]:
 def test_command_lines(panel_text, home, name, width):
     """The failure and each fix have lines to copy, unbroken at any width, that name files which are there."""
     for section in sections(panel_text(name, width=width)).values():
-        clients = [line for line in COMMAND.findall(section) if line.startswith(("curl ", "printf "))]
+        clients = [line for line in COMMAND.findall(section) if line.startswith(("curl ", "printf ", "wget "))]
         assert clients
         for line in clients:
             words = shlex.split(line)
+            written = {after for before, after in pairwise(words) if before in ("-sess_in", "-sess_out")}
+            assert all(Path(file).parent.is_dir() for file in written)
             files = [word.removeprefix("@") for word in words if word.removeprefix("@").startswith(str(home))]
+            files = [file for file in files if file not in written]
             assert len(files) >= 3
             assert all(Path(file).is_file() for file in files)
+
+
+def test_lines_of_a_client_that_comes_back(panel_text):
+    """One line for each thing that happens; waits by the lab's clock, the end by what openssl prints."""
+    see, fix = sections(panel_text("session-idle-purge", width=200, speed=24.0)).values()
+    assert [line.split()[0] for line in COMMAND.findall(see)] == ["printf", "sleep", "printf"]
+    assert "\n  sleep 15\n" in see
+    words = " ".join(see.split())
+    assert "They wait for 360 s of the lab's time, 15 s on your watch." in words
+    assert "Expected: the answer is 200, and the last line says New." in words
+    assert "With it, the last line says Reused." in " ".join(fix.split())
+    see, fix = sections(panel_text("session-fifo-eviction", width=200)).values()
+    assert [line.split()[0] for line in COMMAND.findall(see)] == ["printf", "printf", "for", "printf"]
+    assert "wait" not in see
+    words = " ".join(panel_text("session-lifetime", width=200).split())
+    assert "They wait for 10 h; a lab with --speed 60 needs 600 s." in words
 
 
 @pytest.mark.parametrize("name", catalogue.names())
@@ -58,6 +78,14 @@ def test_prose_keeps_to_the_width(panel_text, home):
     assert not [line for line in lines if len(line) > 60 and not COMMAND.match(line) and str(home) not in line]
 
 
+def test_a_client_that_filters(panel_text):
+    """The panel says why it is not curl that shows this failure."""
+    text = " ".join(panel_text("ca-list-truncation").split())
+    assert "curl sends what it has" in text
+    assert "See it fail" in text
+    assert " wget -q " in text
+
+
 def test_facts(panel_text, home):
     """Every URL, the CA file, the identity in both forms, the password."""
     text = panel_text()
@@ -67,6 +95,9 @@ def test_facts(panel_text, home):
         assert re.search(rf"^\S.*|^  \S.* {re.escape(str(home / 'pki' / file))}$", text, re.MULTILINE)
         assert str(home / "pki" / file) in text
     assert "password tlslab" in text
+    assert f"the same three files each, in {home / 'pki' / 'identities'}" in text
+    assert re.search(r"^ +403\.16: wrong-ca, wrong-eku, leaf-only$", text, re.MULTILINE)
+    assert re.search(r"^ +403\.17: expired, not-yet-valid$", text, re.MULTILINE)
     assert "Mind:" not in text
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tlslab.pki.identities import IDENTITIES
+
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signal that a test could send")
 
 
@@ -17,7 +19,7 @@ def test_ready_file(lab, home):
     """Its fields, and nothing else; every file is there."""
     ready = lab.ready
     port = ready["bindings"][0]["port"]
-    alice = ready["identities"]["alice"]
+    folders = {name: home / "pki" / ("" if name == "alice" else "identities") for name in IDENTITIES}
     assert ready == {
         "scenario": "large-post-deadlock",
         "fixes": [],
@@ -30,15 +32,17 @@ def test_ready_file(lab, home):
         ],
         "ca_file": str(home / "pki" / "server-ca.pem"),
         "identities": {
-            "alice": {
-                "cert_file": str(home / "pki" / "alice.pem"),
-                "key_file": str(home / "pki" / "alice-key.pem"),
-                "pkcs12_file": str(home / "pki" / "alice.p12"),
+            name: {
+                "cert_file": str(folder / f"{name}.pem"),
+                "key_file": str(folder / f"{name}-key.pem"),
+                "pkcs12_file": str(folder / f"{name}.p12"),
                 "pkcs12_password": "tlslab",
             }
+            for name, folder in folders.items()
         },
     }
-    assert all(os.path.isfile(alice[name]) for name in ("cert_file", "key_file", "pkcs12_file"))
+    for files in ready["identities"].values():
+        assert all(os.path.isfile(files[name]) for name in ("cert_file", "key_file", "pkcs12_file"))
 
 
 def test_two_bindings_share_a_port(lab):

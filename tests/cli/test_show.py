@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 
 import pytest
@@ -74,3 +75,10 @@ def test_a_file(run, tmp_path):
     own = tmp_path / "own.yaml"
     own.write_text((catalogue.folder() / "large-post-deadlock.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     assert f"serve --scenario {own}" in run("show", str(own)).output
+
+
+def test_who_sends_it(run):
+    """A fix that is another certificate names it; alice goes without saying."""
+    text = run("show", "client-certificate-verdicts").output
+    assert re.search(r"^ +GET /protected, as full-chain$", text, re.MULTILINE)
+    assert re.search(r"^ +GET /protected$", text, re.MULTILINE)

@@ -79,6 +79,19 @@ SENTENCES = [
         "CertificateRequest in TLS 1.3, naming 3 issuers: CN=a; CN=b; ...",
     ),
     (
+        e.IssuerListTruncated(*AT, ("CN=a", "CN=b"), ("CN=c", "CN=d", "CN=e"), 16380, 16384, 36885, False),
+        "bad",
+        "LIST CUT: only 2 of 5 trusted issuers fit into 16 KiB; a client that chooses by this list offers no "
+        "certificate of the other 3: CN=c; CN=d; ...; Windows says so (event 36885) only with EventLogging=3",
+    ),
+    (
+        e.IssuerListTruncated(*AT, (), ("CN=c",), 0, 9, 36885, True),
+        "bad",
+        "LIST CUT: only 0 of 1 trusted issuers fit into 9 bytes; a client that chooses by this list offers no "
+        "certificate of the other 1: CN=c; Windows writes event 36885: the list of trusted issuers for clients had "
+        "grown too long and was cut; take out the roots that no client needs",
+    ),
+    (
         e.ClientCertificateReceived(*AT, "CN=a", "CN=i", "ff", "trusted"),
         "good",
         "client certificate: CN=a, issued by CN=i",
@@ -92,6 +105,18 @@ SENTENCES = [
     (e.HandshakeCompleted(*AT, "TLS 1.2", "C", False, False), "", "TLS 1.2 handshake complete (C)"),
     (e.HandshakeCompleted(*AT, "TLS 1.2", "C", True, False), "", "TLS 1.2 handshake complete (C, session resumed)"),
     (e.HandshakeCompleted(*AT, "TLS 1.2", "C", False, True), "", "renegotiation complete"),
+    (
+        e.SessionEvicted(*AT, "0123456789", "fifo", "MaximumCacheSize", 90.0, 10_000),
+        "odd",
+        "the session 01234567... leaves the cache after 90 s: it was the oldest, and newer ones needed the room; "
+        "10,000 remain",
+    ),
+    (
+        e.SessionNotResumed(*AT, "0123456789", "abcdef0123", "lifetime", "ServerCacheTime", 3, 6144, 12288),
+        "bad",
+        "the client offers the session 01234567... and gets the new one abcdef01...: its time was over, however often "
+        "it was used (ServerCacheTime); 3 sessions are kept, some 6 to 12 KB of lsass.exe",
+    ),
     (e.AlertReceived(*AT, "warning", "close_notify", 0), None, None),
     (
         e.AlertReceived(*AT, "warning", "no_renegotiation", 100),
@@ -156,6 +181,12 @@ SENTENCES = [
         "bad",
         "CANCELLED: 4,194,305 bytes of body came before the certificate did, over the maximum of 4 MiB",
     ),
+    (
+        e.ReadAheadExceeded(*AT, 49_152, 49_152, 10 * 2**20),
+        "bad",
+        "TOO LARGE: more body than the 48 KiB that are read ahead, and the certificate cannot be asked for behind it: "
+        "413 instead of a deadlock",
+    ),
     (e.TimerExpired(*AT, "ssl_renegotiation", 120.0), "bad", "the timer ssl_renegotiation ran out after 120 s"),
     (
         e.HttpErrLogged(*AT, "Timer_SslRenegotiation", "POST", "/u"),
@@ -180,6 +211,42 @@ def test_sentences(event, mark, text):
 def test_every_sentence_is_tested():
     """No sentence is left out of the table above."""
     assert {type(event) for event, _, _ in SENTENCES} == MATTERS
+
+
+NASTY = "CN=\x1b[2J\x1b]0;owned\x07\u202ebob\r\n  12.000  #9   200 for GET /"
+
+
+@pytest.mark.parametrize("speak", [say, say_verbosely])
+@pytest.mark.parametrize(
+    "event",
+    [
+        e.ClientCertificateReceived(*AT, NASTY, NASTY, "ff", "trusted"),
+        e.RequestReceived(*AT, NASTY, NASTY, "1.1", 0, False),
+        e.ResponseSent(*AT, 403, 7, NASTY, NASTY, NASTY),
+        e.HttpErrLogged(*AT, "BadRequest", NASTY, NASTY),
+        e.BadRequestReceived(*AT, NASTY),
+        e.TlsFailed(*AT, "other", NASTY),
+        e.NoBindingMatched(*AT, NASTY),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_peer_cannot_write_to_the_terminal(speak, event):
+    """Escape sequences, line ends and characters that turn text around are shown, not sent."""
+    text = speak(event).text
+    assert text.isprintable()
+    assert r"CN=\x1b[2J\x1b]0;owned\x07\u202ebob\r\n  12.000" in text
+
+
+@pytest.mark.parametrize("speak", [say, say_verbosely])
+def test_a_line_has_an_end(speak):
+    """A target of 16 KiB is cut where it is shown; one of a usual length is not."""
+    assert len(speak(e.RequestReceived(*AT, "GET", "/" + "x" * 16_000, "1.1", 0, False)).text) < 2100
+    assert speak(e.RequestReceived(*AT, "GET", "/" + "x" * 1000, "1.1", 0, False)).text.endswith("xxx")
+
+
+def test_what_prints_stays_as_it_is():
+    """Names in any script are shown as they are."""
+    assert say(e.BadRequestReceived(*AT, "Jürgen 山田 \u00a0")).text.endswith(r"Jürgen 山田 \xa0")
 
 
 def test_verbose():

@@ -25,7 +25,8 @@ from tlslab.run.client import Outcome
 from tlslab.scenario.schema import Step
 
 HERE = Path(__file__).parent
-DEBIAN_PACKAGES = {"gnutls-cli": "gnutls-bin"}  # the others are named like their program
+# The others are named like their program.
+DEBIAN_PACKAGES = {"gnutls-cli": "gnutls-bin", "text2pcap": "wireshark-common"}
 PATIENCE = 60.0  # seconds until a test gives up on what takes milliseconds on a machine that is not busy
 POLL = 0.02
 E = TypeVar("E", bound=Event)
@@ -69,15 +70,17 @@ def poll(ready: Callable[[], bool], what: Callable[[], str]) -> None:
 
 
 class LabProcess:
-    """`tlslab serve` in a process of its own. `ready` is what its ready file says."""
+    """`tlslab serve` in a process of its own. `ready` is what its ready file says, `key_log` has its TLS secrets."""
 
     def __init__(self, folder: Path, home: Path, arguments: Sequence[str], speed: float) -> None:
         self._folder = folder
         self._seen: list[Event] = []
         self._read_to = 0
         ready_file, self._events_file = folder / "ready.json", folder / "events.jsonl"
+        self.key_log = folder / "keys.txt"
         command = [sys.executable, "-m", "tlslab", "serve", *arguments, "--port", "0", "--speed", f"{speed:g}"]
         command += ["--ready-file", str(ready_file), "--events", str(self._events_file)]
+        command += ["--keylog", str(self.key_log)]
         with (folder / "output.txt").open("wb") as output:
             environment = {**os.environ, "TLSLAB_HOME": str(home)}
             self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
@@ -128,15 +131,18 @@ class LabProcess:
         return self.ready["identities"]["alice"]["cert_file"], self.ready["identities"]["alice"]["key_file"]
 
     def curl_commands(self, steps: Sequence[Step], uploads: Path) -> list[list[str]]:
-        """The command lines that the lab itself would print for these steps."""
+        """The command lines of curl that the lab itself would print for these steps, as words."""
+        return [self.writer(uploads).command(connection) for connection in connections(steps)]
+
+    def writer(self, uploads: Path) -> Curl:
+        """What writes the lab's command lines; `uploads` is for the files in them."""
         addresses: dict[str | None, Address] = {}
         for one in self.ready["bindings"]:
             connect_to = "" if one["hostname"] == "localhost" else f"{one['host']}:{one['port']}"
             addresses[one["name"]] = Address(one["url"].rstrip("/"), connect_to)
         addresses[None] = next(iter(addresses.values()))
         identities = {name: _files(files) for name, files in self.ready["identities"].items()}
-        curl = Curl(Path(self.ca_file), identities, addresses, lambda size: upload_file(uploads, size))
-        return [curl.command(connection) for connection in connections(steps)]
+        return Curl(Path(self.ca_file), identities, addresses, lambda size: upload_file(uploads, size))
 
 
 def _files(files: Mapping[str, str]) -> IdentityFiles:

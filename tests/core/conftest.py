@@ -20,10 +20,18 @@ from tlslab.httpsys.client_certificate import Synchronous
 from tlslab.httpsys.timers import Timers
 from tlslab.iis.access import SslFlag
 from tlslab.iis.pages import Landing
+from tlslab.schannel.settings import Schannel
 from tlslab.tls.client import ClientTls
 from tlslab.tls.context import client_context
 
 PIECE = 16 * 1024
+SCHANNEL = {
+    "send_trusted_issuer_list": True,
+    "trusted_issuer_list_limit": 16384,
+    "maximum_cache_size": 20_000,
+    "server_cache_time": 36_000,
+    "event_logging": 1,
+}
 REQUIRE = frozenset({SslFlag.SSL, SslFlag.SSL_NEGOTIATE_CERT, SslFlag.SSL_REQUIRE_CERT})
 ACCEPT = frozenset({SslFlag.SSL, SslFlag.SSL_NEGOTIATE_CERT})
 
@@ -46,6 +54,8 @@ def make_lab(server_settings) -> Callable[..., Lab]:
         asks: bool = False,
         timers: Timers | None = None,
         on_unavailable: OnUnavailable = OnUnavailable.RESET,
+        schannel: dict[str, Any] | None = None,
+        enable_kernel_ssl: bool = True,
         wanted: frozenset[type[Event]] = ALL,
         **changes: Any,
     ) -> Lab:
@@ -61,6 +71,8 @@ def make_lab(server_settings) -> Callable[..., Lab]:
             tls={name: server_settings(*protocols, asks=asks) for name, (_, asks) in endpoints.items()},
             sites=(site("/upload", REQUIRE, **changes), site("/accept", ACCEPT), site("/open", frozenset())),
             timers=timers or Timers(),
+            schannel=Schannel(**SCHANNEL | (schannel or {})),
+            enable_kernel_ssl=enable_kernel_ssl,
             on_unavailable=on_unavailable,
             landing=Landing("small", "A title", "A story.", (("/upload", "requires one"),), ()),
         )

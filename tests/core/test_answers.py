@@ -84,7 +84,7 @@ def test_http_1_0(talk, host):
 @pytest.mark.parametrize(
     ("sent", "reason"),
     [
-        (b"GET /open HTTP/1.1\r\n\r\n", "BadRequest"),
+        (b"GET /open HTTP/1.1\r\n\r\n", "Hostname"),
         (b"hello\r\n\r\n", "BadRequest"),
         (b"GET /open HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 18_000, "RequestLength"),
     ],

@@ -104,6 +104,8 @@ def test_the_certificate_is_remembered(talk, get, post, protocol):
         ("bob", "/accept", "403.16"),
         ("carol", "/upload", "403.17"),
         ("dan", "/upload", "403.17"),
+        ("erin", "/upload", "403.16"),
+        ("erin", "/accept", "403.16"),
         ("carol", "/open", "200"),
         (None, "/open", "200"),
     ],

@@ -91,23 +91,23 @@ def test_a_client_hello_byte_by_byte(talk, get):
 
 
 @pytest.mark.parametrize(
-    ("received", "detail"),
+    ("received", "kind", "detail"),
     [
-        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "plain HTTP"),
-        (b"\x80\x2e\x01\x03\x01" + bytes(60), "an SSL 2.0 ClientHello"),
-        (b"hello world", "not TLS"),
-        (b"\x17\x03\x03\0\x05early", "application_data"),
-        (b"\x15\x03\x03\0\x02\x02\x28", "alert"),
-        (b"\x16\x03\x01\0\x04\x02\0\0\0", "ServerHello"),
-        (b"\x16\x03\x01\0\x04\x01\x01\0\0", "ClientHello of 65,536 bytes"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "not_tls", "plain HTTP"),
+        (b"\x80\x2e\x01\x03\x01" + bytes(60), "not_tls", "an SSL 2.0 ClientHello"),
+        (b"hello world", "not_tls", "not TLS"),
+        (b"\x17\x03\x03\0\x05early", "unexpected_message", "application_data"),
+        (b"\x15\x03\x03\0\x02\x02\x28", "unexpected_message", "alert"),
+        (b"\x16\x03\x01\0\x04\x02\0\0\0", "unexpected_message", "ServerHello"),
+        (b"\x16\x03\x01\0\x04\x01\x01\0\0", "malformed_hello", "ClientHello of 65,536 bytes"),
     ],
 )
-def test_what_is_no_client_hello(talk, received, detail):
+def test_what_is_no_client_hello(talk, received, kind, detail):
     """It is told for what it is, and ends the connection; no engine was made for it."""
     client = talk(TLS_1_2, opened=False)
     client.raw(received)
     failed = client.only(TlsFailed)
-    assert (failed.kind, failed.binding) == ("not_tls", "")
+    assert (failed.kind, failed.binding) == (kind, "")
     assert detail in failed.detail
     assert isinstance(client.server.closing, Drain)
     client.raw(b"more of it")

@@ -31,13 +31,6 @@ def test_connections_are_counted_and_numbered(make_lab):
     assert lab.connections_accepted == 3
 
 
-def test_every_binding_has_its_context(make_lab):
-    """Built once, and the same for every connection."""
-    lab = make_lab(bindings={"site": ("0.0.0.0:8443", False), "upload": ("upload.localhost:8443", True)})
-    assert lab.context("site") is lab.context("site")
-    assert lab.context("site") is not lab.context("upload")
-
-
 def test_a_key_log_is_for_all_connections(make_lab, talk):
     """Whoever captures gets the secrets."""
     lines = []

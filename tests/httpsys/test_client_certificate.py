@@ -15,9 +15,11 @@ from tlslab.httpsys.client_certificate import (
     ClientCertRetrieval,
     EarlyAsyncDrain,
     Progress,
+    ReadAhead413,
     Retrieval,
     Synchronous,
     Take,
+    TooLarge,
 )
 
 BUFFER, MAX = 1000, 5000
@@ -26,11 +28,12 @@ READS_ON = Synchronous(buffer=BUFFER, read_on_after=60)
 AFTER_BODY = AfterBody(max=MAX)
 ASYNC = AsyncDrain(buffer=BUFFER, max=MAX)
 EARLY = EarlyAsyncDrain(max=MAX)
+READ_AHEAD = ReadAhead413(size=BUFFER)
 
 
-def progress(received=0, *, complete=False, unread=0, waits=False, asked_seconds=0.0):
+def progress(received=0, *, announced=None, complete=False, unread=0, waits=False, asked_seconds=0.0):
     """Where a request stands."""
-    return Progress(received, complete, unread, waits, asked_seconds)
+    return Progress(received, announced, complete, unread, waits, asked_seconds)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +56,44 @@ def test_before_asking(retrieval, at, decision):
     assert retrieval.before_asking(at) == decision
 
 
-@pytest.mark.parametrize("retrieval", [SYNCHRONOUS, AFTER_BODY, ASYNC, EARLY])
+@pytest.mark.parametrize(
+    ("at", "decision"),
+    [
+        (progress(0, announced=1000), Take(1000)),
+        (progress(999, announced=1000), Take(1)),
+        (progress(0, announced=1001), Take(1000)),  # a client that looks early sees no more than one that looks late
+        (progress(999, announced=5000, unread=9), Take(1)),
+        (progress(1000, announced=1001), TooLarge(1000)),  # that more follows is known, whether it is there or not
+        (progress(1000, announced=1000, complete=True), Ask()),
+        (progress(1020, announced=5000), TooLarge(1000)),  # what came with the head
+        (progress(0), Take(1001)),
+        (progress(1000), Take(1)),  # the last chunk, or more body?
+        (progress(1000, unread=9), Take(1)),
+        (progress(1001), TooLarge(1000)),
+        (progress(1000, complete=True), Ask()),
+        (progress(0, announced=5000, waits=True), Ask()),
+    ],
+)
+def test_reading_ahead(at, decision):
+    """A body of up to the size is read to its end, then comes the question; what is left of another is refused."""
+    assert READ_AHEAD.before_asking(at) == decision
+
+
+@pytest.mark.parametrize(
+    ("size", "at"), [(0, progress(0, announced=1)), (0, progress(1)), (2**31 - 1, progress(2**31 - 1, announced=2**31))]
+)
+def test_reading_ahead_at_the_limits_of_the_size(size, at):
+    """Nothing read ahead refuses every body; the largest size is IIS's."""
+    assert ReadAhead413(size=size).before_asking(at) == TooLarge(size)
+
+
+def test_reading_ahead_reads_nothing_once_it_has_asked():
+    """A body that comes although its client announced that it waits freezes as anywhere else."""
+    assert READ_AHEAD.while_asked(progress(0, announced=5000, unread=9)) == Take(0)
+    assert READ_AHEAD.while_asked(progress(1000, announced=1000, complete=True)) == Take(UNLIMITED)
+
+
+@pytest.mark.parametrize("retrieval", [SYNCHRONOUS, AFTER_BODY, ASYNC, EARLY, READ_AHEAD])
 @pytest.mark.parametrize("at", [progress(3, complete=True), progress(waits=True)])
 def test_nothing_more_to_come_asks_at_once(retrieval, at):
     """A complete body, or a client that waits for 100 Continue, leaves nothing to read first."""
@@ -94,6 +134,8 @@ def test_a_complete_body_never_freezes(retrieval):
             {"kind": "synchronous", "buffer": "48KiB", "read_on_after": "60s"},
             Synchronous(buffer=49_152, read_on_after=60),
         ),
+        ({"kind": "read_ahead_413"}, ReadAhead413(size=49_152)),
+        ({"kind": "read_ahead_413", "size": "16MiB"}, ReadAhead413(size=16 * 2**20)),
         ({"kind": "after_body"}, AfterBody(max=4 * 2**20)),
         ({"kind": "async_drain", "max": "2MiB"}, AsyncDrain(buffer=40 * 1024, max=2 * 2**20)),
         ({"kind": "early_async_drain"}, EarlyAsyncDrain(max=4 * 2**20)),
@@ -108,10 +150,17 @@ def test_each_kind_is_written_by_its_name(written, retrieval):
 
 
 @pytest.mark.parametrize(
-    "written", [{"kind": "sync"}, {}, {"kind": "synchronous", "max": 1}, {"kind": "after_body", "max": -1}]
+    "written",
+    [
+        {"kind": "sync"},
+        {},
+        {"kind": "synchronous", "max": 1},
+        {"kind": "after_body", "max": -1},
+        {"kind": "read_ahead_413", "size": 2**31},
+    ],
 )
 def test_what_is_no_retrieval(written):
-    """An unknown kind, none, another kind's field, a size below nothing."""
+    """An unknown kind, none, another kind's field, a size below nothing, one beyond IIS's largest."""
     with pytest.raises(ValidationError):
         TypeAdapter(ClientCertRetrieval).validate_python(written)
 

@@ -20,7 +20,8 @@ from tlslab.events import (
 )
 from tlslab.httpsys.client_certificate import Synchronous
 from tlslab.httpsys.effects import Response, Service
-from tlslab.httpsys.pipeline import HEAD_CHUNK, MAX_REQUEST_BYTES, NEXT, PIPELINED_LIMIT, Cause, Phase, Pipeline
+from tlslab.httpsys.phases import NEXT, Cause, Phase
+from tlslab.httpsys.pipeline import MAX_REQUEST_BYTES, PIPELINED_LIMIT, Pipeline
 from tlslab.httpsys.timers import Timers
 from tlslab.types import Drain
 
@@ -133,25 +134,68 @@ LONG = MAX_REQUEST_BYTES - len(b"GET / HTTP/1.1\r\nHost: x\r\nX: \r\n\r\n")
     [
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "BadRequest"),
         (b"GET\r\n\r\n", "BadRequest"),
-        (b"GET / HTTP/1.1\r\n\r\n", "BadRequest"),  # no Host
-        (b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "BadRequest"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\n folded\r\nX\r\n\r\n", "BadRequest"),
-        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", "BadRequest"),
-        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "BadRequest"),
-        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", "BadRequest"),
-        (CHUNKED + b"xyz\r\n", "BadRequest"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * (LONG + HEAD_CHUNK + 1), "RequestLength"),
-        (b"G" * (MAX_REQUEST_BYTES + HEAD_CHUNK), "RequestLength"),
+        (b"GET / HTTP/1.1\r\n\r\n", "Hostname"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "Hostname"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n folded\r\nX\r\n\r\n", "Header"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", "Number"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "Number"),
+        (CHUNKED + b"xyz\r\n", "Number"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * (LONG + 1) + b"\r\n\r\n", "RequestLength"),
+        (b"G" * (MAX_REQUEST_BYTES + 1), "RequestLength"),
     ],
 )
 def test_what_is_not_http_gets_400(converse, received, reason):
-    """Once, logged with its reason, and the connection ends drained. A head is measured by the pieces it is read in."""
+    """Once, logged with its reason, and the connection ends drained."""
     talk = converse()
     talk.feed(received)
     assert talk.out.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert talk.only(BadRequestReceived).detail
     assert talk.only(HttpErrLogged).reason == reason
     assert isinstance(talk.closed, Drain)
+
+
+@pytest.mark.parametrize(
+    ("received", "status", "reason"),
+    [
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "N/I"),
+        (b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505, "Version_N/S"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "Version_N/S"),
+        (b"GET / HTTP/0.9\r\n\r\n", 505, "Version_N/S"),
+    ],
+)
+def test_what_http_sys_does_not_do(converse, received, status, reason):
+    """An encoding or a version that it does not know has a status of its own, once, and ends the connection."""
+    talk = converse()
+    talk.feed(received)
+    assert talk.out.startswith(b"HTTP/1.1 %d " % status)
+    assert talk.out.count(b"HTTP/1.1") == 1
+    assert talk.only(HttpErrLogged).reason == reason
+    assert not talk.all(RequestReceived)
+    assert isinstance(talk.closed, Drain)
+
+
+def test_what_is_told_of_a_fault_is_bounded(converse):
+    """A request line of 16 KiB is cut where it is quoted."""
+    talk = converse()
+    talk.feed(b"\x1b" * 10_000 + b"\r\n\r\n")
+    detail = talk.only(BadRequestReceived).detail
+    assert len(detail) < 300
+    assert detail.isprintable()
+
+
+@pytest.mark.parametrize("more", [b"", b"Ho"])
+def test_half_a_head_behind_a_request_has_the_timer_of_a_head(converse, more):
+    """It came with the request before it and goes on, or does not; without it the connection is idle."""
+    talk = converse()
+    talk.feed(GET + b"GET / HTTP/1.1\r\n")
+    talk.pass_time(60)
+    talk.feed(more)
+    talk.pass_time(60)
+    assert talk.only(HttpErrLogged).reason == "Timer_HeaderWait"
+    talk = converse()
+    talk.feed(GET)
+    talk.pass_time(120)
+    assert talk.only(HttpErrLogged).reason == "Timer_ConnectionIdle"
 
 
 def test_a_head_of_16_kib_is_served(converse):
@@ -167,7 +211,7 @@ def test_a_bad_chunk_in_the_middle_names_its_request(converse):
     talk.feed(b"PUT /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
     talk.feed(b"no size\r\n")
     logged = talk.only(HttpErrLogged)
-    assert (logged.reason, logged.method, logged.target) == ("BadRequest", "PUT", "/b")
+    assert (logged.reason, logged.method, logged.target) == ("Number", "PUT", "/b")
     assert talk.statuses(b"PUT") == [400]
 
 

@@ -10,13 +10,23 @@ from tlslab.events import (
     EntityBodyResumed,
     EntityBodyStalled,
     HttpErrLogged,
+    ReadAheadExceeded,
     RequestReceived,
     RetrievalCancelled,
     UnreadBytesChanged,
 )
-from tlslab.httpsys.client_certificate import AfterBody, AfterResponse, AsyncDrain, EarlyAsyncDrain, Synchronous
-from tlslab.httpsys.effects import Service
-from tlslab.types import Reset
+from tlslab.httpsys.client_certificate import (
+    AfterBody,
+    AfterResponse,
+    AsyncDrain,
+    EarlyAsyncDrain,
+    ReadAhead413,
+    Synchronous,
+)
+from tlslab.httpsys.effects import Response, Service
+from tlslab.httpsys.pipeline import DRAIN_LIMIT
+from tlslab.httpsys.timers import Timers
+from tlslab.types import Drain, Reset
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 EXPECTS = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
@@ -171,6 +181,103 @@ def test_asking_after_the_response(converse):
     talk.settle()
     assert talk.statuses(b"POST", b"GET") == [200, 200]
     assert talk.questions == 1
+
+
+# --- reading ahead ---
+
+
+def chunked(*chunks):
+    """A POST in chunks of these lengths."""
+    head = b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return head + b"".join(b"%x\r\n%s\r\n" % (length, bytes(length)) for length in (*chunks, 0))
+
+
+def reading_ahead(converse, **service):
+    """A conversation that reads ahead, and whose owner answers with 413."""
+    talk = converse(Timers(drain_entity_body=7), Service(ReadAhead413(size=BUFFER), **service))
+    talk.response = Response(413, 0, "text/plain", b"no\n")
+    return talk
+
+
+@pytest.mark.parametrize("size", [0, 1, BUFFER - 1, BUFFER])
+@pytest.mark.parametrize("write", [lambda size: post(size) + bytes(size), lambda size: chunked(*[size] * (size > 0))])
+def test_a_body_that_fits_is_read_ahead_and_then_asked_for(converse, size, write):
+    """However it is sent: by the time of the question nothing is on its way, so nothing can freeze."""
+    talk = reading_ahead(converse)
+    talk.feed(write(size))
+    assert (talk.questions, talk.only(CertificateRetrievalStarted).body_received) == (1, size)
+    assert (talk.waiting, talk.pipeline.stalled) == (b"", False)
+    talk.settle()
+    assert (talk.bodies[0].length, talk.bodies[0].complete) == (size, True)
+    assert not talk.all(ReadAheadExceeded)
+
+
+@pytest.mark.parametrize("size", [BUFFER + 1, 10_000])
+def test_a_body_that_does_not_fit_is_refused(converse, size):
+    """The size is read and no more; then 413, Connection: close, and a drain so that it arrives. Nobody is asked."""
+    talk = reading_ahead(converse)
+    talk.feed(post(size) + bytes(size))
+    exceeded = talk.only(ReadAheadExceeded)
+    assert (exceeded.body_received, exceeded.size_bytes, exceeded.body_announced) == (BUFFER, BUFFER, size)
+    assert len(talk.waiting) == size - BUFFER
+    assert (talk.bodies[0].length, talk.bodies[0].complete) == (BUFFER, False)
+    assert talk.out.startswith(b"HTTP/1.1 413 Request Entity Too Large\r\n")
+    assert b"\r\nConnection: close\r\n" in talk.out
+    assert talk.statuses(b"POST") == [413]
+    assert talk.closed == Drain(7.0, DRAIN_LIMIT)
+    assert talk.questions == 0
+    assert not talk.all(HttpErrLogged)
+
+
+def test_a_body_is_refused_before_the_rest_of_it_comes(converse):
+    """The announced length tells that there is more: a client that pauses at the size gets its 413 as well."""
+    talk = reading_ahead(converse)
+    talk.feed(post(10_000) + bytes(BUFFER - 1))
+    assert talk.closed is None
+    talk.feed(b"x")
+    assert talk.statuses(b"POST") == [413]
+
+
+@pytest.mark.parametrize("chunks", [[BUFFER + 1], [BUFFER, 1], [1] * (BUFFER + 1), [10_000]])
+def test_chunks_are_counted_without_their_frames(converse, chunks):
+    """Of a chunked body one byte more than the size is read, which is how one knows that there is one."""
+    talk = reading_ahead(converse)
+    talk.feed(chunked(*chunks))
+    exceeded = talk.only(ReadAheadExceeded)
+    assert (exceeded.body_received, exceeded.body_announced) == (BUFFER + 1, None)
+    assert talk.statuses(b"POST") == [413]
+
+
+def test_a_chunked_body_waits_for_its_next_chunk(converse):
+    """The size has come and nothing behind it: the next byte decides between the question and the 413."""
+    for rest, questions, statuses in ((b"0\r\n\r\n", 1, []), (b"1\r\nx\r\n", 0, [413])):
+        talk = reading_ahead(converse)
+        talk.feed(chunked(BUFFER).removesuffix(b"0\r\n\r\n"))
+        assert (talk.questions, talk.closed) == (0, None)
+        talk.feed(rest)
+        assert (talk.questions, talk.statuses(b"POST")) == (questions, statuses)
+
+
+def test_nothing_behind_a_refused_body_is_a_request(converse):
+    """What follows on the connection is thrown away, a second request too."""
+    talk = reading_ahead(converse)
+    talk.feed(post(BUFFER + 1) + bytes(BUFFER + 1) + GET)
+    assert len(talk.all(RequestReceived)) == 1
+    assert talk.out.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_reading_ahead_and_100_continue(converse, after):
+    """A client that waits is asked at once, whatever the length; told to go on before, its body counts."""
+    talk = reading_ahead(converse, continue_after_certificate=after)
+    talk.feed(post(10_000, b"Expect: 100-continue"))
+    assert talk.questions == after
+    if after:
+        talk.settle()
+    assert talk.out.startswith(b"HTTP/1.1 100 ")
+    talk.feed(bytes(10_000))
+    assert [body.complete for body in talk.bodies] == [after]
+    assert len(talk.all(ReadAheadExceeded)) == (not after)
 
 
 # --- Expect: 100-continue ---

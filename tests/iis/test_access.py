@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tlslab.iis.access import SslFlag, refusal, wants_certificate
+from tlslab.iis.access import SslFlag, earns, refusal, wants_certificate
+from tlslab.iis.status import (
+    CERTIFICATE_EXPIRED,
+    CERTIFICATE_REQUIRED,
+    CERTIFICATE_UNTRUSTED,
+    CERTIFICATE_WRONG_USAGE,
+    OK,
+)
 from tlslab.types import CertificateFacts, Verdict
 
 SSL, NEGOTIATE, REQUIRE = SslFlag.SSL, SslFlag.SSL_NEGOTIATE_CERT, SslFlag.SSL_REQUIRE_CERT
@@ -37,9 +44,11 @@ def test_who_wants_a_certificate(flags, wanted):
         ((REQUIRE,), Verdict.UNTRUSTED, "403.16"),
         ((REQUIRE,), Verdict.EXPIRED, "403.17"),
         ((REQUIRE,), Verdict.NOT_YET_VALID, "403.17"),
+        ((REQUIRE,), Verdict.WRONG_USAGE, "403.16"),
         ((NEGOTIATE,), Verdict.TRUSTED, None),
         ((NEGOTIATE,), Verdict.UNTRUSTED, "403.16"),
         ((NEGOTIATE,), Verdict.EXPIRED, "403.17"),
+        ((NEGOTIATE,), Verdict.WRONG_USAGE, "403.16"),
         ((SSL,), Verdict.UNTRUSTED, None),
         ((), Verdict.EXPIRED, None),
     ],
@@ -49,6 +58,21 @@ def test_refusals(flags, verdict, status):
     certificate = None if verdict is None else CertificateFacts("CN=alice", "CN=CA", "ab", verdict)
     got = refusal(flags, certificate)
     assert (str(got) if got else None) == status
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_every_verdict_earns_a_status(verdict):
+    """200 for a trusted certificate alone; for every other what refuses it, with its own advice."""
+    certificate = CertificateFacts("CN=alice", "CN=CA", "ab", verdict)
+    assert earns(verdict) is (refusal((REQUIRE,), certificate) or OK)
+    assert (earns(verdict) is OK) == (verdict is Verdict.TRUSTED)
+
+
+def test_what_the_log_says_beside_a_status():
+    """sc-win32-status where a document shows the value, and None where none does."""
+    assert CERTIFICATE_REQUIRED.win32 == 5
+    assert CERTIFICATE_UNTRUSTED.win32 == 0x800B0109
+    assert (CERTIFICATE_EXPIRED.win32, CERTIFICATE_WRONG_USAGE.win32) == (None, None)
 
 
 def test_flags_are_written_as_in_the_configuration():

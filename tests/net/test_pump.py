@@ -193,6 +193,7 @@ async def test_a_client_whose_fin_is_stuck_is_noticed(
         assert not running.of(TimerExpired)
 
 
+@pytest.mark.soak
 async def test_many_stalled_uploads_leave_one_by_one(plan: Plan, serving: Serving, dial: Dial) -> None:
     """300 clients freeze at once; each is noticed when it goes, and only then."""
     async with serving(plan()) as running:

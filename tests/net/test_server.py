@@ -12,7 +12,7 @@ import trio
 
 from tlslab.core.plan import LabPlan, Listener
 from tlslab.errors import LabError
-from tlslab.events import ConnectionClosed, EntityBodyStalled, InternalFault, ResponseSent
+from tlslab.events import ConnectionClosed, EntityBodyStalled, InternalFault, ResponseSent, SessionEvicted
 from tlslab.httpsys.client_certificate import Retrieval
 from tlslab.net.server import bind, close_all
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.net.conftest import Dial, Serving
 
 LOOPBACK = "127.0.0.1"
+LATE_SECONDS = 30.0  # half a second of a busy machine, on a clock that is 60 times as fast
 UPLOAD = b"POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 102400\r\n\r\n" + bytes(102400)
 
 
@@ -137,3 +138,24 @@ async def ends(sock: trio.socket.SocketType) -> bool:
         except ConnectionResetError:
             return True
     return True
+
+
+async def test_a_session_is_purged_when_it_is_due(
+    fast_clock: object, plan: Callable[..., LabPlan], serving: Serving, dial: Dial
+) -> None:
+    """The lab's own time passes with nobody connecting."""
+    async with serving(plan("session-lifetime", schannel__server_cache_time="20s")) as running:
+        await (await dial(running)).leave()
+        (gone,) = await running.wait_for(SessionEvicted)
+        assert (gone.connection, gone.reason) == (0, "lifetime")
+        assert 20.0 <= gone.age_seconds < 20.0 + LATE_SECONDS
+
+
+async def test_a_lab_that_stops_tells_what_happened_to_it(
+    plan: Callable[..., LabPlan], serving: Serving, dial: Dial
+) -> None:
+    """What the last connections did to the lab is evidence, too."""
+    async with serving(plan("session-fifo-eviction", schannel__maximum_cache_size=1)) as running:
+        for _ in range(3):
+            await dial(running)
+    assert [event.reason for event in running.of(SessionEvicted)] == ["fifo", "fifo"]

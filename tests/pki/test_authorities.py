@@ -12,7 +12,15 @@ from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tlslab.errors import LabError
-from tlslab.pki.authorities import Authority, Credential, issue_client, make_authority, server_credential
+from tlslab.pki.authorities import (
+    SERVER_AUTH,
+    Authority,
+    Credential,
+    issue_client,
+    make_authority,
+    make_intermediate,
+    server_credential,
+)
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 999999, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -95,6 +103,29 @@ def test_a_client_is_refused_under_another_authority(authority):
     """A client of one lab is a stranger to the next."""
     with pytest.raises(verification.VerificationError):
         verify_client(issue_client(authority, "alice", NOW), make_authority("tlslab Test CA", NOW))
+
+
+def test_an_intermediate_leads_to_its_root(authority):
+    """With it a client's chain holds, without it not; it may issue no further authority and ends with its root."""
+    intermediate = make_intermediate(authority, "tlslab Intermediate", NOW)
+    credential = issue_client(intermediate, "carol", NOW)
+    assert credential.chain[1:] == (intermediate.certificate, authority.certificate)
+    verify_client(credential, authority)
+    with pytest.raises(verification.VerificationError):
+        verify_client(Credential(credential.chain[:1], credential.key), authority)
+    constraints = intermediate.certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    assert (constraints.ca, constraints.path_length) == (True, 0)
+    assert intermediate.certificate.not_valid_after_utc == authority.certificate.not_valid_after_utc
+
+
+def test_a_client_can_have_its_own_period_and_purpose(authority):
+    """Both are taken as they are given."""
+    period = NOW.replace(microsecond=0) - 9 * DAY, NOW.replace(microsecond=0) - 2 * DAY
+    credential = issue_client(authority, "dan", NOW, period=period, purpose=SERVER_AUTH)
+    assert (credential.chain[0].not_valid_before_utc, credential.chain[0].not_valid_after_utc) == period
+    assert purposes(credential) == [ExtendedKeyUsageOID.SERVER_AUTH]
+    with pytest.raises(verification.VerificationError):
+        verify_client(credential, authority)
 
 
 def test_a_server_sends_no_root(authority):

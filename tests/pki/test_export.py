@@ -45,12 +45,22 @@ def test_pkcs12_stays_shut_without_it(alice):
         pkcs12.load_pkcs12(pkcs12_bytes(alice, "alice", "tlslab"), b"wrong")
 
 
+def test_legacy_pkcs12_holds_the_same(alice):
+    """The old form opens with the same password and has the same in it."""
+    new, old = (pkcs12.load_pkcs12(pkcs12_bytes(alice, "a", "p", legacy=legacy), b"p") for legacy in (False, True))
+    assert (old.cert, old.additional_certs) == (new.cert, new.additional_certs)
+
+
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on this machine")
-def test_pkcs12_uses_the_algorithms_that_windows_imports(alice, tmp_path):
-    """Key and certificates are under PBES2 with AES-256-CBC, the MAC is SHA-256: Windows Server 2019 and later."""
+@pytest.mark.parametrize(
+    ("legacy", "mac", "encryption"),
+    [(False, "MAC: sha256", "PBES2, PBKDF2, AES-256-CBC"), (True, "MAC: sha1", "pbeWithSHA1And3-KeyTripleDES-CBC")],
+)
+def test_pkcs12_uses_the_algorithms_that_windows_imports(alice, tmp_path, legacy, mac, encryption):
+    """Key and certificates are under AES-256 for Windows Server 2019 and later, and under 3DES for those before."""
     file = tmp_path / "alice.p12"
-    file.write_bytes(pkcs12_bytes(alice, "alice", "tlslab"))
+    file.write_bytes(pkcs12_bytes(alice, "alice", "tlslab", legacy=legacy))
     command = ["openssl", "pkcs12", "-info", "-noout", "-in", str(file), "-passin", "pass:tlslab"]
     told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stderr
-    assert "MAC: sha256" in told
-    assert told.count("PBES2, PBKDF2, AES-256-CBC") == 2
+    assert mac in told
+    assert told.count(encryption) == 2

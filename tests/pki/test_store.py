@@ -1,8 +1,12 @@
-"""HOME/pki: made once, by one of many, read back unchanged, and never trusted when something is wrong with it."""
+"""HOME/pki: made once, by one of many, read back unchanged, and never trusted when something is wrong with it.
+
+A PKI of the time when alice was the only identity is one of these without its folder `identities`.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -12,23 +16,42 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tlslab.errors import LabError
 from tlslab.pki.authorities import make_authority
 from tlslab.pki.export import key_pem
-from tlslab.pki.store import Pki, open_pki
+from tlslab.pki.identities import IDENTITIES
+from tlslab.pki.store import Pki, open_pki, reset_pki
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
+OTHERS = [name for name in IDENTITIES if name != "alice"]
 FILES = ["alice-key.pem", "alice.p12", "alice.pem", "client-ca-key.pem", "client-ca.pem"]
 FILES += ["server-ca-key.pem", "server-ca.pem"]
+FILES += [f"identities/{name}{end}" for name in OTHERS for end in ("-key.pem", ".p12", ".pem")]
+FILES += [f"identities/{name}" for name in ("intermediate-ca-key.pem", "intermediate-ca.pem", "untrusted-ca.pem")]
+FILES += ["identities/revoked.json"]
 READ_AT_START = ["server-ca.pem", "server-ca-key.pem", "client-ca.pem", "alice.pem"]
 
 
 def contents(pki: Pki) -> dict[str, bytes]:
-    """Every file of the folder, by name."""
-    return {path.name: path.read_bytes() for path in pki.folder.iterdir()}
+    """Every file of the folder and below, by name."""
+    return {path.relative_to(pki.folder).as_posix(): path.read_bytes() for path in files_of(pki.folder)}
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Every file of a folder and below."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def old_pki(home: Path, now: datetime = NOW) -> Pki:
+    """A PKI as it was made when alice was the only identity."""
+    pki = open_pki(home, now)
+    shutil.rmtree(pki.folder / "identities")
+    return pki
 
 
 def refusal(home: Path, now: datetime = NOW) -> LabError:
@@ -43,7 +66,7 @@ def test_first_use_makes_everything(tmp_path):
     home = tmp_path / "not" / "yet"
     pki = open_pki(home, NOW)
     assert pki.folder == home / "pki"
-    assert sorted(contents(pki)) == FILES
+    assert sorted(contents(pki)) == sorted(FILES)
     assert [path.name for path in home.iterdir()] == ["pki"]
     assert pki.ca_file == pki.folder / "server-ca.pem"
 
@@ -51,19 +74,22 @@ def test_first_use_makes_everything(tmp_path):
 def test_second_use_changes_nothing(tmp_path):
     """Opening again reads the same authorities and touches no file."""
     first = open_pki(tmp_path, NOW)
-    before = contents(first), [path.stat().st_mtime_ns for path in sorted(first.folder.iterdir())]
+    before = contents(first), [path.stat().st_mtime_ns for path in files_of(first.folder)]
     second = open_pki(tmp_path, NOW + DAY)
-    assert (contents(second), [path.stat().st_mtime_ns for path in sorted(second.folder.iterdir())]) == before
+    assert (contents(second), [path.stat().st_mtime_ns for path in files_of(second.folder)]) == before
     assert second.server_authority.certificate == first.server_authority.certificate
     assert second.client_authorities == first.client_authorities
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX modes")
 def test_only_the_owner_reads_it(tmp_path):
-    """The folder is 0700 and each file 0600."""
-    folder = open_pki(tmp_path, NOW).folder
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    """The folders are 0700 and each file 0600, made at once or added later."""
+    for folder in (
+        open_pki(tmp_path / "new", NOW).folder,
+        open_pki(old_pki(tmp_path / "old").folder.parent, NOW).folder,
+    ):
+        assert {stat.S_IMODE(path.stat().st_mode) for path in (folder, folder / "identities")} == {0o700}
+        assert {stat.S_IMODE(path.stat().st_mode) for path in files_of(folder)} == {0o600}
 
 
 def test_two_labs_are_told_apart_by_name(tmp_path):
@@ -85,7 +111,6 @@ def test_the_identity_is_what_its_files_hold(tmp_path):
     """alice, as the lab's own client loads her, as PEM and as PKCS#12, is one and the same."""
     pki = open_pki(tmp_path, NOW)
     alice, files = pki.identity("alice"), pki.identities["alice"]
-    assert list(pki.identities) == ["alice"]
     assert alice.chain[0].subject.rfc4514_string() == "CN=alice"
     assert alice.chain[1:] == pki.client_authorities
     assert alice.key.public_key() == alice.chain[0].public_key()
@@ -94,6 +119,154 @@ def test_the_identity_is_what_its_files_hold(tmp_path):
     bundle = pkcs12.load_pkcs12(files.pkcs12_file.read_bytes(), files.pkcs12_password.encode())
     assert bundle.cert is not None
     assert (bundle.cert.certificate, bundle.cert.friendly_name) == (alice.chain[0], b"alice")
+
+
+@pytest.mark.parametrize("name", IDENTITIES)
+def test_every_identity_is_what_its_files_hold(tmp_path, name):
+    """PEM, key and PKCS#12 of each belong together, and its subject is its name."""
+    pki = open_pki(tmp_path, NOW)
+    identity, files = pki.identity(name), pki.identities[name]
+    assert identity.chain[0].subject.rfc4514_string() == ("CN=leaf-only" if name == "full-chain" else f"CN={name}")
+    bundle = pkcs12.load_pkcs12(files.pkcs12_file.read_bytes(), files.pkcs12_password.encode())
+    assert bundle.cert is not None
+    assert (bundle.cert.certificate, bundle.cert.friendly_name) == (identity.chain[0], name.encode())
+    assert [other.certificate for other in bundle.additional_certs] == list(identity.chain[1:])
+
+
+@pytest.mark.parametrize("upgraded", [False, True])
+def test_the_faults_last_as_long_as_the_pki(tmp_path, upgraded):
+    """From the first moment at which a lab starts with it to the last, and also where the identities came later."""
+    pki = old_pki(tmp_path) if upgraded else open_pki(tmp_path, NOW)
+    pki = open_pki(tmp_path, NOW + 400 * DAY)
+    ca = pki.client_authorities[0]
+    first, last = ca.not_valid_before_utc, ca.not_valid_after_utc - 30 * DAY
+    assert pki.identity("expired").chain[0].not_valid_after_utc < first
+    assert pki.identity("not-yet-valid").chain[0].not_valid_before_utc > last
+    assert pki.identity("not-yet-valid").chain[0].not_valid_after_utc <= ca.not_valid_after_utc
+
+
+def test_who_issued_whom(tmp_path):
+    """The untrusted authority is no part of the trusted chain, the intermediate is, and leaf-only withholds it."""
+    pki = open_pki(tmp_path, NOW)
+    ca = pki.client_authorities[0]
+    for name in ("expired", "not-yet-valid", "wrong-eku", "revoked"):
+        assert pki.identity(name).chain[1:] == (ca,)
+    stranger = pki.identity("wrong-ca").chain[1]
+    assert stranger.subject.rfc4514_string().startswith("CN=tlslab Untrusted CA ")
+    assert stranger.issuer == stranger.subject != ca.subject
+    leaf, full = pki.identity("leaf-only"), pki.identity("full-chain")
+    assert (leaf.chain, leaf.key.public_key()) == (full.chain[:1], full.key.public_key())
+    assert full.chain[1].issuer == ca.subject
+    assert full.chain[2] == ca
+    purposes = pki.identity("wrong-eku").chain[0].extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(purposes) == [ExtendedKeyUsageOID.SERVER_AUTH]
+
+
+def test_the_list_of_revoked_certificates(tmp_path):
+    """It names the serial of `revoked` and its issuer, which is all that a revocation list needs."""
+    pki = open_pki(tmp_path, NOW)
+    (entry,) = pki.revocations()
+    certificate = pki.identity("revoked").chain[0]
+    assert (entry.identity, entry.serial, entry.since) == ("revoked", certificate.serial_number, NOW)
+    assert entry.issuer == pki.client_authorities[0].subject.rfc4514_string()
+    (pki.folder / "identities" / "revoked.json").write_text("[1]")
+    with pytest.raises(LabError, match=r"revoked\.json is damaged"):
+        pki.revocations()
+
+
+# --- PKIs of before ---------------------------------------------------------------------------------------------
+
+
+def test_an_old_pki_gets_what_it_lacks(tmp_path):
+    """Its authorities and alice stay as they are, to the byte; the other identities are added, once."""
+    old = old_pki(tmp_path)
+    before = contents(old)
+    first = contents(open_pki(tmp_path, NOW + DAY))
+    assert sorted(first) == sorted(FILES)
+    assert {name: first[name] for name in before} == before
+    assert contents(open_pki(tmp_path, NOW + 2 * DAY)) == first
+    assert [path.name for path in tmp_path.iterdir()] == ["pki"]
+
+
+def test_adding_needs_the_authority_that_is_there(tmp_path):
+    """Without its key nothing is added and nothing is remade: the file is named."""
+    old = old_pki(tmp_path)
+    (old.folder / "client-ca-key.pem").unlink()
+    assert "client-ca-key.pem cannot be read" in str(refusal(tmp_path))
+    assert sorted(contents(old)) == sorted(name for name in FILES[:7] if name != "client-ca-key.pem")
+
+
+def test_threads_that_add_at_once_agree(tmp_path):
+    """Of eight starts with an old PKI one adds the identities and all read those; no draft is left behind."""
+    old = old_pki(tmp_path)
+    barrier = Barrier(8)
+
+    def start(_: int) -> Pki:
+        barrier.wait(timeout=10)
+        return open_pki(tmp_path, NOW)
+
+    with ThreadPoolExecutor(8) as pool:
+        labs = list(pool.map(start, range(8)))
+    for name in IDENTITIES:
+        assert len({lab.identity(name).chain for lab in labs}) == 1
+    assert sorted(contents(old)) == sorted(FILES)
+    assert {path.name for path in old.folder.iterdir() if path.is_dir()} == {"identities"}
+
+
+@pytest.mark.parametrize("name", ["expired.pem", "leaf-only-key.pem", "revoked.p12"])
+def test_a_missing_file_is_never_remade_silently(tmp_path, name):
+    """It is named, with the least that mends it: that folder goes, the authorities stay."""
+    pki = open_pki(tmp_path, NOW)
+    (pki.folder / "identities" / name).unlink()
+    error = refusal(tmp_path)
+    assert f"{name} is missing" in str(error)
+    assert f"delete the folder {pki.folder / 'identities'} and start again" in error.hint
+    shutil.rmtree(pki.folder / "identities")
+    assert open_pki(tmp_path, NOW).client_authorities == pki.client_authorities
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_swapped_identity_is_noticed_when_it_is_needed(tmp_path, name):
+    """A file of another lab is whole, and would show another fault than the one it is there for."""
+    path = open_pki(tmp_path / "one", NOW).identities[name].cert_file
+    path.write_bytes(open_pki(tmp_path / "two", NOW).identities[name].cert_file.read_bytes())
+    with pytest.raises(LabError, match=path.name):
+        open_pki(tmp_path / "one", NOW).identity(name)
+
+
+# --- a new one --------------------------------------------------------------------------------------------------
+
+
+def test_a_reset_moves_the_old_one_aside(tmp_path):
+    """The old files are all there, under a name with the time; the new ones are others throughout."""
+    old = contents(open_pki(tmp_path, NOW))
+    aside = reset_pki(tmp_path, NOW)
+    assert aside == tmp_path / "pki-until-20260301-120000"
+    new = open_pki(tmp_path, NOW)
+    assert {path.relative_to(aside).as_posix(): path.read_bytes() for path in files_of(aside)} == old
+    assert sorted(contents(new)) == sorted(old)
+    assert not set(contents(new).values()) & set(old.values())
+    assert reset_pki(tmp_path, NOW) == tmp_path / "pki-until-20260301-120000-2"
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_reset_needs_nothing_of_the_old_one(tmp_path):
+    """Not even that there is one, or that it can be read."""
+    assert reset_pki(tmp_path, NOW) is None
+    pki = open_pki(tmp_path, NOW)
+    pki.ca_file.write_text("damaged")
+    assert reset_pki(tmp_path, NOW) is not None
+    open_pki(tmp_path, NOW)
+
+
+def test_a_reset_that_fails_changes_nothing(tmp_path):
+    """Where the new one cannot be written, the old one is still in its place."""
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(LabError, match="cannot keep"):
+        reset_pki(tmp_path / "file" / "home", NOW)
+
+
+# --- what is wrong with it --------------------------------------------------------------------------------------
 
 
 def test_an_unknown_identity_is_a_lab_error(tmp_path):

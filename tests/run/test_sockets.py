@@ -24,11 +24,16 @@ STYLES = [pytest.param(style, id=style.value) for style in WritingStyle]
 
 
 async def see(
-    tmp_path, style: WritingStyle, steps: list[Step], fixes: tuple[str, ...] = (), **overrides: object
+    tmp_path,
+    style: WritingStyle,
+    steps: list[Step],
+    fixes: tuple[str, ...] = (),
+    scenario: str = "large-post-deadlock",
+    **overrides: object,
 ) -> list[Outcome]:
-    """Serve large-post-deadlock, take the steps, and say how each ended."""
+    """Serve a scenario, take the steps, and say how each ended."""
     pki = open_pki(tmp_path, datetime.now(UTC))
-    plan = build(catalogue.load("large-post-deadlock"), fixes, overrides, pki, port=0)
+    plan = build(catalogue.load(scenario), fixes, overrides, pki, port=0)
     bound = bind(plan.listeners)
     try:
         async with trio.open_nursery() as nursery:
@@ -68,6 +73,52 @@ async def test_steps_share_a_connection(tmp_path, style) -> None:
     upload = Step(request="POST /upload", body=2**20, same_connection=True)
     outcomes = await see(tmp_path, style, [get, upload, Step(request="GET /upload", identity="none")])
     assert [outcome.kind for outcome in outcomes] == ["200", "200", "403.7"]
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize(("size", "status"), [(49_152, "200"), (49_153, "413"), (10 * 2**20, "413")])
+async def test_an_early_answer_reaches_a_client_that_writes(tmp_path, style, size, status) -> None:
+    """A 413 that comes in the middle of 10 MiB is read by who looks early and by who looks late."""
+    step = Step(request="POST /upload", body=size)
+    (outcome,) = await see(tmp_path, style, [step], scenario="upload-read-ahead-413")
+    assert outcome.kind == status
+
+
+SHOP = Step(request="GET /shop")
+
+
+def back(**details: object) -> Step:
+    """Somebody comes back with the session of before."""
+    return Step.model_validate({"request": "GET /shop", "resumes": True, **details})
+
+
+@pytest.fixture
+def rush() -> RateClock:
+    """A clock for minutes in which nothing happens."""
+    return RateClock(1200)
+
+
+async def test_sessions_and_idle_minutes(tmp_path, rush) -> None:
+    """Four minutes later a session is there, six minutes after that it is gone; all in lab time."""
+    style = WritingStyle.READS_WHILE_WRITING
+    outcomes = await see(tmp_path, style, [SHOP, back(wait="4min"), back(wait="6min")], scenario="session-idle-purge")
+    assert [(one.kind, one.resumed) for one in outcomes] == [("200", False), ("200", True), ("200", False)]
+
+
+@pytest.mark.parametrize("style", STYLES)
+async def test_sessions_and_others(tmp_path, style) -> None:
+    """Nineteen others leave a session in a table of twenty, and one more takes it away."""
+    outcomes = await see(tmp_path, style, [SHOP, back(others=19), back(others=1)], scenario="session-fifo-eviction")
+    assert [one.resumed for one in outcomes] == [False, True, False]
+
+
+@pytest.mark.parametrize("style", STYLES)
+async def test_a_connection_that_ended_in_the_meantime(tmp_path, clock, style) -> None:
+    """Who waits for longer than the lab keeps idle connections takes another one, as a real client would."""
+    steps = [SHOP, Step(request="GET /shop", same_connection=True, wait="90s")]
+    settings = {"timers.idle_connection": "60s"}
+    outcomes = await see(tmp_path, style, steps, scenario="session-idle-purge", **settings)
+    assert [one.kind for one in outcomes] == ["200", "200"]
 
 
 async def test_a_client_gives_up(tmp_path) -> None:

@@ -10,6 +10,7 @@ from tlslab.iis.access import SslFlag
 from tlslab.scenario.build import build
 from tlslab.scenario.load import parse_scenario
 from tlslab.tls.context import Protocol
+from tlslab.types import LeftOut
 
 TWO_FIXES = """\
   other-fix:
@@ -97,7 +98,32 @@ def test_certificate(plan, pki):
     addresses = {str(address) for address in names.get_values_for_type(x509.IPAddress)}
     assert addresses == {"127.0.0.1", "::1", "192.0.2.7"}
     assert first.key is second.key
-    assert first.issuer_names == tuple(authority.subject for authority in pki.client_authorities)
+
+
+def test_trusted_issuers(loaded, pki):
+    """A binding names the lab's client authorities where the list is on; the profile of 2012 R2 has it off."""
+    ours = tuple(authority.subject for authority in pki.client_authorities)
+    on = {"schannel.send_trusted_issuer_list": True}
+    assert build(loaded, [], {}, pki).tls["site"].issuer_names == ()
+    settings = build(loaded, [], on, pki).tls["site"]
+    assert (settings.issuer_names, settings.client_authorities) == (ours, pki.client_authorities)
+    assert settings.left_out is None
+    short = build(loaded, [], on | {"schannel.trusted_issuer_list_limit": 9}, pki).tls["site"]
+    assert short.issuer_names == ()
+    assert short.left_out == LeftOut(tuple(name.rfc4514_string() for name in ours), 9, 36885, logged=False)
+
+
+def test_each_binding_has_its_own_list(loaded, pki):
+    """The store that a binding names is its list; another binding's is made of Trusted Roots."""
+    changes = {
+        "bindings": {"a": {"endpoint": "0.0.0.0:1"}, "b": {"endpoint": "up.localhost:1", "ctl_store": "Mine"}},
+        "stores": {"Root": {"roots": [{"name": "R"}]}, "Mine": {"roots": [{"name": "M {n}", "count": 2}]}},
+        "schannel.send_trusted_issuer_list": True,
+    }
+    got = build(loaded, [], changes, pki).tls
+    names = {name: [issuer.rfc4514_string() for issuer in settings.issuer_names] for name, settings in got.items()}
+    assert names == {"a": ["CN=R"], "b": ["CN=M 1", "CN=M 2"]}
+    assert {settings.client_authorities for settings in got.values()} == {()}
 
 
 def test_settings_of_a_binding(loaded, pki):
@@ -127,7 +153,7 @@ def test_overrides_win_over_fixes(loaded, pki):
         ([], {"timers": None}, "timers: expected a mapping, found nothing"),
         ([], {"sites": []}, "sites: at least one is needed here"),
         ([], {"bindings.site.endpoint": "0.0.0.0:99999"}, "bindings.site.endpoint: expected an endpoint"),
-        ([], {"sites./upload.client_cert_retrieval.max": 1}, "max: there is no such key here; known: kind, buffer"),
+        ([], {"sites./upload.client_cert_retrieval.max": 1}, "max: there is no such key here; known: kind, size"),
         ([], {"sites./upload.path": "/up.load"}, "the path /up.load is taken already"),
     ],
 )

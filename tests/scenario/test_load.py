@@ -27,7 +27,7 @@ def test_a_sound_scenario(loaded):
     assert (loaded.name, loaded.file) == ("small", "small.yaml")
     binding, site = loaded.scenario.bindings["site"], loaded.scenario.sites[0]
     assert (binding.client_cert_negotiation, binding.protocols) == ("disable", ("TLS1.0", "TLS1.1", "TLS1.2"))
-    assert (site.client_cert_retrieval.kind, site.client_cert_retrieval.buffer) == ("synchronous", 40960)
+    assert (site.client_cert_retrieval.kind, site.client_cert_retrieval.size) == ("read_ahead_413", 49_152)
     assert loaded.scenario.timers.ssl_renegotiation == 120
 
 
@@ -45,7 +45,7 @@ def test_a_sound_scenario(loaded):
         ("story: S", "story: ''", "3:8: story: is empty"),
         ("[here]", "here", "4:10: sources: expected a list, found 'here'"),
         ("[here]", "[]", "4:10: sources: at least one is needed here"),
-        ("2012-r2", "2012-r3", "6:10: profile: there is no profile of that name; did you mean windows-server-2012-r2?"),
+        ("2012-r2", "2012-r3", "6:10: profile: there is no profile of that name; did you mean windows-server-2012-r2"),
         ("  site:", "  Site:", "8:3: bindings.Site: expected a name of a-z and 0-9, joined by hyphens, found 'Site'"),
         ('"0.0.0.0:8443"', "8443", "9:15: bindings.site.endpoint: expected an endpoint such as 0.0.0.0:8443"),
         ("    endpoint:", "    endpont:", "9:5: bindings.site: 'endpoint' is missing"),
@@ -58,6 +58,21 @@ def test_a_sound_scenario(loaded):
             '8443"\n',
             '8443"\n    client_cert_negotiation: on\n',
             "10:30: bindings.site.client_cert_negotiation: 'on' is not known here; known: enable, disable",
+        ),
+        (
+            '8443"\n',
+            '8443"\n    ctl_store: Mien\nstores: {Root: {}, Mine: {}}\n',
+            "10:16: bindings.site.ctl_store: there is no store 'Mien'; did you mean Mine?",
+        ),
+        (
+            "sites:\n",
+            "stores: {Root: {roots: [{name: A, count: 2}]}}\nsites:\n",
+            "10:25: stores.Root.roots[0]: 2 roots need {n} in their name",
+        ),
+        (
+            "sites:\n",
+            "stores:\n  root: {}\nsites:\n",
+            "11:3: stores.root: certutil calls this store Root, found 'root'",
         ),
         ("/up.load", "up.load", "13:11: sites.up.load.path: expected a path such as /upload, found 'up.load'"),
         ("/up.load", "/upload", "13:11: sites./upload.path: the path /upload is taken already, by sites.0"),
@@ -107,6 +122,16 @@ def test_a_sound_scenario(loaded):
             "1MiB}",
             "1MiB}, {request: GET /, identity: none, same_connection: true}",
             "15:99: symptom.client[1].same_connection: the step before has another identity",
+        ),
+        (
+            "1MiB}",
+            "1MiB, resumes: true}",
+            "15:57: symptom.client[0].resumes: the first step has no connection before it whose session it could offer",
+        ),
+        (
+            "1MiB}",
+            "1MiB}, {request: GET /, identity: none, resumes: true}",
+            "15:91: symptom.client[1].resumes: the step before has another identity",
         ),
         ("  client: [{request: POST /upload, body: 1MiB}]\n", "", "15:3: symptom: 'client' is missing"),
         (

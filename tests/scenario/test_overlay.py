@@ -47,7 +47,11 @@ def test_resolve(data, path, keys):
 @pytest.mark.parametrize(
     ("path", "message", "hint"),
     [
-        ("", "there is no '' that can be set", "known: bindings, sites, timers, on_unavailable"),
+        (
+            "",
+            "there is no '' that can be set",
+            "known: bindings, sites, timers, schannel, enable_kernel_ssl, on_unavailable, stores",
+        ),
         ("title", "there is no 'title' that can be set", "did you mean|known"),
         ("timer.header_wait", "there is no 'timer' that can be set", "did you mean timers?"),
         ("timers.header_wai", "there is no 'header_wai' in timers", "did you mean header_wait"),
@@ -81,7 +85,7 @@ def test_apply_replaces_wholly_and_leaves_the_rest(data):
     ("overrides", "retrieval"),
     [
         ({".kind": "after_body"}, {"kind": "after_body"}),
-        ({".buffer": "1MiB"}, {"kind": "synchronous", "buffer": "1MiB"}),
+        ({".size": "1MiB"}, {"kind": "read_ahead_413", "size": "1MiB"}),
         ({".max": "1MiB", ".kind": "after_body"}, {"kind": "after_body", "max": "1MiB"}),
         ({"": {"kind": "after_body"}}, {"kind": "after_body"}),
         ({".max": "1MiB", ".kind": "async_drain", "": {"kind": "x", "y": 1}}, {"kind": "async_drain", "max": "1MiB"}),
@@ -102,7 +106,7 @@ def test_a_binding_may_be_called_kind(data):
 def test_the_profile_lies_under_what_is_set(data):
     """A site that is replaced gets the defaults of its profile again."""
     changed = apply(data, {"sites./up": {"path": "/new"}})
-    assert value_at(changed, ("sites", 1, "client_cert_retrieval", "kind")) == "synchronous"
+    assert value_at(changed, ("sites", 1, "client_cert_retrieval", "kind")) == "read_ahead_413"
 
 
 def test_the_profile_overwrites_nothing():

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from tlslab.pki.store import IDENTITIES
+from tlslab.pki.identities import IDENTITIES
 from tlslab.scenario.names import fields_at, suggestion
 from tlslab.scenario.schema import (
     BindingModel,
@@ -51,7 +51,11 @@ def test_a_profile_knows_every_knob(profile):
     own = {"endpoint", "certificate", "path", "application_delay"}
     knobs = {f"bindings.*.{name}" for name in BindingModel.model_fields if name not in own}
     knobs |= {f"sites.*.{name}" for name in SiteModel.model_fields if name not in own}
-    knobs |= {f"timers.{name}" for name in fields_at(Scenario, ["timers"])} | {"on_unavailable"}
+    knobs |= {f"timers.{name}" for name in fields_at(Scenario, ["timers"])}
+    knobs |= {f"schannel.{name}" for name in fields_at(Scenario, ["schannel"])} | {
+        "enable_kernel_ssl",
+        "on_unavailable",
+    }
     assert set(profile.defaults) == knobs
 
 

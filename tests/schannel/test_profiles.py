@@ -4,19 +4,97 @@ from __future__ import annotations
 
 import pytest
 
-from tlslab.schannel.profiles import PROFILES, UNVERIFIED
+from tlslab.schannel.profiles import PROFILES, UNVERIFIED, Default, Profile
+
+EVERY_PROFILE = pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))
+NAMES = ["2003", "2003-kb933430", "2008-r2", "2012-r2", "2022", "2025"]
 
 
-@pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))
+def test_names():
+    """They stand in the order in which the versions came out."""
+    assert list(PROFILES) == [f"windows-server-{name}" for name in NAMES]
+
+
+@EVERY_PROFILE
 def test_every_default_has_a_source_or_says_that_it_has_none(profile):
     """A value is documented, or called unverified with a word on what is missing."""
     for path, default in profile.defaults.items():
-        assert default.source, path
+        assert default.source.strip(), path
         assert default.is_verified or default.note, path
 
 
-def test_what_is_unverified():
+@EVERY_PROFILE
+def test_every_profile_is_whole(profile):
+    """A version is written as what changed, and still knows every knob."""
+    assert set(profile.defaults) == set(PROFILES["windows-server-2003"].defaults)
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("schannel.send_trusted_issuer_list", [True, True, True, False, False, False]),
+        ("schannel.trusted_issuer_list_limit", [12_288] + ["16KiB"] * 5),
+        ("schannel.maximum_cache_size", [10_000, 10_000, 20_000, 20_000, 20_000, 20_000]),
+        ("schannel.server_cache_time", ["10h"] * 6),
+        ("schannel.event_logging", [1] * 6),
+        ("enable_kernel_ssl", [False, False, True, True, True, True]),
+        ("on_unavailable", ["reset"] * 5 + ["status_500"]),
+        ("bindings.*.client_cert_negotiation", ["disable"] * 6),
+        ("sites.*.ssl_flags", [[]] * 6),
+        ("sites.*.client_cert_retrieval", [{"kind": "read_ahead_413", "size": 49_152}] * 6),
+        *((f"timers.{name}", ["120s"] * 6) for name in ("ssl_renegotiation", "entity_body", "header_wait")),
+    ],
+)
+def test_values(path, values):
+    """The documented numbers, version by version."""
+    assert [profile.defaults[path].value for profile in PROFILES.values()] == values
+
+
+def test_protocols():
+    """2008 R2 knows TLS 1.2 and has it disabled; 2025 has nothing older than it."""
+    found = [profile.defaults["bindings.*.protocols"].value for profile in PROFILES.values()]
+    assert [(versions[0], versions[-1]) for versions in found] == [
+        ("TLS1.0", "TLS1.0"),
+        ("TLS1.0", "TLS1.0"),
+        ("TLS1.0", "TLS1.0"),
+        ("TLS1.0", "TLS1.2"),
+        ("TLS1.0", "TLS1.3"),
+        ("TLS1.2", "TLS1.3"),
+    ]
+
+
+def test_kb933430_changes_the_limit_and_nothing_else():
+    """The update is that and no more: every other default is the very same."""
+    plain, updated = PROFILES["windows-server-2003"], PROFILES["windows-server-2003-kb933430"]
+    changed = [path for path in plain.defaults if plain.defaults[path] != updated.defaults[path]]
+    assert changed == ["schannel.trusted_issuer_list_limit"]
+
+
+@pytest.mark.parametrize(
+    ("name", "unverified"),
+    [
+        (
+            "windows-server-2003",
+            "bindings.*.protocols bindings.*.ctl_store sites.*.continue_100 timers.ssl_renegotiation "
+            "timers.drain_entity_body schannel.trusted_issuer_list_limit on_unavailable",
+        ),
+        ("windows-server-2008-r2", "bindings.*.ctl_store sites.*.continue_100 on_unavailable"),
+        ("windows-server-2012-r2", "sites.*.continue_100 on_unavailable"),
+        ("windows-server-2022", "sites.*.continue_100 schannel.trusted_issuer_list_limit"),
+        ("windows-server-2025", "sites.*.continue_100 schannel.trusted_issuer_list_limit"),
+    ],
+)
+def test_what_is_unverified(name, unverified):
     """These are shown to nobody as documented."""
-    defaults = PROFILES["windows-server-2012-r2"].defaults
-    unverified = {path for path, default in defaults.items() if default.source == UNVERIFIED}
-    assert unverified == {"bindings.*.protocols", "sites.*.continue_100"}
+    defaults = PROFILES[name].defaults
+    assert {path for path, default in defaults.items() if default.source == UNVERIFIED} == set(unverified.split())
+
+
+def test_a_successor():
+    """The next version has the changes and everything else; the one before stays as it was."""
+    first = Profile("a", "A", {"x": Default(1, "here"), "y": Default(2, "there")})
+    second = first.succeeded_by("b", "B", {"y": Default(3, UNVERIFIED, "a guess")})
+    assert (second.name, second.title) == ("b", "B")
+    assert [default.value for default in second.defaults.values()] == [1, 3]
+    assert (second.defaults["x"].is_verified, second.defaults["y"].is_verified) == (True, False)
+    assert first.defaults["y"].value == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -59,11 +60,16 @@ class Ends:
 
 @pytest.fixture
 def join(server_settings, client_settings) -> Callable[..., Ends]:
-    """Join a server of these protocols to a client that is this identity, or that is made from this context."""
+    """Join a server of these protocols to a client that is this identity, or that is made from this context.
 
-    def make(*protocols, asks=False, identity="alice", refuses=False, client=None, wanted=ALL, handshake=True):
+    `changes` are for the server's settings.
+    """
+
+    def make(
+        *protocols, asks=False, identity="alice", refuses=False, client=None, wanted=ALL, handshake=True, **changes
+    ):
         context = client or client_context(client_settings(identity, refuses=refuses))
-        ends = Ends(server_settings(*protocols, asks=asks), context, wanted=wanted)
+        ends = Ends(replace(server_settings(*protocols, asks=asks), **changes), context, wanted=wanted)
         if handshake:
             ends.exchange()
         return ends

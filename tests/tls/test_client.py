@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
-from tlslab.events import HandshakeCompleted
+from tlslab.events import ClientCertificateNotSent, ClientCertificateReceived, HandshakeCompleted
+from tlslab.pki.authorities import issue_client, make_intermediate
+from tlslab.pki.root_names import root_name
 from tlslab.tls.client import ClientTls
 from tlslab.tls.context import Protocol, client_context
+from tlslab.tls.server import Question
 from tlslab.wire.hello import parse_client_hello_untrusted
 
 HEADERS = 9  # of the record and of the message
@@ -38,3 +44,48 @@ def test_it_sends_its_identity_when_asked(join, protocol, identity, sent):
     assert (certificate.subject if certificate else None) == sent
     assert ends.client.established
     assert ends.only(HandshakeCompleted)
+
+
+NOBODY, AUTHORITY, OTHERS = (), ("Client Authority",), ("Other Authority", "alice")
+
+
+@pytest.mark.parametrize("protocol", [Protocol.TLS1_0, Protocol.TLS1_2, Protocol.TLS1_3])
+@pytest.mark.parametrize("later", [False, True], ids=["at-once", "later"])
+@pytest.mark.parametrize(
+    ("filters", "listed", "sent"),
+    [
+        (False, OTHERS, True),
+        (True, OTHERS, False),
+        (True, NOBODY, True),
+        (True, AUTHORITY, True),
+        (True, OTHERS + AUTHORITY, True),
+    ],
+)
+def test_it_may_choose_by_the_issuer(join, client_settings, protocol, later, filters, listed, sent):
+    """A client that filters sends its certificate to who names an issuer of its chain, or nobody; another, always."""
+    names = tuple(root_name(name) for name in listed)
+    context = client_context(replace(client_settings("alice"), filters_by_issuer=filters))
+    context.set_min_proto_version(protocol)
+    context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")
+    ends = join(protocol, asks=not later, client=context, issuer_names=names)
+    if later:
+        assert ends.server.request_client_certificate() is Question.ASKED
+        ends.exchange()
+    assert (ends.server.client_certificate is not None) is sent
+    assert [event.subject for event in ends.all(ClientCertificateReceived)] == ["CN=alice"] * sent
+    assert len(ends.all(ClientCertificateNotSent)) == (not sent)
+
+
+@pytest.mark.parametrize(
+    ("sends_along", "listed", "sent"),
+    [(1, "Client Authority", True), (1, "Between", True), (0, "Between", True), (0, "Client Authority", False)],
+)
+def test_it_looks_up_the_chain_that_it_has(join, client_settings, certificates, sends_along, listed, sent):
+    """The root may be named though another authority issued the certificate, if the client knows how they belong."""
+    now = datetime.now(UTC)
+    full = issue_client(make_intermediate(certificates.client_authority, "Between", now), "eve", now)
+    settings = replace(
+        client_settings("alice"), chain=full.chain[: 1 + sends_along], key=full.key, filters_by_issuer=True
+    )
+    ends = join(asks=True, client=client_context(settings), issuer_names=(root_name(listed),))
+    assert (ends.server.client_certificate is not None) is sent

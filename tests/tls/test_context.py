@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tlslab.events import ServerHelloSent
+from tlslab.events import CertificateRequested, ServerHelloSent
+from tlslab.pki.root_names import root_name
 from tlslab.tls.context import Protocol, client_context, server_context
 from tlslab.tls.server import ServerTls
 
@@ -53,3 +54,18 @@ def test_issuer_texts(server_settings, certificates):
     """Names are told as RFC 4514 strings, found by the bytes on the wire."""
     name = certificates.client_authority.certificate.subject
     assert server_context(server_settings(), "site").issuer_texts == {name.public_bytes(): "CN=Client Authority"}
+
+
+def test_two_roots_of_one_name_are_named_twice(join):
+    """A root that was renewed keeps its name; the list has one for each."""
+    names = (root_name("Renewed"), root_name("Other"), root_name("Renewed"))
+    request = join(asks=True, issuer_names=names).only(CertificateRequested)
+    assert request.issuers == ("CN=Renewed", "CN=Other", "CN=Renewed")
+
+
+def test_hundreds_of_issuers(join):
+    """60 KB of names, nearly all that TLS can carry, go through."""
+    names = tuple(root_name(f"Some Root Certification Authority {number:05}", "Somebody Ltd") for number in range(700))
+    request = join(asks=True, issuer_names=names).only(CertificateRequested)
+    assert len(request.issuers) == 700
+    assert 50_000 < request.issuers_bytes < 0xFFFF

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import suppress
 
 import pytest
@@ -152,7 +153,10 @@ def test_a_sink_that_is_gone_gets_nothing(server, alice):
 UNTRUSTED = (18, 19, 20, 21)  # openssl/x509_vfy.h: which of them depends on what the client sends along
 
 
-@pytest.mark.parametrize(("identity", "codes"), [("alice", (0,)), ("bob", UNTRUSTED), ("carol", (10,)), ("dan", (9,))])
+@pytest.mark.parametrize(
+    ("identity", "codes"),
+    [("alice", (0,)), ("bob", UNTRUSTED), ("carol", (10,)), ("dan", (9,)), ("erin", (26,))],
+)
 def test_accept_any_chain(server, client_settings, identity, codes):
     """A chain that does not check out still ends in a handshake, and its X509_V_ code stays."""
     context = server()
@@ -235,3 +239,34 @@ def test_what_is_no_name_is_refused(server, alice, der):
     with pytest.raises(ValueError, match="not a DER name"):
         _openssl.set_issuer_names(server(), [der])
     assert first_reason_of_damage(one) == "decryption failed or bad record mac"
+
+
+@pytest.mark.parametrize("version", [TLS_1_2, TLS_1_3])
+@pytest.mark.parametrize(("listed", "sent"), [(["bob", "alice"], True), (["bob"], False), ([], True)])
+def test_send_by_issuer(server, certificates, version, listed, sent):
+    """The certificate is there for a server that names one of the issuers, or nobody; OpenSSL alone never looks."""
+    asking = server(version=version)
+    _openssl.accept_any_chain(asking, ask=True)
+    _openssl.set_issuer_names(asking, [certificates.clients[who].chain[0].subject.public_bytes() for who in listed])
+    identity = certificates.clients["alice"]
+    mine = [identity.chain[0].subject.public_bytes()]
+    certificate, key = crypto.X509.from_cryptography(identity.chain[0]), crypto.PKey.from_cryptography_key(identity.key)
+    choosing = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    _openssl.send_by_issuer(choosing, certificate, key, mine)
+    del certificate, key
+    gc.collect()  # what OpenSSL calls back must not have gone
+    assert (certificate_of(joined(asking, choosing)[0]) is not None) is sent
+    assert certificate_of(joined(asking, no_offer(certificates))[0]) is not None
+
+
+def test_a_context_that_is_gone_leaves_nothing_behind(certificates):
+    """A client context is made for every connection; what belongs to it goes with it."""
+    identity = certificates.clients["alice"]
+    before = len(_openssl._identities)
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    certificate, key = crypto.X509.from_cryptography(identity.chain[0]), crypto.PKey.from_cryptography_key(identity.key)
+    _openssl.send_by_issuer(context, certificate, key, [])
+    assert len(_openssl._identities) == before + 1
+    del context
+    gc.collect()
+    assert len(_openssl._identities) == before

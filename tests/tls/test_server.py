@@ -15,6 +15,7 @@ from tlslab.events import (
     ClientHelloReceived,
     HandshakeCompleted,
     HelloRequestSent,
+    IssuerListTruncated,
     Recorder,
     RenegotiationRefused,
     ServerHelloSent,
@@ -25,7 +26,7 @@ from tlslab.tls.client import ClientTls
 from tlslab.tls.context import Protocol, client_context, server_context
 from tlslab.tls.failures import FailureKind
 from tlslab.tls.server import Question, ServerTls
-from tlslab.types import Verdict
+from tlslab.types import LeftOut, Verdict
 
 TLS_1_0, TLS_1_2, TLS_1_3 = Protocol.TLS1_0, Protocol.TLS1_2, Protocol.TLS1_3
 BOTH = pytest.mark.parametrize("protocol", [TLS_1_2, TLS_1_3])
@@ -45,6 +46,28 @@ def test_asking_when_the_connection_opens(join, protocol, certificates):
     received = ends.only(ClientCertificateReceived)
     assert (received.subject, received.issuer, received.verdict) == ("CN=alice", "CN=Client Authority", "trusted")
     assert not ends.all(HelloRequestSent)
+
+
+@BOTH
+@pytest.mark.parametrize("asks", [True, False], ids=["at-once", "later"])
+def test_a_list_that_was_cut(join, protocol, asks):
+    """With the CertificateRequest it is told which issuers it names, as they went out, and which did not fit."""
+    left_out = LeftOut(("CN=Somebody Else",), 4711, 36885, logged=False)
+    ends = join(protocol, asks=asks, left_out=left_out)
+    if not asks:
+        ends.server.request_client_certificate()
+        ends.exchange()
+    request, cut = ends.only(CertificateRequested), ends.only(IssuerListTruncated)
+    assert ends.told.index(cut) == ends.told.index(request) + 1
+    assert (cut.sent, cut.wire_bytes) == (request.issuers, request.issuers_bytes) != ((), 0)
+    assert (cut.dropped, cut.limit_bytes, cut.event_id, cut.logged) == (("CN=Somebody Else",), 4711, 36885, False)
+
+
+@pytest.mark.parametrize("wanted", [{CertificateRequested}, {IssuerListTruncated}, set()])
+def test_each_event_of_the_list_is_told_to_who_wants_it(join, wanted):
+    """One without the other, or neither."""
+    ends = join(asks=True, left_out=LeftOut((), 4711, 36885, logged=True), wanted=frozenset(wanted))
+    assert {type(event) for event in ends.told} == wanted
 
 
 @BOTH
@@ -174,6 +197,7 @@ def test_facts_of_a_first_handshake(join, protocol):
         ("bob", Verdict.UNTRUSTED),
         ("carol", Verdict.EXPIRED),
         ("dan", Verdict.NOT_YET_VALID),
+        ("erin", Verdict.WRONG_USAGE),
     ],
 )
 @pytest.mark.parametrize("asks", [True, False])

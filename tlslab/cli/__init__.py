@@ -15,6 +15,8 @@ COMMANDS = {
     "show": ("tlslab.cli.show", "Explain a failure and its documented fixes."),
     "serve": ("tlslab.cli.serve", "Serve a failure until Ctrl-C."),
     "demo": ("tlslab.cli.demo", "Show one failure and its cure, then end."),
+    "profiles": ("tlslab.cli.profiles", "Compare the defaults of Windows versions, with their sources."),
+    "pki": ("tlslab.cli.pki", "Show, export or remake the lab's certificates."),
     "validate": ("tlslab.cli.validate", "Check scenario files."),
     "schema": ("tlslab.cli.schema", "Print the JSON Schema of scenario files."),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
@@ -49,7 +50,13 @@ class LabConsole(Console):
 
 
 def console(*, stderr: bool = False, patient: bool = False) -> LabConsole:
-    """A console that neither colours numbers nor breaks lines: a command must survive copy and paste."""
+    """A console that neither colours numbers nor breaks lines: a command must survive copy and paste.
+
+    A character that its encoding does not have is written as an escape: a client's name must not end the lab.
+    """
+    stream = sys.stderr if stderr else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
     return LabConsole(patient=patient, stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 

@@ -145,7 +145,9 @@ def _upload(out: Console, ready: dict[str, Any], step: Step, begin: Callable[[],
     command = _curl(ready).command([step])
     out.print(f"$ {join(command)}")
     begin()
-    done = subprocess.run([*command, "-sS"], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    # Neither a .curlrc (-q, which must come first) nor a proxy is to have a say in what is shown.
+    words = [command[0], "-q", "--noproxy", "*", *command[1:], "-sS"]
+    done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
         return f"{done.stderr.strip()} (exit code {done.returncode})"
     answer = json.loads(done.stdout)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -10,13 +10,21 @@ from rich.console import Console
 from rich.text import Text
 
 from tlslab.cli.console import program, prose
-from tlslab.cli.curl import join
-from tlslab.cli.running import Running
+from tlslab.cli.curl import comes_back, join
+from tlslab.cli.running import Running, status_of
 from tlslab.knobs import format_seconds
-from tlslab.scenario.schema import Case, Expectation, Fix
+from tlslab.scenario.schema import Case, Expectation, Fix, Step
 
 FASTEST_SENSIBLE = 60
 REFUSING = "The client here refuses to renegotiate, as Go and rustls do; curl does not refuse."
+FILTERING = (
+    "The client here sends a certificate only if the server's list names its issuer, as browsers, Go, Java and wget "
+    "with GnuTLS (Debian's) do; curl sends what it has."
+)
+COMING_BACK = (
+    "The client here is openssl, in bash, because curl forgets a session when it ends. A line that says New was a full "
+    "handshake, and Reused a resumed session."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +70,28 @@ def _facts(running: Running) -> Iterator[tuple[str, str]]:
         yield "URL", f"{one.url}/"
         yield "", f"{one.binding.name}, {one.host}, clientcertnegotiation={one.binding.client_cert_negotiation}"
     yield "CA file", str(running.pki.ca_file)
-    for name, files in running.pki.identities.items():
-        yield "Identity", name
-        yield "  .pem", str(files.cert_file)
-        yield "  key", str(files.key_file)
-        yield "  .p12", str(files.pkcs12_file)
-        yield "", f"for browsers and Windows, password {files.pkcs12_password}"
+    yield from _identities(running)
     yield "Fixes on", ", ".join(running.plan.fixes) or "none"
     if running.options.settings:
         yield "Set", ", ".join(running.options.settings)
     if running.options.speed != 1:
         yield "Clock", f"{running.options.speed:g} times as fast; every time shown is the lab's"
+
+
+def _identities(running: Running) -> Iterator[tuple[str, str]]:
+    """The first with all its files, the others by name and the status they earn."""
+    (name, files), *others = running.pki.identities.items()
+    yield "Identity", name
+    yield "  .pem", str(files.cert_file)
+    yield "  key", str(files.key_file)
+    yield "  .p12", str(files.pkcs12_file)
+    yield "", f"for browsers and Windows, password {files.pkcs12_password}"
+    yield "  others", f"the same three files each, in {others[0][1].cert_file.parent}"
+    by_status: dict[str, list[str]] = {}
+    for other, _ in others:
+        by_status.setdefault(status_of(other), []).append(other)
+    for status, names in sorted(by_status.items()):
+        yield "", f"{status}: {', '.join(names)}"
 
 
 def _symptom(running: Running) -> Recipe:
@@ -81,6 +100,8 @@ def _symptom(running: Running) -> Recipe:
     steps = symptom.client or ()
     on = [name for name in running.plan.fixes if fixes[name].set]
     sentences = [REFUSING] if any(step.renegotiation == "refuse" for step in steps) else []
+    sentences += [FILTERING] if any(step.filters_by_issuer for step in steps) else []
+    sentences += _sessions(steps, running.options.speed)
     if on:
         heading = Text(f"What fails without {', '.join(on)}", style="bold")
     else:
@@ -96,10 +117,28 @@ def _ending(case: Case, speed: float) -> str:
         return ""
     ends = {"reset": "the connection is reset", "closed": "the connection is closed"}
     text = ends.get(expect.outcome, f"the answer is {expect.outcome}")
+    if expect.resumed is not None:
+        text += f", and {_last_line(expect.resumed)}"
     if not expect.after:
         return f"Expected: {text}."
     scaled = f" ({format_seconds(expect.after / speed)} on your watch)" if speed != 1 else ""
     return f"Expected: nothing for {format_seconds(expect.after)}{scaled}, then {text}."
+
+
+def _last_line(resumed: bool) -> str:
+    return f"the last line says {'Reused' if resumed else 'New'}"
+
+
+def _sessions(steps: Sequence[Step], speed: float) -> Iterator[str]:
+    """What to know about lines that keep a session, and about their waits."""
+    if not comes_back(steps):
+        return
+    yield COMING_BACK
+    waits = sum(step.wait for step in steps)
+    if waits and speed == 1:
+        yield f"They wait for {format_seconds(waits)}; a lab with --speed 60 needs {format_seconds(waits / 60)}."
+    elif waits:
+        yield f"They wait for {format_seconds(waits)} of the lab's time, {format_seconds(waits / speed)} on your watch."
 
 
 def _fix(running: Running, name: str, fix: Fix) -> Recipe:
@@ -114,11 +153,13 @@ def _fix(running: Running, name: str, fix: Fix) -> Recipe:
     else:
         ports = {one.port for one in running.served}
         again = join([*program(), *running.options.again(name, ports)])
-        how = "The server does it: end this lab, start it with the first line, and send the second:"
+        how = "The server does it: end this lab, start it with the first line, and send the rest:"
         lines = [again, *lines]
         if running.options.port == 0 and len(ports) > 1:
             how = "The server does it: end this lab and start it so; it will have other ports, and say what to send:"
             lines = [again]
+    if isinstance(fix.expect, Expectation) and fix.expect.resumed is not None:
+        how = f"With it, {_last_line(fix.expect.resumed)}. {how}"
     heading = Text(f"Fix {name}{' (on)' if on else ''}", style="bold green")
     return Recipe(heading, f"{fix.title} ({'; '.join(marks)}). {how}", lines)
 

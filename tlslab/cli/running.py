@@ -13,9 +13,16 @@ from tlslab.cli.curl import Address, Curl, upload_file
 from tlslab.cli.options import Options
 from tlslab.core.plan import LabPlan
 from tlslab.httpsys.bindings import Binding
+from tlslab.iis.access import earns
 from tlslab.net.server import Bound
+from tlslab.pki.identities import IDENTITIES
 from tlslab.pki.store import Pki
 from tlslab.scenario.load import LoadedScenario
+
+
+def status_of(identity: str) -> str:
+    """What an identity earns on a path that requires a certificate: `200` or `403.16`."""
+    return str(earns(IDENTITIES[identity].verdict)).removesuffix(".0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,14 @@ class Running:
         addresses: dict[str | None, Address] = {one.binding.name: one.address(sans) for one in self.served}
         addresses[None] = self.served[0].address(sans)
         folder = self.home / "uploads"
-        return Curl(self.pki.ca_file, self.pki.identities, addresses, lambda size: upload_file(folder, size))
+        return Curl(
+            self.pki.ca_file,
+            self.pki.identities,
+            addresses,
+            lambda size: upload_file(folder, size),
+            session_file=self.home / f"session-{self.served[0].port}.pem",
+            speed=self.options.speed,
+        )
 
     @property
     def target_url(self) -> str:

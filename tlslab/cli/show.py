@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -13,22 +12,13 @@ from rich.text import Text
 
 from tlslab.cli.console import console, program, prose
 from tlslab.cli.curl import join
-from tlslab.cli.knobs import WINDOWS_NAMES
-from tlslab.knobs import format_bytes, format_seconds
+from tlslab.cli.knobs import KnobAt, knobs_of
+from tlslab.knobs import format_bytes
 from tlslab.scenario import catalogue
 from tlslab.scenario.checks import lab_data
 from tlslab.scenario.load import LoadedScenario
 from tlslab.scenario.overlay import apply
 from tlslab.scenario.schema import Fix, Lab, Step
-
-
-@dataclass(frozen=True, slots=True)
-class KnobAt:
-    """A knob: its path for --set, its value (sizes in bytes, times in seconds), and what Windows calls it."""
-
-    path: str
-    value: Any
-    windows_name: str
 
 
 @click.command(name="show")
@@ -54,7 +44,7 @@ def _as_json(loaded: LoadedScenario, source: str) -> dict[str, Any]:
         "bindings": scenario.model_dump(mode="json")["bindings"],
         "knobs": [
             {"path": knob.path, "value": knob.value, "windows_name": knob.windows_name}
-            for knob in _knobs(loaded.scenario)
+            for knob in knobs_of(loaded.scenario)
         ],
         "fixes": [_fix_json(name, fix) for name, fix in scenario.fixes.items()],
         "commands": _commands(loaded, source, ["tlslab"]),
@@ -76,36 +66,11 @@ def _commands(loaded: LoadedScenario, source: str, start: list[str]) -> list[str
     return [join(words) for words in (serve, [*serve, "--speed", "24"], *fixes)]
 
 
-def _knobs(lab: Lab) -> Iterator[KnobAt]:
-    for name, binding in lab.bindings.items():
-        yield from _named(f"bindings.{name}", binding.model_dump(mode="json"))
-    for site in lab.sites:
-        yield from _named(f"sites.{site.path}", site.model_dump(mode="json", exclude={"path"}))
-    yield from _named("timers", lab.timers.model_dump(mode="json"))
-
-
-def _named(path: str, values: Mapping[str, Any]) -> Iterator[KnobAt]:
-    for key, value in values.items():
-        if key in WINDOWS_NAMES:
-            yield KnobAt(f"{path}.{key}", value, WINDOWS_NAMES[key])
-
-
 def _changed(loaded: LoadedScenario, fix: Fix) -> Iterator[KnobAt]:
     """The knobs that a fix turns, as they are then."""
     fixed = Lab.model_validate(lab_data(apply(loaded.data, fix.set)))
-    before = list(_knobs(loaded.scenario))
-    return (knob for knob in _knobs(fixed) if knob not in before)
-
-
-def _text(value: Any) -> str:
-    """A knob's value; whole numbers are sizes and floats times, for no knob is anything else."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_text(inner)}" for key, inner in value.items() if inner is not None)
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    if isinstance(value, float):
-        return format_seconds(value) if value else "0 s"
-    return format_bytes(value) if isinstance(value, int) else str(value)
+    before = list(knobs_of(loaded.scenario))
+    return (knob for knob in knobs_of(fixed) if knob not in before)
 
 
 def _print(loaded: LoadedScenario, source: str, out: Console) -> None:
@@ -115,7 +80,7 @@ def _print(loaded: LoadedScenario, source: str, out: Console) -> None:
     _section(out, "What happens", scenario.story)
     _section(out, "How it shows itself", _listed(scenario.symptoms))
     _section(out, "Bindings and knobs", "Change one: tlslab serve --scenario NAME --set PATH=VALUE")
-    for knob in _knobs(scenario):
+    for knob in knobs_of(scenario):
         _print_knob(knob, out, "  ")
     out.print(Text("\nFixes", style="bold"))
     for name, fix in scenario.fixes.items():
@@ -129,7 +94,7 @@ def _print(loaded: LoadedScenario, source: str, out: Console) -> None:
 
 
 def _print_knob(knob: KnobAt, out: Console, indent: str) -> None:
-    prose(out, f"{knob.path} = {_text(knob.value)}", first=indent, rest=f"{indent}    ")
+    prose(out, f"{knob.path} = {knob.text}", first=indent, rest=f"{indent}    ")
     prose(out, f"[{knob.windows_name}]", style="dim", first=f"{indent}    ")
 
 
@@ -159,7 +124,8 @@ def _step(step: Step) -> str:
     body = f", {format_bytes(step.body)}" if step.body else ""
     same = ", on the same connection" if step.same_connection else ""
     expect = ', with "Expect: 100-continue"' if step.expect_100 is not None else ""
-    return f"{step.request}{where}{body}{same}{expect}"
+    who = {"alice": "", "none": ", without a certificate"}.get(step.identity, f", as {step.identity}")
+    return f"{step.request}{where}{who}{body}{same}{expect}"
 
 
 def _section(out: Console, title: str, text: str) -> None:

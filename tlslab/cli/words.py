@@ -12,6 +12,7 @@ from typing import Any
 
 from tlslab import events as e
 from tlslab.knobs import format_bytes, format_seconds
+from tlslab.schannel.event_log import ISSUER_LIST_TRUNCATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ TLS_FAILURES = {
     "no_shared_cipher": "the client offers no cipher suite that this binding knows",
     "unexpected_message": "a TLS message came where none of its kind may stand",
     "not_tls": "what came is not TLS; is the URL http:// instead of https://?",
+    "malformed_hello": "a ClientHello that is too long or does not parse",
     "damaged_record": "a TLS record does not decrypt: damaged on the way, or made up",
     "certificate_missing": "the client sent no certificate where the handshake demands one",
 }
@@ -40,10 +42,20 @@ ALERTS = {
 }
 KINDS = {
     "synchronous": "a blocking call: nothing more of the body is read until the answer comes",
+    "read_ahead_413": "none of the body is in the way: it has been read whole, or the client holds it back",
     "after_body": "the body is read as far as it may be; nothing more is read until the answer comes",
     "async_drain": "an asynchronous call: the body is read on meanwhile",
     "early_async_drain": "an asynchronous call, as early as can be: the body is read meanwhile",
     "after_response": "the answer is out, the next request on this connection will have the certificate",
+}
+
+SESSION_REASONS = {
+    "fifo": "it was the oldest, and newer ones needed the room",
+    "lifetime": "its time was over, however often it was used",
+    "idle_purge": "its connection had been idle for five minutes, and IIS 6 threw it away with the connection's object",
+    "fatal_alert": "a connection that used it ended in a fatal alert",
+    "disabled": "the cache is switched off",
+    "not_acceptable": "it was there, but does not fit what this client offers now",
 }
 
 
@@ -85,6 +97,28 @@ def _no_binding(event: e.NoBindingMatched) -> Line:
     return Line(f"no binding on this port for {asked}: connection reset", "bad")
 
 
+def _session_gone(event: e.SessionEvicted) -> Line:
+    return Line(
+        f"the session {_short(event.session_id)} leaves the cache after {format_seconds(event.age_seconds)}: "
+        f"{SESSION_REASONS[event.reason]}; {event.entries:,} remain",
+        "odd",
+    )
+
+
+def _session_not_resumed(event: e.SessionNotResumed) -> Line:
+    knob = f" ({event.knob})" if event.knob else ""
+    return Line(
+        f"the client offers the session {_short(event.old_id)} and gets the new one {_short(event.new_id)}: "
+        f"{SESSION_REASONS[event.reason]}{knob}; {event.entries:,} sessions are kept, some "
+        f"{event.lsass_bytes_low // 1024:,} to {event.lsass_bytes_high // 1024:,} KB of lsass.exe",
+        "bad",
+    )
+
+
+def _short(session_id: str) -> str:
+    return session_id[:8] + "..."
+
+
 def _hello_request(_event: e.HelloRequestSent) -> Line:
     return Line("HelloRequest: the server asks the client to renegotiate, so that it can ask for a certificate")
 
@@ -97,6 +131,21 @@ def _certificate_requested(event: e.CertificateRequested) -> Line:
     )
     listed = f"naming {count} issuer{'s' * (count != 1)}: {names}" if count else "naming no issuer"
     return Line(f"CertificateRequest {when}, {listed}")
+
+
+def _issuers_cut(event: e.IssuerListTruncated) -> Line:
+    count, left = len(event.sent) + len(event.dropped), len(event.dropped)
+    names = "; ".join(event.dropped[:2]) + ("; ..." if left > 2 else "")
+    written = (
+        f"Windows writes event {event.event_id}: {ISSUER_LIST_TRUNCATED.message}"
+        if event.logged
+        else f"Windows says so (event {event.event_id}) only with EventLogging=3"
+    )
+    return Line(
+        f"LIST CUT: only {len(event.sent)} of {count} trusted issuers fit into {format_bytes(event.limit_bytes)}; a "
+        f"client that chooses by this list offers no certificate of the other {left}: {names}; {written}",
+        "bad",
+    )
 
 
 def _certificate(event: e.ClientCertificateReceived) -> Line:
@@ -185,6 +234,14 @@ def _cancelled(event: e.RetrievalCancelled) -> Line:
     )
 
 
+def _read_ahead(event: e.ReadAheadExceeded) -> Line:
+    return Line(
+        f"TOO LARGE: more body than the {format_bytes(event.size_bytes)} that are read ahead, and the certificate "
+        "cannot be asked for behind it: 413 instead of a deadlock",
+        "bad",
+    )
+
+
 def _unavailable(event: e.CertificateUnavailable) -> Line:
     return Line(f"the certificate cannot be asked for: {event.reason}", "bad")
 
@@ -219,8 +276,11 @@ _SAY: dict[type[e.Event], Callable[[Any], Line | None]] = {
     e.ConnectionClosed: _closed,
     e.ClientHelloReceived: _hello,
     e.NoBindingMatched: _no_binding,
+    e.SessionEvicted: _session_gone,
+    e.SessionNotResumed: _session_not_resumed,
     e.HelloRequestSent: _hello_request,
     e.CertificateRequested: _certificate_requested,
+    e.IssuerListTruncated: _issuers_cut,
     e.ClientCertificateReceived: _certificate,
     e.ClientCertificateNotSent: _no_certificate,
     e.HandshakeCompleted: _handshake,
@@ -234,6 +294,7 @@ _SAY: dict[type[e.Event], Callable[[Any], Line | None]] = {
     e.EntityBodyResumed: _resumed,
     e.ContinueSent: _continue,
     e.RetrievalCancelled: _cancelled,
+    e.ReadAheadExceeded: _read_ahead,
     e.CertificateUnavailable: _unavailable,
     e.TimerExpired: _timer,
     e.HttpErrLogged: _httperr,
@@ -243,18 +304,36 @@ _SAY: dict[type[e.Event], Callable[[Any], Line | None]] = {
 }
 _SAY_VERBOSELY: dict[type[e.Event], Callable[[Any], Line | None]] = {e.UnreadBytesChanged: _unread}
 MATTERS = frozenset(_SAY)
+LONGEST = 2000  # characters of a line; a request's target alone may have 16 KiB
 
 
 def say(event: e.Event) -> Line | None:
     """The sentence for an event that matters; None where there is nothing to say."""
     sentence = _SAY.get(type(event))
-    return sentence(event) if sentence else None
+    line = sentence(event) if sentence else None
+    return _safe(line, event) if line else None
 
 
 def say_verbosely(event: e.Event) -> Line:
     """A line for any event: its sentence, or its name and numbers."""
     sentence = _SAY.get(type(event)) or _SAY_VERBOSELY.get(type(event))
     if sentence and (line := sentence(event)):
-        return line
+        return _safe(line, event)
     details = (f"{field.name}={getattr(event, field.name)}" for field in fields(event)[3:])
-    return Line(f"{type(event).__name__} {' '.join(details)}", "quiet")
+    return _safe(Line(f"{type(event).__name__} {' '.join(details)}", "quiet"), event)
+
+
+def _safe(line: Line, event: e.Event) -> Line:
+    """Let no text of a peer's move the cursor, colour the terminal, forge a line or fill the screen.
+
+    A certificate's subject may hold any character; what does not print is written as an escape.
+    """
+    kept = "\n" if isinstance(event, e.InternalFault) else ""
+    text = line.text
+    if not kept and len(text) > LONGEST:
+        text = f"{text[:LONGEST]}... ({len(text):,} characters)"
+    if not text.isprintable():
+        text = "".join(
+            char if char.isprintable() or char in kept else char.encode("unicode_escape").decode() for char in text
+        )
+    return Line(text, line.mark)

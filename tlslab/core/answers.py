@@ -9,7 +9,14 @@ from tlslab.httpsys.entity_body import BodyFacts
 from tlslab.iis import pages
 from tlslab.iis.access import SslFlag, refusal, wants_certificate
 from tlslab.iis.sites import match_path, path_of
-from tlslab.iis.status import CERTIFICATE_UNAVAILABLE, METHOD_NOT_ALLOWED, NOT_FOUND, OK, Status
+from tlslab.iis.status import (
+    CERTIFICATE_UNAVAILABLE,
+    ENTITY_TOO_LARGE,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    OK,
+    Status,
+)
 from tlslab.types import TlsFacts
 
 METHODS = ("GET", "HEAD", "POST", "PUT")
@@ -31,11 +38,11 @@ class Answers:
         return self._sites[path] if path else None
 
     def response(self, request: Request, body: BodyFacts, tls: TlsFacts, binding: str, asked: bool) -> Response:
-        """Answer a complete request; `asked` says whether this connection was asked for a certificate before."""
+        """Answer a request; `asked` says whether this connection was asked for a certificate before."""
         as_html = pages.prefers_html(request.accept)
         path = path_of(request.target)
         report = pages.Report(self._plan.scenario, binding, request.method, path, tls, body.length, body.sha256)
-        status = self._status(request, tls, asked)
+        status = self._status(request, tls, asked) if body.complete else ENTITY_TOO_LARGE
         if status is None:
             content_type, content = pages.start_page(self._plan.landing, as_html)
             status = OK

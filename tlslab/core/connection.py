@@ -1,23 +1,26 @@
 """One connection: TLS, http.sys and IIS put together, bytes in, events and bytes out, no I/O.
 
 You must call `take_events`, `data_to_send` and look at `closing`, `reading_paused` and `next_deadline` after every
-call that brings something in. Nothing raises on what a peer does.
+call that brings something in. Nothing raises on what a peer does. While `holds_back`, requests that have come are left
+until the answers to others are sent: bring nothing in then, and call `tick` once they are gone. Otherwise a few KiB of
+requests whose answers nobody reads would be megabytes here.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tlslab.core.answers import Answers
-from tlslab.core.plan import Listener, OnUnavailable, Site
+from tlslab.core.plan import LabPlan, Listener, OnUnavailable, Site
+from tlslab.core.sessions import Choice, Sessions
 from tlslab.errors import WireError
 from tlslab.events import (
+    AlertSent,
     BindingChosen,
     CertificateUnavailable,
     ClientHelloReceived,
     ConnectionClosed,
     ConnectionOpened,
     Event,
+    InternalFault,
     NoBindingMatched,
     PeerClosed,
     PeerReset,
@@ -31,32 +34,36 @@ from tlslab.iis.access import wants_certificate
 from tlslab.tls.failures import FailureKind
 from tlslab.tls.server import Question, ServerTls
 from tlslab.types import Closing, Drain, Reset
-from tlslab.wire.client_hello_reader import ClientHelloReader
+from tlslab.wire.alerts import AlertDescription, fatal_alert_record
+from tlslab.wire.client_hello_reader import MISPLACED, ClientHelloReader
 from tlslab.wire.hello import ClientHello
-
-if TYPE_CHECKING:
-    from tlslab.core.lab import Lab
 
 ALERT_DRAIN_SECONDS = 5.0  # ours: how long bytes are thrown away so that the alert before them arrives
 ALERT_DRAIN_BYTES = 1024 * 1024
+UNSENT_LIMIT = 64 * 1024  # ours: bytes of answers after which no further request of the same connection is looked at
 
 
 class Connection:
     """The server's side of one TCP connection."""
 
-    def __init__(self, lab: Lab, number: int, listener: Listener, peer: str, local: str, now: float) -> None:
-        self._lab = lab
+    def __init__(
+        self, plan: LabPlan, sessions: Sessions, emit: Recorder, listener: Listener, peer: str, local: str
+    ) -> None:
+        self._plan = plan
+        self._sessions = sessions
         self._listener = listener
-        self._opened = now
-        self._emit = Recorder(number, lab.wanted, now)
+        self._opened = emit.now
+        self._emit = emit
         self._hello: ClientHelloReader | None = ClientHelloReader()
         self._tls: ServerTls | None = None
-        self._http = Pipeline(lab.plan.timers, self._emit)
-        self._answers = Answers(lab.plan)
+        self._http = Pipeline(plan.timers, self._emit)
+        self._answers = Answers(plan)
         self._asked = False
+        self._choice: Choice | None = None
         self._ended = False
         self._out: list[bytes] = []
         self.closing: Closing | None = None
+        self.holds_back = False
         self._emit(ConnectionOpened, peer=peer, local=local)
 
     @property
@@ -75,6 +82,8 @@ class Connection:
             self._read_hello(data)
         else:
             self._tls.receive(data)
+            if self._sessions.purges_idle:
+                self._sessions.touch(self._emit.binding, self._tls.session_id, now)
             self._run(self._tls)
 
     def receive_eof(self, now: float, *, fin_stuck: bool = False) -> None:
@@ -156,12 +165,22 @@ class Connection:
         try:
             hello = reader.feed_untrusted(data)
         except WireError as error:
-            self._emit(TlsFailed, kind=FailureKind.NOT_TLS, detail=str(error))
-            self._close(self._alert_drain())
+            self._refuse_hello(error)
             return
         if hello is not None:
             self._hello = None
             self._choose_binding(hello, reader.buffered)
+
+    def _refuse_hello(self, error: WireError) -> None:
+        """End what no engine was made for; a peer that speaks TLS is told why."""
+        kind = FailureKind.NOT_TLS
+        if error.alert is not None:
+            alert = AlertDescription(error.alert)
+            kind = FailureKind.UNEXPECTED_MESSAGE if alert == MISPLACED else FailureKind.MALFORMED_HELLO
+            self._out.append(fatal_alert_record(alert))
+            self._emit(AlertSent, level="fatal", description=alert.name.lower(), code=int(alert))
+        self._emit(TlsFailed, kind=kind, detail=str(error))
+        self._close(self._alert_drain())
 
     def _choose_binding(self, hello: ClientHello, received: bytes) -> None:
         binding = choose(self._listener.bindings, hello.server_name)
@@ -185,20 +204,27 @@ class Connection:
             endpoint=str(binding.endpoint),
             client_cert_negotiation=binding.client_cert_negotiation,
         )
-        self._asked = self._lab.plan.tls[binding.name].asks_in_handshake
-        self._tls = ServerTls(self._lab.context(binding.name), self._emit)
+        self._asked = self._plan.tls[binding.name].asks_in_handshake
+        self._choice = self._sessions.choose(binding.name, hello, self._emit.now)
+        self._tls = ServerTls(self._choice.context, self._emit)
         self._tls.receive(received)
         self._run(self._tls)
 
     def _run(self, tls: ServerTls) -> None:
-        """Read, decide and act until nothing moves any more."""
+        """Read, decide and act until nothing moves any more, or enough answers wait to be sent."""
+        self.holds_back = False
         while self.closing is None:
+            if tls.unsent > UNSENT_LIMIT:
+                self.holds_back = True
+                return
             self._http.decide(tls.pending_plaintext)
             if self._perform(tls):
                 continue
-            was_blocked, was_waiting = tls.blocked, tls.waiting_for_certificate
+            was_blocked, was_waiting, handshakes = tls.blocked, tls.waiting_for_certificate, tls.handshakes
             tls.body_received = self._http.body_received
             data = tls.read(self._http.capacity)
+            if tls.handshakes != handshakes:
+                self._on_handshake(tls)
             if tls.failure is not None or tls.peer_closed:
                 self._on_tls_end(tls)
             elif was_waiting and not tls.waiting_for_certificate:
@@ -249,13 +275,27 @@ class Connection:
         if tls.request_client_certificate() is Question.ASKED:
             return
         self._emit(CertificateUnavailable, reason="the client did not offer post-handshake authentication")
-        if self._lab.plan.on_unavailable is OnUnavailable.RESET:
+        if self._plan.on_unavailable is OnUnavailable.RESET:
             self._close(Reset())
         else:
             self._answers.certificate_unavailable = True
             self._http.certificate_settled()
 
+    def _on_handshake(self, tls: ServerTls) -> None:
+        """Tell the session table what ServerHello said."""
+        choice, binding = self._choice, self._emit.binding
+        if choice is None or not tls.session_id:
+            return
+        if not tls.resumed:
+            if choice.offered and tls.handshakes == 1:
+                self._sessions.not_resumed(self._emit, choice, tls.session_id)
+            self._sessions.issued(binding, tls.session_id, choice.context, self._emit.now)
+        elif choice.miss is not None:
+            self._emit(InternalFault, traceback=f"resumed a session that the table had let go: {choice.miss.reason}")
+
     def _on_tls_end(self, tls: ServerTls) -> None:
+        if tls.failure is not None and tls.session_id:
+            self._sessions.forget(self._emit.binding, tls.session_id, self._emit.now)
         if tls.peer_closed:
             self._emit(PeerClosed, during=self._activity, fin_stuck=False)
             self._close(Drain(self._emit.now, 0))

@@ -7,14 +7,16 @@ from itertools import count
 
 from tlslab.core.connection import Connection
 from tlslab.core.plan import LabPlan, Listener
-from tlslab.events import Event
-from tlslab.tls.context import KeyLog, ServerContext, server_context
+from tlslab.core.sessions import Sessions
+from tlslab.events import Event, Recorder
+from tlslab.tls.context import KeyLog
 
 
 class Lab:
     """A running scenario without its sockets: give it connections, it gives back `Connection` objects.
 
-    `wanted` is the set of event types that are built; it may grow and shrink while the lab runs.
+    `wanted` is the set of event types that are built; it may grow and shrink while the lab runs. The lab has a time of
+    its own: call `tick` when `next_deadline` has come, and `take_events` after it and after what connections do.
     """
 
     def __init__(self, plan: LabPlan, wanted: Set[type[Event]], keylog: KeyLog | None = None) -> None:
@@ -22,13 +24,24 @@ class Lab:
         self.wanted = wanted
         self.connections_accepted = 0
         self._ids = count(1)
-        self._contexts = {name: server_context(settings, name, keylog) for name, settings in plan.tls.items()}
-
-    def context(self, binding: str) -> ServerContext:
-        """The TLS context of a binding."""
-        return self._contexts[binding]
+        self._emit = Recorder(0, wanted, 0.0)
+        self._sessions = Sessions(plan, self._emit, keylog)
 
     def accept(self, listener: Listener, peer: str, local: str, now: float) -> Connection:
         """Take a new connection on `listener`; both addresses are `host:port`."""
         self.connections_accepted += 1
-        return Connection(self, next(self._ids), listener, peer, local, now)
+        emit = Recorder(next(self._ids), self.wanted, now)
+        return Connection(self.plan, self._sessions, emit, listener, peer, local)
+
+    def tick(self, now: float) -> None:
+        """Purge the sessions that are due."""
+        self._sessions.tick(now)
+
+    def take_events(self) -> list[Event]:
+        """Give away what happened to the lab, not to one connection, since the last call."""
+        return self._emit.take()
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When `tick` has something to do, in lab time; None for never."""
+        return self._sessions.next_deadline

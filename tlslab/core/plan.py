@@ -11,6 +11,7 @@ from tlslab.httpsys.client_certificate import Retrieval
 from tlslab.httpsys.timers import Timers
 from tlslab.iis.access import SslFlag
 from tlslab.iis.pages import Landing
+from tlslab.schannel.settings import Schannel
 from tlslab.tls.context import ServerSettings
 
 
@@ -66,5 +67,7 @@ class LabPlan:
     tls: Mapping[str, ServerSettings]
     sites: tuple[Site, ...]
     timers: Timers
+    schannel: Schannel
+    enable_kernel_ssl: bool
     on_unavailable: OnUnavailable
     landing: Landing

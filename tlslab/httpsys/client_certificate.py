@@ -1,8 +1,9 @@
 """When a server asks for the client certificate after the request, and what it does with the body meanwhile.
 
-Every variant is two numbers: how much body is read before the question (`ask_after`), and how much may be
+A variant is two numbers: how much body is read before the question (`ask_after`), and how much may be
 read while the answer is awaited (`drains_up_to`; None: nothing, which is what freezes). The article behind
-`large-post-deadlock` walks through them one by one. A policy decides; it never reads, sends or waits.
+`large-post-deadlock` walks through them one by one. IIS itself asks only where nothing is left to freeze behind, and
+refuses the request otherwise. A policy decides; it never reads, sends or waits.
 """
 
 from __future__ import annotations
@@ -19,9 +20,13 @@ UNLIMITED = 2**62
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a request stands: bytes of body received, bytes known to wait behind them, seconds since the question."""
+    """Where a request stands: bytes of body received, bytes known to wait behind them, seconds since the question.
+
+    `announced` is the body's Content-Length, None where it is chunked.
+    """
 
     received: int
+    announced: int | None
     complete: bool
     unread: int
     client_waits_for_100: bool
@@ -47,6 +52,13 @@ class Cancel:
     max_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """Refuse the request: its body goes on beyond the `size_bytes` that are read before the question."""
+
+    size_bytes: int
+
+
 class Retrieval(Knob):
     """What the variants share: the two decisions."""
 
@@ -65,7 +77,7 @@ class Retrieval(Knob):
         """Seconds after the question at which a stopped reading goes on by itself; None: never."""
         return None
 
-    def before_asking(self, progress: Progress) -> Take | Ask:
+    def before_asking(self, progress: Progress) -> Take | Ask | TooLarge:
         """Decide whether to ask now.
 
         A variant that stops reading waits until a byte beyond its buffer is known to be there: asked earlier, a
@@ -110,6 +122,33 @@ class Synchronous(Retrieval):
     def reads_on_after(self) -> float | None:
         """The lab's own experiment."""
         return self.read_on_after
+
+
+class ReadAhead413(Retrieval):
+    """Read the whole body first, and refuse one of more than `size` bytes with 413: what IIS does itself.
+
+    The size is IIS's uploadReadAheadSize with its default and largest value (Microsoft Learn, iis-docs, serverRuntime);
+    the 413 is that of TechNet cc737382. A client that waits for 100 Continue is asked at once: it holds its body back.
+    """
+
+    kind: Literal["read_ahead_413"] = "read_ahead_413"
+    size: Annotated[ByteCount, Field(le=2**31 - 1)] = 49_152
+
+    @property
+    def ask_after(self) -> int:
+        """The size, unless the body ends before it."""
+        return self.size
+
+    def before_asking(self, progress: Progress) -> Take | Ask | TooLarge:
+        """Ask when the body is complete, refuse it when it cannot be.
+
+        Of an announced body one knows that more follows; of a chunked one only the next byte tells whether that is more
+        body or the last chunk.
+        """
+        if progress.complete or progress.client_waits_for_100:
+            return Ask()
+        room = self.size - progress.received + (progress.announced is None)
+        return Take(room) if room > 0 else TooLarge(self.size)
 
 
 class AfterBody(Retrieval):
@@ -169,5 +208,5 @@ class AfterResponse(EarlyAsyncDrain):
 
 
 ClientCertRetrieval = Annotated[
-    Synchronous | AfterBody | AsyncDrain | EarlyAsyncDrain | AfterResponse, Field(discriminator="kind")
+    Synchronous | ReadAhead413 | AfterBody | AsyncDrain | EarlyAsyncDrain | AfterResponse, Field(discriminator="kind")
 ]

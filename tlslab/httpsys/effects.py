@@ -57,7 +57,7 @@ class RequestClientCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Call `respond`: the request is complete."""
+    """Call `respond`: the request is complete, or its body is larger than may be read (`body.complete`)."""
 
     request: Request
     body: BodyFacts

@@ -12,10 +12,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class BodyFacts:
-    """What the answer tells of a body: its length in bytes and its SHA-256 in hex."""
+    """What the answer tells of a body: its length in bytes and its SHA-256 in hex.
+
+    Not `complete`: they are those of the part that was read, and the rest will not be.
+    """
 
     length: int
     sha256: str
+    complete: bool
 
 
 class EntityBody:
@@ -36,4 +40,4 @@ class EntityBody:
 
     def facts(self) -> BodyFacts:
         """Length and hash of what has been read."""
-        return BodyFacts(self.received, self._hash.hexdigest())
+        return BodyFacts(self.received, self._hash.hexdigest(), self.complete)

@@ -8,8 +8,6 @@ upload deadlock is made of. You must call `decide` before each read and after an
 
 from __future__ import annotations
 
-from enum import Enum, auto
-
 import h11
 
 from tlslab.errors import LocalMisuse
@@ -21,6 +19,7 @@ from tlslab.events import (
     EntityBodyResumed,
     EntityBodyStalled,
     HttpErrLogged,
+    ReadAheadExceeded,
     Recorder,
     RequestReceived,
     ResponseSent,
@@ -28,7 +27,16 @@ from tlslab.events import (
     TimerExpired,
     UnreadBytesChanged,
 )
-from tlslab.httpsys.client_certificate import UNLIMITED, AfterResponse, Ask, Cancel, Progress, Retrieval, Take
+from tlslab.httpsys.client_certificate import (
+    UNLIMITED,
+    AfterResponse,
+    Ask,
+    Cancel,
+    Progress,
+    Retrieval,
+    Take,
+    TooLarge,
+)
 from tlslab.httpsys.effects import (
     Answer,
     Close,
@@ -41,6 +49,8 @@ from tlslab.httpsys.effects import (
     Service,
 )
 from tlslab.httpsys.entity_body import EntityBody
+from tlslab.httpsys.phases import NEXT, WAITS_FOR, Cause, Certificate, Phase
+from tlslab.httpsys.refusals import refusal, version_refusal
 from tlslab.httpsys.responses import encode
 from tlslab.httpsys.timers import HTTPERR_REASON, Stopwatch, Timer, Timers
 from tlslab.types import Closing, Drain, Reset
@@ -52,52 +62,13 @@ PIPELINED_LIMIT = MAX_REQUEST_BYTES  # what may be kept of a next request while 
 DRAIN_LIMIT = 64 * 1024 * 1024  # ours: bytes thrown away after an early answer so that it is not lost to a reset
 
 
-class Phase(Enum):
-    """Where the request stands."""
-
-    IDLE = "an idle connection"
-    HEAD = "the request headers"
-    DELAYED = "the application's own work"
-    RECEIVING = "the request body"
-    CLOSED = "the end"
-
-
-class Cause(Enum):
-    """What moves a request on."""
-
-    BYTES = auto()
-    SERVE = auto()
-    WAIT = auto()
-    DELAY_OVER = auto()
-    ANSWERED = auto()
-    CLOSE = auto()
-
-
-NEXT: dict[tuple[Phase, Cause], Phase] = {
-    (Phase.IDLE, Cause.BYTES): Phase.HEAD,
-    (Phase.HEAD, Cause.SERVE): Phase.RECEIVING,
-    (Phase.HEAD, Cause.WAIT): Phase.DELAYED,
-    (Phase.DELAYED, Cause.DELAY_OVER): Phase.RECEIVING,
-    (Phase.RECEIVING, Cause.ANSWERED): Phase.IDLE,
-    **{(phase, Cause.CLOSE): Phase.CLOSED for phase in Phase},
-}
-
-
-class Certificate(Enum):
-    """Where the client certificate stands."""
-
-    NOT_WANTED = auto()
-    WANTED = auto()
-    ASKED = auto()
-
-
 class Pipeline:
     """The requests of one connection, one after the other."""
 
     def __init__(self, timers: Timers, emit: Recorder) -> None:
         self._timers = timers
         self._emit = emit
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_REQUEST_BYTES)
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_REQUEST_BYTES - 1)
         self._effects: list[Effect] = []
         self._request: Request | None = None
         self._service = Service()
@@ -141,10 +112,10 @@ class Pipeline:
         """The certificate came, or its absence did: the handshake that asked for it is over."""
         self._certificate = Certificate.NOT_WANTED
         self._end_stall()
-        self._start(Timer.IDLE_CONNECTION if self.phase is Phase.IDLE else Timer.ENTITY_BODY)
+        self._start(WAITS_FOR.get(self.phase, Timer.ENTITY_BODY))
 
     def respond(self, response: Response) -> None:
-        """Send the answer to the complete request, and be ready for the next."""
+        """Send the answer, and be ready for the next request; or close, where this one was not read to its end."""
         request = self._request
         if request is None:
             raise LocalMisuse("there is no request to answer")
@@ -160,6 +131,9 @@ class Pipeline:
         if ask_now:
             self._ask()
         self._parse()
+        if self.phase is Phase.IDLE and self._http.trailing_data[0]:  # the beginning of the next head came along
+            self._go(Cause.BYTES)
+            self._start(Timer.HEADER_WAIT)
 
     def refuse(self, response: Response, detail: str, reason: str) -> None:
         """Answer what is not a request, log it, and close."""
@@ -218,6 +192,9 @@ class Pipeline:
         elif isinstance(decision, Cancel):
             self._emit(RetrievalCancelled, body_received=self._body.received, max_bytes=decision.max_bytes)
             self._close(Reset())
+        elif isinstance(decision, TooLarge):
+            self.capacity = 0
+            self._refuse_body(decision)
         else:
             self.capacity = self._pipelined_room() if self._body.complete else min(decision.at_most, BODY_CHUNK)
             if self.capacity:
@@ -294,9 +271,7 @@ class Pipeline:
             while self._on_event(self._http.next_event()):
                 pass
         except h11.RemoteProtocolError as error:
-            # 431 is h11's word for a head over its limit; KB820729 has RequestLength for that.
-            reason = "RequestLength" if error.error_status_hint == 431 else "BadRequest"
-            self.refuse(Response(400, 0, "text/plain", b"400.0 Bad Request\n"), str(error), reason)
+            self.refuse(*refusal(error))
 
     def _on_event(self, event: h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]) -> bool:
         """Take one event of h11; False when there is nothing more to take now."""
@@ -327,6 +302,9 @@ class Pipeline:
             http_version=event.http_version.decode("latin-1"),
             accept=headers.get(b"accept", b"").decode("latin-1"),
         )
+        if not self._request.http_version.startswith("1."):
+            self.refuse(*version_refusal(self._request.http_version))
+            return
         self._emit(
             RequestReceived,
             method=self._request.method,
@@ -342,18 +320,21 @@ class Pipeline:
         return bool(self._http.they_are_waiting_for_100_continue)
 
     def _head_capacity(self) -> int:
-        return HEAD_CHUNK if self.phase in (Phase.IDLE, Phase.HEAD) and self._request is None else 0
+        if self.phase not in (Phase.IDLE, Phase.HEAD) or self._request is not None:
+            return 0
+        return min(HEAD_CHUNK, MAX_REQUEST_BYTES - len(self._http.trailing_data[0]))
 
     def _pipelined_room(self) -> int:
         return max(0, PIPELINED_LIMIT - len(self._http.trailing_data[0]))
 
-    def _decision(self, unread: int) -> Take | Ask | Cancel:
+    def _decision(self, unread: int) -> Take | Ask | Cancel | TooLarge:
         asked = self._certificate is Certificate.ASKED
         retrieval = self._asked_by if asked else self._service.retrieval
         if self._certificate is Certificate.NOT_WANTED or retrieval is None:
             return Take(UNLIMITED)
         progress = Progress(
             received=self._body.received,
+            announced=self._body.announced,
             complete=self._body.complete,
             unread=unread,
             client_waits_for_100=self._client_waits,
@@ -388,6 +369,15 @@ class Pipeline:
         if self._request is not None and not self._answering:
             self._answering = True
             self._effects.append(Answer(self._request, self._body.facts()))
+
+    def _refuse_body(self, decision: TooLarge) -> None:
+        self._emit(
+            ReadAheadExceeded,
+            body_received=self._body.received,
+            size_bytes=decision.size_bytes,
+            body_announced=self._body.announced,
+        )
+        self._answer()
 
     def _send_response(self, response: Response, request: Request) -> None:
         self._effects.append(Send(encode(self._http, response, request)))

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import StrEnum
 
-from tlslab.iis.status import CERTIFICATE_EXPIRED, CERTIFICATE_REQUIRED, CERTIFICATE_UNTRUSTED, Status
+from tlslab.iis.status import (
+    CERTIFICATE_EXPIRED,
+    CERTIFICATE_REQUIRED,
+    CERTIFICATE_UNTRUSTED,
+    CERTIFICATE_WRONG_USAGE,
+    OK,
+    Status,
+)
 from tlslab.types import CertificateFacts, Verdict
 
 
@@ -21,6 +28,7 @@ _REFUSED = {
     Verdict.UNTRUSTED: CERTIFICATE_UNTRUSTED,
     Verdict.EXPIRED: CERTIFICATE_EXPIRED,
     Verdict.NOT_YET_VALID: CERTIFICATE_EXPIRED,
+    Verdict.WRONG_USAGE: CERTIFICATE_WRONG_USAGE,
 }
 
 
@@ -40,3 +48,8 @@ def refusal(flags: Collection[SslFlag], certificate: CertificateFacts | None) ->
     if certificate is None:
         return CERTIFICATE_REQUIRED if SslFlag.SSL_REQUIRE_CERT in flags else None
     return _REFUSED.get(certificate.verdict)
+
+
+def earns(verdict: Verdict) -> Status:
+    """The status of a request whose certificate got this verdict, where the path wants one."""
+    return _REFUSED.get(verdict, OK)

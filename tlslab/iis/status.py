@@ -7,19 +7,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A status and substatus of KB943891; `advice` is what a tired engineer should try, in our words."""
+    """A status and substatus of KB943891; `advice` is what a tired engineer should try, in our words.
+
+    `win32` is what the W3C log says beside it (sc-win32-status); None where no document of Microsoft shows a value.
+    """
 
     code: int
     substatus: int
     title: str
     advice: str = ""
+    win32: int | None = None
 
     def __str__(self) -> str:
         return f"{self.code}.{self.substatus}"
 
 
 OK = Status(200, 0, "OK")
-BAD_REQUEST = Status(400, 0, "Bad Request", "What arrived is not a request that HTTP/1.1 knows.")
 CERTIFICATE_REQUIRED = Status(
     403,
     7,
@@ -27,23 +30,45 @@ CERTIFICATE_REQUIRED = Status(
     "This path requires a client certificate and none arrived. The client has none to offer, none of its "
     "certificates matches the issuer names the server sent, or somebody pressed Cancel. Send one (curl: --cert and "
     "--key), and look in the trace whether the server's CertificateRequest names the issuer of yours.",
+    win32=5,  # ERROR_ACCESS_DENIED: the page of KB942067 shows it as HRESULT 0x80070005
 )
 CERTIFICATE_UNTRUSTED = Status(
     403,
     16,
     "Client certificate is untrusted or invalid",
-    "A certificate arrived, but its chain does not end in an authority this server trusts.",
+    "A certificate arrived, but its chain does not end in an authority this server trusts. Either the authority is "
+    "missing on the server (in IIS: Trusted Root Certification Authorities of the computer, not of a user), or an "
+    "intermediate is missing between the two: have the client send it along, or install it on the server.",
+    win32=2_148_204_809,  # 0x800B0109 CERT_E_UNTRUSTEDROOT (KB942061, KB2802568)
+)
+CERTIFICATE_WRONG_USAGE = Status(
+    403,
+    16,
+    "Client certificate is untrusted or invalid",
+    "A certificate arrived and its chain is in order, but it was not issued for client authentication: its extended "
+    "key usage lacks 1.3.6.1.5.5.7.3.2. Use one that has it. (http.sys checks this while usagecheck is enabled on the "
+    "binding, which it is by default.)",
 )
 CERTIFICATE_EXPIRED = Status(
     403,
     17,
     "Client certificate has expired or is not yet valid",
-    "A certificate arrived from a trusted authority, but today is outside its validity.",
+    "A certificate arrived from a trusted authority, but today is outside its validity. Renew it, and if it looks "
+    "valid, compare the clocks of both machines.",
 )
 NOT_FOUND = Status(
     404, 0, "Not Found", "No site of this scenario has that path. The start page lists those that are there."
 )
 METHOD_NOT_ALLOWED = Status(405, 0, "Method Not Allowed", "This lab answers GET, HEAD, POST and PUT.")
+ENTITY_TOO_LARGE = Status(
+    413,
+    0,
+    "Request Entity Too Large",
+    "This path needs a client certificate, which cannot be asked for while a body is on its way, and the body is "
+    "larger than what is read before the question (uploadReadAheadSize). Ask for the certificate when the connection "
+    "opens (clientcertnegotiation=enable), send a GET or HEAD first on the same connection, or raise "
+    "uploadReadAheadSize.",
+)
 CERTIFICATE_UNAVAILABLE = Status(
     500,
     0,

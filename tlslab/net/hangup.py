@@ -23,9 +23,11 @@ from pathlib import Path
 import trio
 
 RECHECK_SECONDS = 1.0
+LOOK_UP_SHARE = 0.05  # of the time at most: the kernel's table is long where thousands of connections have just ended
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+FIN_WAIT1 = b" 04 "
 # local address, remote address, state FIN_WAIT1, queues, timer, retransmits, uid, timeout, inode 0: nobody holds it
-ORPHAN = re.compile(rb"\d+: (\S+) (\S+) 04 \S+ \S+ \S+ +\d+ +\d+ 0 ")
+ORPHAN = re.compile(rb" *\d+: (\S+) (\S+) 04 \S+ \S+ \S+ +\d+ +\d+ 0 ")
 
 
 class Left(Enum):
@@ -98,17 +100,27 @@ class Hangups:
                     self._waits[fd].left.set()
 
     async def _look_up(self) -> None:
+        spent = 0.0
         while True:
             await self._someone.wait()
-            await trio.sleep(RECHECK_SECONDS)
+            await trio.sleep(max(RECHECK_SECONDS, spent / LOOK_UP_SHARE))
+            began = trio.current_time()
             if not self._waits:
                 self._someone = trio.Event()
                 continue
-            orphans = {match for table in TABLES if table.exists() for match in ORPHAN.findall(table.read_bytes())}
+            orphans = _orphans()
             for wait in self._waits.values():
                 if wait.row in orphans:
                     wait.how = Left.FIN_STUCK
                     wait.left.set()
+            spent = trio.current_time() - began
+
+
+def _orphans() -> set[tuple[bytes, bytes]]:
+    """The connections that their programs have closed and whose FIN is not through, by both their addresses."""
+    lines = (line for table in TABLES if table.exists() for line in table.read_bytes().splitlines())
+    found = (ORPHAN.match(line) for line in lines if FIN_WAIT1 in line)
+    return {(match[1], match[2]) for match in found if match}
 
 
 def _row(sock: socket.socket) -> tuple[bytes, bytes] | None:

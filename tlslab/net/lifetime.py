@@ -14,6 +14,7 @@ from tlslab.net.clock import RateClock
 from tlslab.net.server import Bound, close_all, serve
 
 BATCH = 256
+LAST_WORDS_SECONDS = 0.3  # of the wall, for what happened last; a reader that has stopped does not get them
 
 
 def run(
@@ -42,6 +43,9 @@ def run(
                     nursery.start_soon(_show, watch, heading, show)
                 received = await anext(aiter(signals))
                 nursery.cancel_scope.cancel()
+            if watch is not None:
+                with trio.move_on_after(LAST_WORDS_SECONDS * speed):
+                    await trio.to_thread.run_sync(show, list(_waiting(watch)), abandon_on_cancel=True)
         return signal.Signals(received)
 
     try:

@@ -22,7 +22,7 @@ from tlslab.types import Drain, Reset
 READ_BYTES = 32 * 1024
 OUT_LIMIT = 1024 * 1024  # a client that asks and asks and reads nothing is not read from beyond this
 LINGER_RESET = struct.pack("ii", 1, 0)  # close() sends RST and forgets what was not sent
-RECOUNT_SECONDS = 1.0  # how often a paused connection's waiting bytes are counted again, in lab time
+RECOUNT_SECONDS = 1.0  # a paused connection's waiting bytes are counted again after 1 s of lab time, 2, 4 ...
 
 
 class Pump:
@@ -34,6 +34,7 @@ class Pump:
         self._bus = bus
         self._hangups = hangups
         self._out = bytearray()
+        self._recount_seconds = RECOUNT_SECONDS
 
     async def run(self) -> None:
         """Serve the connection until it is over."""
@@ -54,7 +55,7 @@ class Pump:
         with trio.move_on_at(float("inf") if deadline is None else deadline) as scope:
             if self._connection.reading_paused:
                 await self._wait_paused()
-            elif len(self._out) > OUT_LIMIT:
+            elif len(self._out) > OUT_LIMIT or self._connection.holds_back:
                 await self._wait_writable()
             else:
                 await (either(self._wait_readable, self._wait_writable) if self._out else self._wait_readable())
@@ -71,12 +72,13 @@ class Pump:
     async def _wait_paused(self) -> None:
         """Leave the socket unread; the peer may go, time may pass, output may get through."""
         recounted = UnreadBytesChanged in self._bus.wanted
-        with trio.move_on_after(RECOUNT_SECONDS if recounted else float("inf")) as scope:
+        with trio.move_on_after(self._recount_seconds if recounted else float("inf")) as scope:
             if self._out:
                 await either(self._wait_hangup, self._wait_writable)
             else:
                 await self._wait_hangup()
         if scope.cancelled_caught:
+            self._recount_seconds *= 2  # the buffers fill at once, and then nothing moves
             self._connection.note_unread(self._socket_unread(), trio.current_time())
 
     async def _wait_hangup(self) -> None:
@@ -102,7 +104,11 @@ class Pump:
     def _settle(self) -> None:
         """After each step: send what there is, publish what happened, look at the socket if reading has stopped."""
         self._send()
+        while self._connection.holds_back and not self._out and self._connection.closing is None:
+            self._connection.tick(trio.current_time())
+            self._send()
         if self._connection.wants_unread_count:
+            self._recount_seconds = RECOUNT_SECONDS
             self._connection.note_unread(self._socket_unread(), trio.current_time())
         if events := self._connection.take_events():
             self._bus.publish(events)
@@ -142,7 +148,7 @@ class Pump:
     async def _drain(self, limit_bytes: int) -> None:
         """Send what is left, end our side, and throw away what comes until the peer ends its own."""
         try:
-            while self._out:
+            while self._out and limit_bytes >= 0:
                 await either(self._wait_writable, self._wait_readable)
                 self._send()
                 limit_bytes -= self._discard()

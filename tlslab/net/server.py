@@ -21,6 +21,14 @@ from tlslab.net.pump import Pump
 
 BACKLOG = 1024
 OUT_OF_FILES_SECONDS = 0.1
+# accept() fails for want of files or memory, and with whatever the network has to say of a connection that is no more
+# (Linux, accept(2)); neither is a reason for the lab to end. Some systems lack some of the names.
+_PASSING = (
+    "EMFILE ENFILE ENOBUFS ENOMEM "
+    "EPROTO EPERM ENETDOWN ENETUNREACH EHOSTDOWN EHOSTUNREACH ENONET ENOPROTOOPT EOPNOTSUPP"
+)
+TRY_AGAIN = {getattr(errno, name) for name in _PASSING.split() if hasattr(errno, name)}
+LAB_TICK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +94,23 @@ def _hint(error: OSError) -> str:
 async def serve(lab: Lab, bound: Iterable[Bound], bus: Bus) -> None:
     """Serve until cancelled."""
     with Hangups() as hangups:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(hangups.run)
-            for one in bound:
-                nursery.start_soon(_Acceptor(lab, one, bus, hangups, nursery).run)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(hangups.run)
+                nursery.start_soon(_tick, lab, bus)
+                for one in bound:
+                    nursery.start_soon(_Acceptor(lab, one, bus, hangups, nursery).run)
+        finally:
+            bus.publish(lab.take_events())  # what connections did to the lab since its last tick
+
+
+async def _tick(lab: Lab, bus: Bus) -> None:
+    """Let the lab's own time pass: a session is purged when it is due, not when somebody looks."""
+    while True:
+        latest = trio.current_time() + LAB_TICK_SECONDS  # a deadline may come up while none was known
+        await trio.sleep_until(min(lab.next_deadline or latest, latest))
+        lab.tick(trio.current_time())
+        bus.publish(lab.take_events())
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +131,7 @@ class _Acceptor:
             except (BlockingIOError, InterruptedError, ConnectionError):
                 continue
             except OSError as error:
-                if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                if error.errno not in TRY_AGAIN:
                     raise
                 await trio.sleep(OUT_OF_FILES_SECONDS)
                 continue
@@ -122,6 +143,7 @@ class _Acceptor:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         local = f"{self.bound.host}:{self.bound.port}"
         connection = self.lab.accept(self.bound.listener, peer, local, trio.current_time())
+        self.bus.publish(connection.take_events())  # at once, so that events come in the order of time
         self.nursery.start_soon(self._run, connection.number, Pump(sock, connection, self.bus, self.hangups))
 
     async def _run(self, number: int, pump: Pump) -> None:

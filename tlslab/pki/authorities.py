@@ -1,7 +1,7 @@
 """Certificate authorities and what they issue: P-256 keys, SHA-256, no file and no clock.
 
-`now` is an aware datetime throughout. Everything is valid from a day before it, so that a client whose clock is behind
-(a virtual machine that slept) still accepts it.
+`now` is an aware datetime throughout. What nothing else is said of is valid from a day before it, so that a client
+whose clock is behind (a virtual machine that slept) still accepts it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,17 @@ AUTHORITY_VALIDITY = timedelta(days=3652)
 # The longest that Apple accepts of an authority its user added is 825 days (Apple support, HT210176), and the
 # last second counts as well (RFC 5280, 4.1.2.5: through notAfter, inclusive).
 LEAF_VALIDITY = timedelta(days=825, seconds=-1)
+Period = tuple[datetime, datetime]  # notBefore and notAfter; both moments are inside (RFC 5280, 4.1.2.5)
+CLIENT_AUTH, SERVER_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
 
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A self-signed authority and its key."""
+    """An authority and its key; `issuers` are those above it, up to the root, and empty for a root itself."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
+    issuers: tuple[x509.Certificate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +49,35 @@ def make_authority(common_name: str, now: datetime) -> Authority:
     ValueError: a common name that is empty or longer than 64 characters.
     """
     key = _new_key()
-    builder = _builder(_name(common_name), _name(common_name), key, now, now - BACKDATED + AUTHORITY_VALIDITY)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    builder = builder.add_extension(_key_usage(authority=True), critical=True)
+    period = now - BACKDATED, now - BACKDATED + AUTHORITY_VALIDITY
+    builder = _authority(_builder(_name(common_name), _name(common_name), key, period), path_length=None)
     return Authority(_sign(builder, key, key), key)
 
 
-def issue_client(authority: Authority, common_name: str, now: datetime) -> Credential:
-    """Issue a client certificate (EKU clientAuth) whose whole subject is `CN=common_name`; its authority follows it.
+def make_intermediate(root: Authority, common_name: str, now: datetime) -> Authority:
+    """Make an authority that `root` issued, that issues end entities alone, and that ends with its root."""
+    key = _new_key()
+    period = now - BACKDATED, root.certificate.not_valid_after_utc
+    builder = _authority(_builder(_name(common_name), root.certificate.subject, key, period), path_length=0)
+    return Authority(_sign(builder, key, root.key), key, (root.certificate, *root.issuers))
 
-    ValueError: a common name that is empty or longer than 64 characters.
+
+def issue_client(
+    authority: Authority,
+    common_name: str,
+    now: datetime,
+    *,
+    period: Period | None = None,
+    purpose: x509.ObjectIdentifier = CLIENT_AUTH,
+) -> Credential:
+    """Issue a client certificate whose whole subject is `CN=common_name`; its authorities follow it, root included.
+
+    `period` begins yesterday and lasts 825 days unless given, `purpose` the only extended key usage. ValueError: a
+    common name that is empty or longer than 64 characters.
     """
     key = _new_key()
-    builder = _leaf(authority, common_name, key, ExtendedKeyUsageOID.CLIENT_AUTH, now)
-    return Credential((_sign(builder, key, authority.key), authority.certificate), key)
+    builder = _leaf(authority, common_name, key, purpose, period or _usual_period(authority, now))
+    return Credential((_sign(builder, key, authority.key), authority.certificate, *authority.issuers), key)
 
 
 def server_credential(authority: Authority, names: Sequence[str], now: datetime) -> Credential:
@@ -68,7 +86,7 @@ def server_credential(authority: Authority, names: Sequence[str], now: datetime)
     The authority is not sent along: it is a root, which a client has or lacks. LabError: a name that cannot be one.
     """
     key = _new_key()
-    builder = _leaf(authority, "localhost", key, ExtendedKeyUsageOID.SERVER_AUTH, now)
+    builder = _leaf(authority, "localhost", key, SERVER_AUTH, _usual_period(authority, now))
     builder = builder.add_extension(alternative_names(names), critical=False)
     return Credential((_sign(builder, key, authority.key),), key)
 
@@ -86,26 +104,33 @@ def _leaf(
     common_name: str,
     key: ec.EllipticCurvePrivateKey,
     purpose: x509.ObjectIdentifier,
-    now: datetime,
+    period: Period,
 ) -> x509.CertificateBuilder:
-    issuer = authority.certificate
-    end = min(now - BACKDATED + LEAF_VALIDITY, issuer.not_valid_after_utc)
-    builder = _builder(_name(common_name), issuer.subject, key, now, end)
+    builder = _builder(_name(common_name), authority.certificate.subject, key, period)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_key_usage(authority=False), critical=True)
     return builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
 
 
+def _authority(builder: x509.CertificateBuilder, path_length: int | None) -> x509.CertificateBuilder:
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
+    return builder.add_extension(_key_usage(authority=True), critical=True)
+
+
+def _usual_period(authority: Authority, now: datetime) -> Period:
+    return now - BACKDATED, min(now - BACKDATED + LEAF_VALIDITY, authority.certificate.not_valid_after_utc)
+
+
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, now: datetime, end: datetime
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, period: Period
 ) -> x509.CertificateBuilder:
     return x509.CertificateBuilder(
         issuer_name=issuer,
         subject_name=subject,
         public_key=key.public_key(),
         serial_number=x509.random_serial_number(),
-        not_valid_before=now - BACKDATED,
-        not_valid_after=end,
+        not_valid_before=period[0],
+        not_valid_after=period[1],
     )
 
 

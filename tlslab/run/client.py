@@ -14,7 +14,7 @@ import h11
 
 from tlslab.errors import LocalMisuse
 from tlslab.scenario.schema import Step, WritingStyle
-from tlslab.tls.client import ClientTls
+from tlslab.tls.client import ClientTls, Session
 from tlslab.tls.context import ClientSettings, client_context
 
 CHUNK = 16384  # one TLS record: what one write either takes whole or not at all
@@ -39,6 +39,7 @@ class Outcome:
     seconds: float
     certificate: str | None = None
     body_length: int | None = None
+    resumed: bool | None = None
 
 
 class Client:
@@ -47,8 +48,15 @@ class Client:
     You must put what `data_to_send` gives on the wire, and give it what comes only while `wants_to_read`.
     """
 
-    def __init__(self, settings: ClientSettings, server_name: str, host: str, style: WritingStyle) -> None:
-        self._tls = ClientTls(client_context(settings), server_name)
+    def __init__(
+        self,
+        settings: ClientSettings,
+        server_name: str,
+        host: str,
+        style: WritingStyle,
+        session: Session | None = None,
+    ) -> None:
+        self._tls = ClientTls(client_context(settings), server_name, session=session)
         self._http = h11.Connection(h11.CLIENT)
         self._host = host
         self._style = style
@@ -77,6 +85,11 @@ class Client:
         self._plain = self._http.send(self._head(step)) or b""
         self._gives_up_at = None if step.gives_up_after is None else now + step.gives_up_after
         self.state = State.WRITING
+
+    def leave(self) -> None:
+        """Close the connection."""
+        self._tls.close()
+        self.state = State.OVER
 
     # --- in ----------------------------------------------------------------------------------------
 
@@ -115,6 +128,15 @@ class Client:
         data = bytes(self._out[:room])
         del self._out[: len(data)]
         return data
+
+    @property
+    def established(self) -> bool:
+        """Whether the first handshake is over."""
+        return self._tls.established
+
+    def session(self) -> Session | None:
+        """What its connection can be resumed with."""
+        return self._tls.session()
 
     @property
     def wants_to_read(self) -> bool:
@@ -222,6 +244,7 @@ class Client:
             seconds=now - self._started,
             certificate=certificate.get("subject") if isinstance(certificate, dict) else None,
             body_length=body.get("length") if isinstance(body, dict) else None,
+            resumed=resumed if isinstance(resumed := fields.get("session_resumed"), bool) else None,
         )
         self._deadline = None
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:

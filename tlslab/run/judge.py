@@ -18,12 +18,17 @@ def judge(expected: Expectation, seen: Observation, tolerance: float = TOLERANCE
 
 def _differences(expected: Expectation, seen: Observation, tolerance: float) -> Iterator[str]:
     last = seen.last
+    for number, outcome in enumerate(seen.outcomes[:-1], 1):
+        if not outcome.kind[0].isdigit():
+            yield f"step {number}: expected an answer, saw {outcome.kind}"
     if last.kind != expected.outcome:
         yield f"outcome: expected {expected.outcome}, saw {last.kind}"
     if expected.after is not None and abs(last.seconds - expected.after) > tolerance:
         yield f"after: expected {format_seconds(expected.after)}, saw {format_seconds(last.seconds)}"
     if expected.certificate is not None and _identity(last.certificate) != expected.certificate:
         yield f"certificate: expected {expected.certificate}, saw {_identity(last.certificate)}"
+    if expected.resumed is not None and last.resumed is not expected.resumed:
+        yield f"resumed: expected {expected.resumed}, saw {last.resumed}"
     names = seen.event_names()
     yield from (f"events: expected {name}, which did not happen" for name in expected.events if name not in names)
     yield from (f"never: {name} happened" for name in expected.never if name in names)

@@ -17,6 +17,7 @@ from tlslab.run.client import Client, Outcome, State
 from tlslab.run.observation import Observation
 from tlslab.run.people import People
 from tlslab.scenario.schema import Step, WritingStyle
+from tlslab.tls.client import Session
 from tlslab.types import Drain, Reset
 
 PIPE_BYTES = 64 * 1024  # about what a receive buffer holds while nobody reads
@@ -88,10 +89,23 @@ class Pair:
         if isinstance(self.server.closing, Reset):
             self.client.receive_reset(now)
         elif isinstance(self.server.closing, Drain):
-            while self.down.data:  # drained: the client gets to its reading, and the last answer arrives
-                self.client.receive_data(self.down.take(), now)
-            self.client.receive_eof(now)
+            self._drain(self.server.closing.limit_bytes, now)
         self.server.note_closed(now)
+
+    def _drain(self, limit_bytes: int, now: float) -> None:
+        """Throw away what the client writes, so that it gets to its reading and the last answer arrives."""
+        moved = True
+        while moved:
+            written = len(self.client.data_to_send(min(PIPE_BYTES, limit_bytes), now))
+            limit_bytes -= written
+            moved = bool(written)
+            if self.down.data and self.client.wants_to_read:
+                self.client.receive_data(self.down.take(), now)
+                moved = True
+        if self.down.data:  # the client would still be writing, to a socket that is closed
+            self.client.receive_reset(now)
+        else:
+            self.client.receive_eof(now)
 
     def next_deadline(self) -> float | None:
         """When one of the two sides has something to do."""
@@ -124,6 +138,9 @@ class World:
         return Observation(tuple(outcomes), tuple(self._events))
 
     def _walk_step(self, step: Step) -> Outcome:
+        for _ in range(step.others):
+            self._visit(step)
+        self._pass(step.wait)
         if not step.same_connection or not self._pairs or self._pairs[-1].client.state is not State.IDLE:
             self._connect(step)
         client = self._pairs[-1].client
@@ -141,14 +158,35 @@ class World:
         while self._exchange():
             pass
 
+    def _visit(self, step: Step) -> None:
+        """Somebody else connects, and leaves."""
+        pair = self._pair(step, None)
+        while pair.exchange(self.now):
+            pass
+        pair.client.leave()
+        while pair.exchange(self.now):
+            pass
+        self._events += pair.server.take_events()
+
+    def _pass(self, seconds: float) -> None:
+        """Let time go by."""
+        until = self.now + seconds
+        while self.now < until:
+            if not self._exchange():
+                self._jump(until)
+
     def _connect(self, step: Step) -> None:
+        session = self._pairs[-1].client.session() if step.resumes and self._pairs else None
+        self._pairs.append(self._pair(step, session))
+
+    def _pair(self, step: Step, session: Session | None) -> Pair:
         listener, name = find_listener(self._lab.plan, step.binding)
-        number = len(self._pairs) + 1
+        number = self._lab.connections_accepted % 10_000
         server = self._lab.accept(
             listener, f"127.0.0.1:{50_000 + number}", f"{listener.host}:{listener.port}", self.now
         )
-        settings = self._people.client_settings(step.identity, refuses_renegotiation=step.renegotiation == "refuse")
-        self._pairs.append(Pair(Client(settings, name, f"{name}:{listener.port}", self._style), server))
+        settings = self._people.settings_for(step)
+        return Pair(Client(settings, name, f"{name}:{listener.port}", self._style, session), server)
 
     def _exchange(self) -> bool:
         moved = False
@@ -157,12 +195,14 @@ class World:
         self._collect()
         return moved
 
-    def _jump(self) -> bool:
-        """Go to the next moment at which anything happens; False when nothing ever will."""
-        deadlines = [at for at in (pair.next_deadline() for pair in self._pairs) if at is not None]
-        if not deadlines:
+    def _jump(self, until: float | None = None) -> bool:
+        """Go to the next moment at which anything happens, `until` at the latest; False when nothing ever will."""
+        deadlines = [until, *(pair.next_deadline() for pair in self._pairs)]
+        if all(at is None for at in deadlines):
             return False
-        self.now = max(self.now, min(deadlines))
+        deadlines.append(self._lab.next_deadline)
+        self.now = max(self.now, min(at for at in deadlines if at is not None))
+        self._lab.tick(self.now)
         for pair in self._pairs:
             if not pair.over:
                 pair.client.tick(self.now)
@@ -172,6 +212,7 @@ class World:
     def _collect(self) -> None:
         for pair in self._pairs:
             self._events += pair.server.take_events()
+        self._events += self._lab.take_events()
 
 
 def find_listener(plan: LabPlan, binding_name: str | None) -> tuple[Listener, str]:

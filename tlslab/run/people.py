@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from tlslab.pki.store import Pki
+from tlslab.scenario.schema import Step
 from tlslab.tls.context import ClientSettings
 
 NOBODY = "none"
@@ -15,11 +16,15 @@ class People:
 
     def __init__(self, pki: Pki) -> None:
         self._pki = pki
-        self.client_settings = cache(self._client_settings)
+        self._settings = cache(self._make)
 
-    def _client_settings(self, identity: str, *, refuses_renegotiation: bool = False) -> ClientSettings:
+    def settings_for(self, step: Step) -> ClientSettings:
+        """The client that a step wants."""
+        return self._settings(step.identity, step.renegotiation == "refuse", step.filters_by_issuer)
+
+    def _make(self, identity: str, refuses_renegotiation: bool, filters_by_issuer: bool) -> ClientSettings:
         trusted = (self._pki.server_authority.certificate,)
         if identity == NOBODY:
             return ClientSettings(trusted, refuses_renegotiation=refuses_renegotiation)
         credential = self._pki.identity(identity)
-        return ClientSettings(trusted, credential.chain, credential.key, refuses_renegotiation)
+        return ClientSettings(trusted, credential.chain, credential.key, refuses_renegotiation, filters_by_issuer)

@@ -13,13 +13,20 @@ from tlslab.errors import UsageProblem
 from tlslab.httpsys.bindings import Binding, Endpoint, Toggle
 from tlslab.iis.access import SslFlag, wants_certificate
 from tlslab.iis.pages import Landing
+from tlslab.pki.authorities import Credential
+from tlslab.pki.root_names import RootName
 from tlslab.pki.store import Pki
 from tlslab.scenario.checks import lab_complaints, lab_data
 from tlslab.scenario.load import LoadedScenario
 from tlslab.scenario.names import suggestion
 from tlslab.scenario.overlay import Keys, apply, path_text, resolve
 from tlslab.scenario.schema import BindingModel, Lab, Scenario, SiteModel
+from tlslab.scenario.stores import has_intermediate, issuer_names, trusts_clients
+from tlslab.schannel.event_log import ISSUER_LIST_TRUNCATED, is_logged
+from tlslab.schannel.issuer_list import issuer_list
+from tlslab.schannel.settings import Schannel
 from tlslab.tls.context import Protocol, ServerSettings
+from tlslab.types import LeftOut
 
 LAST_PORT = 65535
 
@@ -46,9 +53,11 @@ def build(
         scenario=loaded.name,
         fixes=chosen,
         listeners=_listeners(lab.bindings, host, port),
-        tls=_tls(lab.bindings, pki, (*_certificate_names(lab.bindings, host), *sans)),
+        tls=_tls(lab, pki, (*_certificate_names(lab.bindings, host), *sans)),
         sites=tuple(map(_site, lab.sites)),
         timers=lab.timers,
+        schannel=lab.schannel,
+        enable_kernel_ssl=lab.enable_kernel_ssl,
         on_unavailable=lab.on_unavailable,
         landing=_landing(loaded.name, loaded.scenario, lab, chosen),
     )
@@ -128,20 +137,35 @@ def _demand(flags: Sequence[SslFlag]) -> str:
 # --- certificates --------------------------------------------------------------------------------------------
 
 
-def _tls(bindings: Mapping[str, BindingModel], pki: Pki, names: Sequence[str]) -> dict[str, ServerSettings]:
+def _tls(lab: Lab, pki: Pki, names: Sequence[str]) -> dict[str, ServerSettings]:
     credential = pki.server_credential(names)
-    issuers = tuple(authority.subject for authority in pki.client_authorities)
-    return {
-        name: ServerSettings(
-            chain=credential.chain,
-            key=credential.key,
-            protocols=frozenset(Protocol[protocol.replace(".", "_")] for protocol in model.protocols),
-            asks_in_handshake=model.client_cert_negotiation is Toggle.ENABLE,
-            client_authorities=pki.client_authorities,
-            issuer_names=issuers,
-        )
-        for name, model in bindings.items()
-    }
+    return {name: _server_settings(lab, model, credential, pki) for name, model in lab.bindings.items()}
+
+
+def _server_settings(lab: Lab, binding: BindingModel, credential: Credential, pki: Pki) -> ServerSettings:
+    names = issuer_names(lab.stores, binding.ctl_store, [authority.subject for authority in pki.client_authorities])
+    issuers = issuer_list([name.public_bytes() for name in names], lab.schannel)
+    fitting = len(issuers.sent)
+    roots = pki.client_authorities if trusts_clients(lab.stores) else ()
+    intermediates = pki.client_intermediates() if has_intermediate(lab.stores) else ()
+    return ServerSettings(
+        chain=credential.chain,
+        key=credential.key,
+        protocols=frozenset(Protocol[protocol.replace(".", "_")] for protocol in binding.protocols),
+        asks_in_handshake=binding.client_cert_negotiation is Toggle.ENABLE,
+        client_authorities=roots + intermediates,
+        issuer_names=names[:fitting],
+        left_out=_left_out(names[fitting:], lab.schannel) if issuers.dropped else None,
+    )
+
+
+def _left_out(names: Sequence[RootName], settings: Schannel) -> LeftOut:
+    return LeftOut(
+        names=tuple(name.rfc4514_string() for name in names),
+        limit_bytes=settings.trusted_issuer_list_limit,
+        event_id=ISSUER_LIST_TRUNCATED.event_id,
+        logged=is_logged(ISSUER_LIST_TRUNCATED, settings),
+    )
 
 
 def _certificate_names(bindings: Mapping[str, BindingModel], host: str | None) -> list[str]:

@@ -19,11 +19,13 @@ from tlslab.scenario.overlay import Keys, apply, path_text, resolve, value_at
 from tlslab.scenario.schema import Lab, Step
 
 START_PAGE = "/"
+CLIENT = ("identity", "renegotiation", "filters_by_issuer")  # what makes a step's client another one
 
 
 def cross_check(data: dict[str, Any]) -> Iterator[Complaint]:
     """Find what does not fit in a scenario's data, which a profile lies under."""
     yield from _duplicates(data)
+    yield from _ctl_stores(data)
     yield from _settings(data)
     if isinstance(data.get("symptom"), dict) and "client" not in data["symptom"]:
         yield at(data, ("symptom",), "'client' is missing: the steps that show the symptom")
@@ -46,7 +48,7 @@ def lab_complaints(data: dict[str, Any]) -> list[Complaint]:
         Lab.model_validate(lab_data(data))
     except ValidationError as error:
         return complaints(error, Lab, data)
-    return list(_duplicates(data))
+    return [*_duplicates(data), *_ctl_stores(data)]
 
 
 def _items(data: Any, keys: Keys) -> Iterator[tuple[Keys, dict[str, Any]]]:
@@ -75,6 +77,14 @@ def _duplicates(data: dict[str, Any]) -> Iterator[Complaint]:
     yield from _twice(data, endpoints, "endpoint")
     paths = [((*keys, "path"), item.get("path")) for keys, item in _items(data, ("sites",))]
     yield from _twice(data, paths, "path")
+
+
+def _ctl_stores(data: dict[str, Any]) -> Iterator[Complaint]:
+    stores = data.get("stores", {})
+    for keys, binding in _items(data, ("bindings",)):
+        name = binding.get("ctl_store")
+        if isinstance(name, str) and isinstance(stores, dict) and name not in stores:
+            yield at(data, (*keys, "ctl_store"), f"there is no store {name!a}; {suggestion(name, stores)}")
 
 
 def _endpoint(binding: dict[str, Any]) -> str | None:
@@ -163,6 +173,7 @@ def _steps(data: dict[str, Any], trial: Keys, content: dict[str, Any]) -> Iterat
     for keys, step in _items(data, (*trial, "client")):
         yield from _binding(data, keys, step)
         yield from _same_connection(data, keys, step, previous)
+        yield from _resumes(data, keys, step, previous)
         if not may_be_missing:
             yield from _path(data, keys, step)
         previous = step
@@ -197,9 +208,27 @@ def _same_connection(
     if previous is None:
         yield at(data, place, "the first step has no connection before it to go on with")
         return
-    for name in ("binding", "identity", "renegotiation"):
+    for name in _differing(data, step, previous, "binding", *CLIENT):
+        yield at(data, place, f"the step before has another {name}, and a connection keeps its own")
+
+
+def _resumes(
+    data: dict[str, Any], keys: Keys, step: dict[str, Any], previous: dict[str, Any] | None
+) -> Iterator[Complaint]:
+    place = (*keys, "resumes")
+    if step.get("resumes") is not True:
+        return
+    if previous is None:
+        yield at(data, place, "the first step has no connection before it whose session it could offer")
+        return
+    for name in _differing(data, step, previous, *CLIENT):
+        yield at(data, place, f"the step before has another {name}, and a client has its own sessions only")
+
+
+def _differing(data: dict[str, Any], step: dict[str, Any], previous: dict[str, Any], *names: str) -> Iterator[str]:
+    for name in names:
         if step.get(name, _default(data, name)) != previous.get(name, _default(data, name)):
-            yield at(data, place, f"the step before has another {name}, and a connection keeps its own")
+            yield name
 
 
 def _default(data: dict[str, Any], name: str) -> Any:

@@ -60,6 +60,8 @@ def parse_set(text: str) -> tuple[str, Any]:
     node, problems = yaml_nodes.parse(value.strip(), "--set")
     if node is None or problems:
         hint = "lists are written [a, b], mappings {key: value}"
+        if value.strip().startswith("["):
+            hint += f""", and a text that begins with a bracket in quotes: '{path.strip()}="{value.strip()}"'"""
         raise UsageProblem(f"cannot set {path.strip()}: {problems[0].message}", hint)
     return path.strip(), node.plain()
 

@@ -32,7 +32,9 @@ from tlslab.httpsys.timers import HTTPERR_REASON, Timers
 from tlslab.iis.access import SslFlag
 from tlslab.knobs import ByteCount, Knob, Seconds
 from tlslab.scenario.names import suggestion
+from tlslab.scenario.stores import StoreName, Stores
 from tlslab.schannel.profiles import PROFILES
+from tlslab.schannel.settings import Schannel
 
 EVENTS = tuple(sorted(kind.__name__ for kind in events.ALL))
 HTTPERR_REASONS = tuple(HTTPERR_REASON.values())
@@ -91,7 +93,9 @@ ProfileName = Annotated[
     str, AfterValidator(partial(_one_of, tuple(PROFILES), "profile")), Field(json_schema_extra={"enum": list(PROFILES)})
 ]
 ProtocolName = Literal["TLS1.0", "TLS1.1", "TLS1.2", "TLS1.3"]
-Identity = Literal["alice", "none"]
+Identity = Literal[
+    "alice", "expired", "not-yet-valid", "wrong-ca", "wrong-eku", "revoked", "leaf-only", "full-chain", "none"
+]
 Overrides = Annotated[dict[str, Any], Field(description="paths such as bindings.site.protocols, and their values")]
 
 
@@ -121,6 +125,7 @@ class BindingModel(Knob, json_schema_extra=_optional("client_cert_negotiation", 
     certificate: Literal["server"] = "server"
     client_cert_negotiation: Toggle
     protocols: Annotated[tuple[ProtocolName, ...], Field(min_length=1)]
+    ctl_store: StoreName | None = None
 
 
 class SiteModel(Knob, json_schema_extra=_optional("ssl_flags", "client_cert_retrieval", "continue_100")):
@@ -133,13 +138,16 @@ class SiteModel(Knob, json_schema_extra=_optional("ssl_flags", "client_cert_retr
     application_delay: Seconds = 0.0
 
 
-class Lab(Knob, json_schema_extra=_optional("timers", "on_unavailable")):
+class Lab(Knob, json_schema_extra=_optional("timers", "schannel", "enable_kernel_ssl", "on_unavailable")):
     """The half of a scenario that a server is built from, and that `set` can change."""
 
     bindings: Annotated[dict[Name, BindingModel], Field(min_length=1)]
     sites: Annotated[tuple[SiteModel, ...], Field(min_length=1)]
     timers: Timers
+    schannel: Schannel
+    enable_kernel_ssl: StrictBool
     on_unavailable: OnUnavailable
+    stores: Stores = Field(default_factory=dict)
 
 
 # --- what a client does, and what must be observed -----------------------------------------------------------
@@ -149,6 +157,9 @@ class Step(Knob):
     """One request of a client. Times are lab time; `binding` is the first one unless said otherwise.
 
     `expect_100` sends `Expect: 100-continue` and waits that long for the 100 before it sends the body all the same.
+    `filters_by_issuer` sends a certificate only where the server names an issuer of its chain, or nobody at all.
+    `wait` is how long nothing happens before the step, `others` how many other clients connect before it; `resumes`
+    offers the session of the connection before.
     """
 
     request: Request
@@ -159,7 +170,11 @@ class Step(Knob):
     binding: str | None = None
     expect_100: Seconds | None = None
     renegotiation: Literal["accept", "refuse"] = "accept"
+    filters_by_issuer: StrictBool = False
     gives_up_after: Seconds | None = None
+    wait: Seconds = 0.0
+    resumes: StrictBool = False
+    others: Annotated[int, Field(ge=0, le=100_000)] = 0
 
     @property
     def method(self) -> str:
@@ -175,13 +190,14 @@ class Step(Knob):
 class Expectation(Knob):
     """What must be observed: `outcome` of the last step on the wire; what is left out does not matter.
 
-    `after` is the lab time from the last step's start to its outcome; `certificate` what the last
-    response reports; `messages` every message in exact order.
+    `after` is the lab time from the last step's start to its outcome; `certificate` and
+    `resumed` are what the last response reports; `messages` every message in exact order.
     """
 
     outcome: Outcome
     after: Seconds | None = None
     certificate: Identity | None = None
+    resumed: StrictBool | None = None
     events: tuple[EventName, ...] = ()
     never: tuple[EventName, ...] = ()
     httperr: HttpErrReason | None = None

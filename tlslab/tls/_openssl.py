@@ -5,11 +5,12 @@ Each entry says why it is needed; tests/tls/test_openssl.py shows that each stil
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from OpenSSL._util import ffi as _ffi
 from OpenSSL._util import lib as _lib
 
@@ -51,9 +52,46 @@ def _accept_any_chain(_ok: int, _store: Any) -> int:
     return 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """What a client has, and the issuers it could send it for."""
+
+    certificate: crypto.X509
+    key: crypto.PKey
+    issuers: frozenset[bytes]
+
+
+_identities: WeakKeyDictionary[SSL.Context, Any] = WeakKeyDictionary()
+
+
+def _on_certificate_wanted(ssl: Any, handle: Any) -> int:
+    identity: _Identity = _ffi.from_handle(handle)
+    accepted = set(_issuers_named_to(ssl))
+    if not accepted or accepted & identity.issuers:
+        _lib.SSL_use_certificate(ssl, identity.certificate._x509)
+        _lib.SSL_use_PrivateKey(ssl, identity.key._pkey)
+    return 1
+
+
+def _issuers_named_to(ssl: Any) -> Iterator[bytes]:
+    names = _lib.SSL_get_client_CA_list(ssl)
+    for index in range(0 if names == _ffi.NULL else _lib.sk_X509_NAME_num(names)):
+        yield _der(_lib.sk_X509_NAME_value(names, index))
+
+
+def _der(name: Any) -> bytes:
+    der = _ffi.new("unsigned char **")
+    length = _lib.i2d_X509_NAME(name, der)
+    try:
+        return bytes(_ffi.buffer(der[0], length))
+    finally:
+        _lib.OPENSSL_free(der[0])
+
+
 # cffi forgets a callback that nothing holds, and OpenSSL then calls freed memory: these live as long as the process.
 _MESSAGE_CALLBACK = _ffi.callback("void(int, int, int, const void *, size_t, SSL *, void *)", _on_message)
 _VERIFY_CALLBACK = _ffi.callback("int(int, X509_STORE_CTX *)", _accept_any_chain)
+_CERTIFICATE_CALLBACK = _ffi.callback("int(SSL *, void *)", _on_certificate_wanted)
 
 
 def watch_messages(context: SSL.Context) -> None:
@@ -110,6 +148,17 @@ def set_issuer_names(context: SSL.Context, names: Iterable[bytes]) -> None:
             raise ValueError(f"not a DER name: {der[:16].hex()}")
         _lib.sk_X509_NAME_push(stack, name)
     _lib.SSL_CTX_set_client_CA_list(_context(context), stack)
+
+
+def send_by_issuer(context: SSL.Context, certificate: crypto.X509, key: crypto.PKey, issuers: Iterable[bytes]) -> None:
+    """Make clients of this context send `certificate` only to who names one of `issuers` (DER), or nobody.
+
+    OpenSSL sends what it has, whatever the server names. So it has nothing until the certificate callback, which is
+    called when the CertificateRequest is there (SSL_CTX_set_cert_cb), and then what this decides.
+    """
+    handle = _ffi.new_handle(_Identity(certificate, key, frozenset(issuers)))
+    _identities[context] = handle
+    _lib.SSL_CTX_set_cert_cb(_context(context), _CERTIFICATE_CALLBACK, handle)
 
 
 def _context(context: SSL.Context) -> Any:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from OpenSSL import SSL, crypto
 
 from tlslab.tls import _openssl
+from tlslab.types import LeftOut
 
-SESSION_SECONDS = 36_000  # Schannel's ServerCacheTime default, ten hours (KB937687); OpenSSL's own would be two
+FOR_EVER = 2**31 - 1  # seconds that OpenSSL keeps a session: when it ends is Schannel's table's to say, in lab time
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 KeyLog = Callable[[bytes], None]
 
@@ -30,8 +32,8 @@ class Protocol(IntEnum):
 class ServerSettings:
     """What a server context is built from.
 
-    `issuer_names` go into the CertificateRequest, `client_authorities` are the roots that a client's chain is
-    checked against; `asks_in_handshake` puts the CertificateRequest into the first handshake.
+    `issuer_names` go into the CertificateRequest, `left_out` tells of those that did not fit; `client_authorities` are
+    the roots that a client's chain is checked against; `asks_in_handshake` puts the request into the first handshake.
     """
 
     chain: tuple[x509.Certificate, ...]
@@ -40,24 +42,30 @@ class ServerSettings:
     asks_in_handshake: bool
     client_authorities: tuple[x509.Certificate, ...]
     issuer_names: tuple[x509.Name, ...]
+    left_out: LeftOut | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClientSettings:
-    """What the lab's own client is built from; `chain` and `key` are its identity, None for none."""
+    """What the lab's own client is built from; `chain` and `key` are its identity, None for none.
+
+    `filters_by_issuer`: it sends its certificate only if the server names an issuer of its chain, or names nobody.
+    """
 
     server_authorities: tuple[x509.Certificate, ...]
     chain: tuple[x509.Certificate, ...] = ()
     key: PrivateKey | None = None
     refuses_renegotiation: bool = False
+    filters_by_issuer: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class ServerContext:
     """A built context; `issuer_texts` gives the RFC 4514 string of each DER name the lab may send."""
 
     context: SSL.Context
     issuer_texts: Mapping[bytes, str]
+    left_out: LeftOut | None
 
 
 def server_context(settings: ServerSettings, name: str, keylog: KeyLog | None = None) -> ServerContext:
@@ -71,24 +79,30 @@ def server_context(settings: ServerSettings, name: str, keylog: KeyLog | None = 
     context.set_options(SSL.OP_NO_TICKET | _openssl.NO_RESUMPTION_ON_RENEGOTIATION)
     context.set_mode(_openssl.RELEASE_BUFFERS)
     context.set_session_id(name.encode()[:32])
-    context.set_timeout(SESSION_SECONDS)
+    context.set_timeout(FOR_EVER)
     _trust(context, settings.client_authorities)
-    texts = {issuer.public_bytes(): issuer.rfc4514_string() for issuer in settings.issuer_names}
-    _openssl.set_issuer_names(context, texts)
+    names = [issuer.public_bytes() for issuer in settings.issuer_names]
+    texts = {name: issuer.rfc4514_string() for name, issuer in zip(names, settings.issuer_names, strict=True)}
+    _openssl.set_issuer_names(context, names)
     _openssl.accept_any_chain(context, ask=settings.asks_in_handshake)
     _openssl.watch_messages(context)
     if keylog is not None:
         context.set_keylog_callback(lambda _connection, line: keylog(line))
-    return ServerContext(context, texts)
+    return ServerContext(context, texts, settings.left_out)
 
 
+@lru_cache(maxsize=64)
 def client_context(settings: ClientSettings) -> SSL.Context:
-    """Build a context for the lab's own client: it checks the server's chain and sends what identity it has."""
+    """Build a context for the lab's own client: it checks the server's chain and sends what identity it has.
+
+    The same settings give the same context: pyOpenSSL lets a session be resumed in the context it came from only.
+    """
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     _trust(context, settings.server_authorities)
     context.set_verify(SSL.VERIFY_PEER)
     if settings.key is not None:
-        _use_identity(context, settings.chain, settings.key)
+        use = _use_identity_by_issuer if settings.filters_by_issuer else _use_identity
+        use(context, settings.chain, settings.key)
     if settings.refuses_renegotiation:
         context.set_options(_openssl.NO_RENEGOTIATION)
     _openssl.offer_post_handshake(context)
@@ -101,6 +115,14 @@ def _use_identity(context: SSL.Context, chain: tuple[x509.Certificate, ...], key
     for issuer in chain[1:]:
         context.add_extra_chain_cert(issuer)
     context.use_privatekey(key)
+
+
+def _use_identity_by_issuer(context: SSL.Context, chain: tuple[x509.Certificate, ...], key: PrivateKey) -> None:
+    """As browsers, wget, Go and Java do; the match may be anywhere up the chain that the client has."""
+    for issuer in chain[1:]:
+        context.add_extra_chain_cert(issuer)
+    certificate, pkey = crypto.X509.from_cryptography(chain[0]), crypto.PKey.from_cryptography_key(key)
+    _openssl.send_by_issuer(context, certificate, pkey, [one.issuer.public_bytes() for one in chain])
 
 
 def _trust(context: SSL.Context, authorities: tuple[x509.Certificate, ...]) -> None:

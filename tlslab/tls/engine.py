@@ -27,7 +27,7 @@ class Engine:
     """One side of a TLS connection.
 
     You must call `data_to_send` after every other call and put what it gives on the wire. Nothing here raises on
-    what a peer does: `failure` and `peer_closed` say how it ended.
+    what a peer does: `failure` and `peer_closed` say how it ended. `unsent` counts bytes written since `data_to_send`.
     """
 
     def __init__(self, connection: SSL.Connection, emit: Recorder) -> None:
@@ -38,6 +38,7 @@ class Engine:
         self.established = False
         self.failure: Failure | None = None
         self.peer_closed = False
+        self.unsent = 0
         _openssl.send_messages_to(connection, self)
 
     # --- bytes -------------------------------------------------------------------------------------
@@ -85,10 +86,12 @@ class Engine:
             return False
         finally:
             self._report()
+        self.unsent += len(plaintext)
         return True
 
     def data_to_send(self) -> bytes:
         """Give the bytes that belong on the wire now."""
+        self.unsent = 0
         pieces = []
         while True:
             try:

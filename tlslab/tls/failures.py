@@ -18,6 +18,7 @@ class FailureKind(StrEnum):
     NO_SHARED_CIPHER = "no_shared_cipher"
     UNEXPECTED_MESSAGE = "unexpected_message"
     NOT_TLS = "not_tls"
+    MALFORMED_HELLO = "malformed_hello"
     DAMAGED_RECORD = "damaged_record"
     CERTIFICATE_MISSING = "certificate_missing"
     OTHER = "other"
@@ -45,11 +46,17 @@ _REASONS: tuple[tuple[str, FailureKind], ...] = (
     ("no suitable", FailureKind.NO_SHARED_CIPHER),
     ("unexpected message", FailureKind.UNEXPECTED_MESSAGE),
     ("unexpected record", FailureKind.UNEXPECTED_MESSAGE),
+    ("unexpected ccs", FailureKind.UNEXPECTED_MESSAGE),
+    ("invalid alert", FailureKind.UNEXPECTED_MESSAGE),
+    ("too many", FailureKind.UNEXPECTED_MESSAGE),  # warning alerts
+    ("record too small", FailureKind.UNEXPECTED_MESSAGE),  # and too many of them
     ("app data in handshake", FailureKind.UNEXPECTED_MESSAGE),
     ("ccs received early", FailureKind.UNEXPECTED_MESSAGE),
     ("decryption failed", FailureKind.DAMAGED_RECORD),
     ("bad record", FailureKind.DAMAGED_RECORD),
     ("length", FailureKind.DAMAGED_RECORD),
+    ("data length", FailureKind.DAMAGED_RECORD),
+    ("encrypted length", FailureKind.DAMAGED_RECORD),
     ("peer did not return a certificate", FailureKind.CERTIFICATE_MISSING),
     ("tlsv1", FailureKind.PEER_ALERT),
     ("tlsv13 alert", FailureKind.PEER_ALERT),

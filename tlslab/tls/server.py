@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from enum import Enum, auto
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 
 from tlslab.errors import LocalMisuse, WireError
 from tlslab.events import (
@@ -17,6 +18,7 @@ from tlslab.events import (
     ClientHelloReceived,
     HandshakeCompleted,
     HelloRequestSent,
+    IssuerListTruncated,
     Recorder,
     RenegotiationRefused,
     ServerHelloSent,
@@ -33,7 +35,8 @@ from tlslab.wire.handshake import HandshakeType
 from tlslab.wire.hello import ClientHello, parse_client_hello_untrusted, parse_server_hello_untrusted, version_name
 
 # X509_V_ codes (openssl/x509_vfy.h). What is not listed and not 0 is a chain that cannot be trusted.
-_VERDICTS = {0: Verdict.TRUSTED, 9: Verdict.NOT_YET_VALID, 10: Verdict.EXPIRED}
+_VERDICTS = {0: Verdict.TRUSTED, 9: Verdict.NOT_YET_VALID, 10: Verdict.EXPIRED, 26: Verdict.WRONG_USAGE}
+UNREADABLE = "(unreadable)"  # the subject and issuer of a certificate whose names cannot be read
 
 
 class Question(Enum):
@@ -56,7 +59,8 @@ class ServerTls(Engine):
     """The server's side of one connection.
 
     `asked` says whether a CertificateRequest is out and unanswered; `body_received` is told in the ClientHelloReceived
-    of a renegotiation.
+    of a renegotiation; `handshakes` counts those that were completed, and `session_id` is what the last ServerHello
+    named (b"" in TLS 1.3, whose ids mean nothing).
     """
 
     def __init__(self, context: ServerContext, emit: Recorder) -> None:
@@ -64,10 +68,13 @@ class ServerTls(Engine):
         connection.set_accept_state()
         super().__init__(connection, emit)
         self._issuer_texts = context.issuer_texts
+        self._left_out = context.left_out
         self._handshake = Handshake.FIRST
         self.asked = False
         self._offered_session = b""
-        self._resumed = False
+        self.resumed = False
+        self.handshakes = 0
+        self.session_id = b""
         self._finished_by_client = False
         self.renegotiated = False
         self.body_received: int | None = None
@@ -78,7 +85,7 @@ class ServerTls(Engine):
         return TlsFacts(
             protocol=version_name(self._connection.get_protocol_version()),
             cipher=self._connection.get_cipher_name() or "",
-            resumed=self._resumed,
+            resumed=self.resumed,
             renegotiated=self.renegotiated,
             client_certificate=self.client_certificate,
         )
@@ -153,7 +160,8 @@ class ServerTls(Engine):
         # In TLS 1.3 the id is only echoed (RFC 8446, 4.1.3), and a chosen key is what resumes.
         repeated = bool(hello.session_id) and hello.session_id == self._offered_session
         resumed = repeated if hello.version < Protocol.TLS1_3 else hello.selects_psk
-        self._resumed = resumed
+        self.resumed = resumed
+        self.session_id = hello.session_id if hello.version < Protocol.TLS1_3 else b""
         self._emit(
             ServerHelloSent,
             protocol=version_name(hello.version),
@@ -166,15 +174,22 @@ class ServerTls(Engine):
 
     def _on_certificate_request(self, body: bytes) -> None:
         self.asked = True
-        if not self._emit.wants(CertificateRequested):
+        if not (self._emit.wants(CertificateRequested) or self._emit.wants(IssuerListTruncated)):
             return
         names = parse_certificate_request_untrusted(body, self._connection.get_protocol_version())
-        self._emit(
-            CertificateRequested,
-            during=self._handshake.value,
-            issuers=tuple(self._issuer_texts.get(name, name.hex()) for name in names),
-            issuers_bytes=sum(2 + len(name) for name in names),
-        )
+        issuers = tuple(self._issuer_texts.get(name, name.hex()) for name in names)
+        size = sum(2 + len(name) for name in names)
+        self._emit(CertificateRequested, during=self._handshake.value, issuers=issuers, issuers_bytes=size)
+        if self._left_out is not None:
+            self._emit(
+                IssuerListTruncated,
+                sent=issuers,
+                dropped=self._left_out.names,
+                wire_bytes=size,
+                limit_bytes=self._left_out.limit_bytes,
+                event_id=self._left_out.event_id,
+                logged=self._left_out.logged,
+            )
 
     def _on_progress(self) -> None:
         if self._handshake is not Handshake.NONE and self.failure is None and self._is_complete():
@@ -191,8 +206,9 @@ class ServerTls(Engine):
 
     def _on_complete(self) -> None:
         ended, self._handshake = self._handshake, Handshake.NONE
+        self.handshakes += 1
         self.renegotiated = self.renegotiated or ended is Handshake.RENEGOTIATION
-        if self.asked or self._resumed:
+        if self.asked or self.resumed:
             self._learn_certificate()
         self.asked = False
         facts = self.facts()
@@ -200,18 +216,18 @@ class ServerTls(Engine):
             HandshakeCompleted,
             protocol=facts.protocol,
             cipher=facts.cipher,
-            resumed=self._resumed,
+            resumed=self.resumed,
             renegotiation=ended is Handshake.RENEGOTIATION,
         )
 
     def _learn_certificate(self) -> None:
-        certificate = self._connection.get_peer_certificate(as_cryptography=True)
+        certificate = self._connection.get_peer_certificate()
         if certificate is None:
             self.client_certificate = None
             if self.asked:
                 self._emit(ClientCertificateNotSent)
             return
-        facts = certificate_facts(certificate, _openssl.verify_result(self._connection))
+        facts = facts_untrusted(certificate, _openssl.verify_result(self._connection))
         self.client_certificate = facts
         if self.asked:
             self._emit(
@@ -233,6 +249,8 @@ class ServerTls(Engine):
         return self._handshake in (Handshake.RENEGOTIATION, Handshake.POST_HANDSHAKE)
 
     def _on_failure(self, failure: Failure) -> None:
+        if failure.kind is FailureKind.RENEGOTIATION_REFUSED and not self._in_renegotiation:  # nobody had asked
+            failure = self.failure = Failure(FailureKind.PEER_ALERT, failure.detail)
         if failure.kind is not FailureKind.RENEGOTIATION_REFUSED:
             super()._on_failure(failure)
             return
@@ -243,6 +261,17 @@ class ServerTls(Engine):
         code = AlertDescription.NO_RENEGOTIATION
         self._emit(AlertReceived, level="warning", description=code.name.lower(), code=int(code))
         self._emit(RenegotiationRefused)
+
+
+def facts_untrusted(certificate: crypto.X509, verify_result: int) -> CertificateFacts:
+    """What the lab tells of a client's certificate; one that OpenSSL takes and cryptography does not is untrusted."""
+    try:
+        with warnings.catch_warnings():  # about serial numbers and the like: for those who make certificates
+            warnings.simplefilter("ignore")
+            return certificate_facts(certificate.to_cryptography(), verify_result)
+    except (ValueError, x509.InvalidVersion):  # DER that is none, a version 21, a name of another ASN.1 type
+        fingerprint = certificate.digest("sha256").replace(b":", b"").decode().lower()
+        return CertificateFacts(UNREADABLE, UNREADABLE, fingerprint, Verdict.UNTRUSTED)
 
 
 def certificate_facts(certificate: x509.Certificate, verify_result: int) -> CertificateFacts:

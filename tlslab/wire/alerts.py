@@ -79,6 +79,11 @@ class Alert:
         return _NAMES.get(self.code, f"alert_{self.code}")
 
 
+def fatal_alert_record(description: AlertDescription) -> bytes:
+    """The whole record of a fatal alert, for a peer with whom nothing is encrypted yet."""
+    return bytes((21, 3, 3, 0, ALERT_BYTES, AlertLevel.FATAL, description))
+
+
 def parse_alert_untrusted(data: bytes) -> Alert:
     """Read an alert, the two bytes after the record header; WireError for any other length (RFC 8446, 5.1)."""
     if len(data) != ALERT_BYTES:

@@ -1,0 +1,27 @@
+"""The pipes between lab and client in memory: what a real socket would do to an answer that comes early."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tlslab.pki.store import open_pki
+from tlslab.run.memory import World
+from tlslab.run.people import People
+from tlslab.scenario import catalogue
+from tlslab.scenario.build import build
+from tlslab.scenario.schema import Step, WritingStyle
+
+EARLY, LATE = WritingStyle.READS_WHILE_WRITING, WritingStyle.WRITES_EVERYTHING
+
+
+@pytest.mark.parametrize(
+    ("mib", "style", "outcome"), [(10, EARLY, "413"), (10, LATE, "413"), (70, EARLY, "413"), (70, LATE, "reset")]
+)
+def test_a_drain_lets_a_writer_get_to_its_answer(tmp_path, mib, style, outcome):
+    """What it writes is thrown away until it looks; past the drain's limit it is reset, as on a socket."""
+    pki = open_pki(tmp_path, datetime.now(UTC))
+    plan = build(catalogue.load("upload-read-ahead-413"), (), {}, pki)
+    seen = World(plan, People(pki), style).walk([Step(request="POST /upload", body=mib * 2**20)])
+    assert seen.last.kind == outcome

@@ -1,0 +1,87 @@
+"""Client certificates that OpenSSL takes and that nobody should have made: they are told of, and raise nothing."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from OpenSSL import crypto
+
+from tlslab.events import ClientCertificateReceived, HandshakeCompleted
+from tlslab.tls.context import Protocol, client_context
+from tlslab.tls.server import UNREADABLE, facts_untrusted
+from tlslab.types import Verdict
+
+VERSION_3, VERSION_21 = b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x14"
+UTF8_NAME, OTHER_NAME = b"\x0c\x05alice", b"\x07\x05alice"  # the same name as a UTF8String and an ObjectDescriptor
+
+
+@pytest.fixture
+def alice(certificates):
+    """Alice's certificate as DER."""
+    return certificates.clients["alice"].chain[0].public_bytes(Encoding.DER)
+
+
+@pytest.fixture
+def shows(certificates, client_settings):
+    """Return a function that makes a client which shows this certificate, DER, with alice's key."""
+
+    def make(der):
+        context = client_context(client_settings())
+        with pytest.warns(DeprecationWarning, match="pyOpenSSL X509"):
+            context.use_certificate(crypto.load_certificate(crypto.FILETYPE_ASN1, der))
+        context.use_privatekey(certificates.clients["alice"].key)
+        return context
+
+    return make
+
+
+@pytest.mark.parametrize("protocol", [Protocol.TLS1_2, Protocol.TLS1_3])
+@pytest.mark.parametrize(
+    ("part", "other", "subject", "verdict"),
+    [
+        (VERSION_3, VERSION_3, "CN=alice", Verdict.TRUSTED),
+        (VERSION_3, VERSION_21, UNREADABLE, Verdict.UNTRUSTED),
+        (UTF8_NAME, OTHER_NAME, UNREADABLE, Verdict.UNTRUSTED),
+        (UTF8_NAME, UTF8_NAME.replace(b"ali", b"\x1b[2"), "CN=\x1b[2ce", Verdict.UNTRUSTED),
+    ],
+)
+def test_a_strange_certificate(join, alice, shows, protocol, part, other, subject, verdict):
+    """The handshake goes on, and what can be read of it is told; with nothing changed it is alice's, and trusted."""
+    ends = join(protocol, asks=True, client=shows(alice.replace(part, other)))
+    told = ends.only(ClientCertificateReceived)
+    assert (told.subject, told.verdict) == (subject, verdict)
+    assert len(told.fingerprint_sha256) == 64
+    assert ends.all(HandshakeCompleted)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_damaged_certificate_never_raises(alice, data):
+    """Whatever of it was changed: OpenSSL refuses it, or there are facts, and they name it by its fingerprint."""
+    damaged = bytearray(alice)
+    for at in data.draw(st.lists(st.integers(0, len(alice) - 1), min_size=1, max_size=3)):
+        damaged[at] = data.draw(st.integers(0, 255))
+    try:
+        certificate = crypto.load_certificate(crypto.FILETYPE_ASN1, bytes(damaged))
+    except crypto.Error:
+        return
+    facts = facts_untrusted(certificate, 18)
+    assert facts.verdict is Verdict.UNTRUSTED
+    assert facts.fingerprint_sha256 == certificate.digest("sha256").decode().replace(":", "").lower()
+
+
+def test_a_negative_serial_number_warns_nobody(alice):
+    """The library warns of one; that warning is for those who make certificates, not for who is shown them."""
+    serial = x509.load_der_x509_certificate(alice).serial_number
+    length = (serial.bit_length() + 8) // 8
+    number = serial.to_bytes(length, "big")
+    at = alice.index(number)
+    certificate = crypto.load_certificate(crypto.FILETYPE_ASN1, alice[:at] + b"\x80" + alice[at + 1 :])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert facts_untrusted(certificate, 18).subject == "CN=alice"

@@ -1,0 +1,175 @@
+"""The session cache that Windows keeps once for the machine: who is in it, who leaves it, when and why.
+
+First in, first out, not least recently used: a session that is resumed moves nowhere and lives no longer (KB937687).
+Pure: it is told the time, and what leaves it is returned. What issued a session is kept beside it, opaque here, and
+kept no longer than the session.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+from weakref import ref
+
+IDLE_PURGE_SECONDS = 300.0  # IIS 6 destroys a connection's tracking object after five idle minutes (KB937687)
+ENTRY_BYTES = (2 * 1024, 4 * 1024)  # "2-4 KB" of lsass memory for each element (KB937687)
+REMEMBERED = 65_536  # ids that have left and are still told from ids that were never here
+
+I = TypeVar("I")  # noqa: E741 - the issuer
+Key = tuple[str, bytes]
+
+
+class Reason(StrEnum):
+    """Why a session is not there."""
+
+    FIFO = "fifo"
+    LIFETIME = "lifetime"
+    IDLE_PURGE = "idle_purge"
+    FATAL_ALERT = "fatal_alert"
+    DISABLED = "disabled"
+    NEVER_ISSUED = "never_issued"
+
+
+# The value that would have changed it, by its Windows name.
+KNOBS = {
+    Reason.FIFO: "MaximumCacheSize",
+    Reason.LIFETIME: "ServerCacheTime",
+    Reason.IDLE_PURGE: "EnableKernelSSL",
+    Reason.DISABLED: "MaximumCacheSize, ServerCacheTime",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hit(Generic[I]):
+    """The session is there; `issuer` issued it."""
+
+    issuer: I
+
+
+@dataclass(frozen=True, slots=True)
+class Miss(Generic[I]):
+    """The session is not there; `issuer` issued it once, None where nobody did who is still here."""
+
+    reason: Reason
+    issuer: I | None
+
+
+@dataclass(frozen=True, slots=True)
+class Eviction:
+    """A session left the cache."""
+
+    key: Key
+    reason: Reason
+    age_seconds: float
+    entries: int
+
+
+@dataclass(slots=True)
+class _Entry(Generic[I]):
+    issuer: I
+    stored_at: float
+
+
+class SessionCache(Generic[I]):
+    """The table. A key is a credential's name and a session id.
+
+    `maximum` and `lifetime_seconds` of 0 disable it; `idle_seconds` is None where idle connections purge nothing.
+    """
+
+    def __init__(self, maximum: int, lifetime_seconds: float, idle_seconds: float | None) -> None:
+        self._maximum = maximum
+        self._lifetime = lifetime_seconds
+        self._idle = idle_seconds
+        self._entries: OrderedDict[Key, _Entry[I]] = OrderedDict()
+        self._touched: OrderedDict[Key, float] = OrderedDict()
+        self._gone: OrderedDict[Key, tuple[Reason, ref[I]]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether sessions are kept at all."""
+        return self._maximum > 0 and self._lifetime > 0
+
+    @property
+    def purges_idle(self) -> bool:
+        """Whether `touch` has to be called for what happens on a connection."""
+        return self._idle is not None
+
+    def lookup(self, key: Key, now: float) -> Hit[I] | Miss[I]:
+        """Say whether a session can be resumed; what is due to leave is no longer there, even before `tick`."""
+        entry = self._entries.get(key)
+        if entry is not None:
+            due = self._due(key, entry, now)
+            return Hit(entry.issuer) if due is None else Miss(due, entry.issuer)
+        if key in self._gone:
+            reason, issuer = self._gone[key]
+            return Miss(reason, issuer())
+        return Miss(Reason.NEVER_ISSUED, None)
+
+    def store(self, key: Key, issuer: I, now: float) -> list[Eviction]:
+        """Take in a new session, and say who had to leave for it."""
+        if not self.enabled:
+            self._remember(key, Reason.DISABLED, issuer)
+            return []
+        evictions = self.tick(now)
+        self._entries[key] = _Entry(issuer, now)
+        if self._idle is not None:
+            self._touched[key] = now
+        while len(self._entries) > self._maximum:
+            evictions.append(self._evict(next(iter(self._entries)), Reason.FIFO, now))
+        return evictions
+
+    def touch(self, key: Key, now: float) -> None:
+        """Something happened on a connection that uses this session; what is due to leave is not saved by it."""
+        if key in self._touched and self._due(key, self._entries[key], now) is None:
+            self._touched[key] = now
+            self._touched.move_to_end(key)
+
+    def forget(self, key: Key, now: float) -> list[Eviction]:
+        """A fatal alert ended a connection of this session: it must not be resumed (RFC 5246, 7.2.2)."""
+        return [self._evict(key, Reason.FATAL_ALERT, now)] if key in self._entries else []
+
+    def tick(self, now: float) -> list[Eviction]:
+        """Let those leave whose time has come."""
+        evictions: list[Eviction] = []
+        for queue in (self._entries, self._touched):
+            while queue:
+                key = next(iter(queue))
+                reason = self._due(key, self._entries[key], now)
+                if reason is None:
+                    break
+                evictions.append(self._evict(key, reason, now))
+        return evictions
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When the next one has to leave; None while that cannot be said."""
+        deadlines = []
+        if self._entries:
+            deadlines.append(next(iter(self._entries.values())).stored_at + self._lifetime)
+        if self._touched and self._idle is not None:
+            deadlines.append(next(iter(self._touched.values())) + self._idle)
+        return min(deadlines, default=None)
+
+    def _due(self, key: Key, entry: _Entry[I], now: float) -> Reason | None:
+        """Why an entry has to leave now: what came first, where both have come."""
+        due = [(entry.stored_at + self._lifetime, Reason.LIFETIME)]
+        if self._idle is not None:
+            due.append((self._touched[key] + self._idle, Reason.IDLE_PURGE))
+        at, reason = min(due)
+        return reason if now >= at else None
+
+    def _evict(self, key: Key, reason: Reason, now: float) -> Eviction:
+        entry = self._entries.pop(key)
+        self._touched.pop(key, None)
+        self._remember(key, reason, entry.issuer)
+        return Eviction(key, reason, now - entry.stored_at, len(self._entries))
+
+    def _remember(self, key: Key, reason: Reason, issuer: I) -> None:
+        self._gone[key] = reason, ref(issuer)
+        if len(self._gone) > REMEMBERED:
+            self._gone.popitem(last=False)
