@@ -72,17 +72,18 @@ def test_no_color(monkeypatch, variables, coloured):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no such device")
+@pytest.mark.parametrize("how", [LabConsole.print, LabConsole.write])
 @pytest.mark.parametrize("patient", [False, True])
-def test_a_full_disk(patient):
+def test_a_full_disk(patient, how):
     """A patient console falls silent; another one fails."""
     with open("/dev/full", "w", encoding="utf-8") as full:
         out = LabConsole(patient=patient, file=full)
         if patient:
-            out.print("x")
-            out.print("y")
+            how(out, "x")
+            how(out, "y")
         else:
             with pytest.raises(OSError, match="No space left"):
-                out.print("x")
+                how(out, "x")
             out.fall_silent()
         assert out.quiet
 

@@ -13,11 +13,11 @@ from tlslab.cli.timeline import Tally, Timeline
 STALLED = e.EntityBodyStalled(12.3456, 3, "site", 40960, 2**20, 1000, 2000, "ClientHello")
 
 
-def shown(event: e.Event, *, terminal: bool, verbose: bool = False, width: int = 80) -> list[str]:
+def shown(*events: e.Event, terminal: bool, verbose: bool = False, width: int = 80) -> list[str]:
     """What an event looks like."""
     file = io.StringIO()
     out = LabConsole(patient=False, file=file, width=width, soft_wrap=True, force_terminal=terminal, color_system=None)
-    Timeline(out, verbose).show([event])
+    Timeline(out, verbose).show(events)
     return file.getvalue().splitlines()
 
 
@@ -25,6 +25,16 @@ def test_a_file_gets_one_line_for_each_event():
     """Lab time, connection, sentence."""
     (line,) = shown(STALLED, terminal=False)
     assert line.startswith("   12.346  #3   STUCK: 40 KiB of the body are buffered")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_events_that_come_together_are_shown_together(terminal):
+    """Each has its line, in order, and what has none leaves no gap."""
+    silent = e.BindingChosen(0.0, 1, "site", "sni", "a:1", "enable")
+    opened = [e.ConnectionOpened(float(n), n, "", "127.0.0.1:1", "127.0.0.1:2") for n in (1, 2)]
+    lines = shown(opened[0], silent, opened[1], terminal=terminal)
+    assert [line.split()[1] for line in lines] == ["#1", "#2"]
+    assert shown(silent, terminal=terminal) == []
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

@@ -19,6 +19,7 @@ from tlslab.events import (
     TlsFailed,
 )
 from tlslab.tls.context import Protocol, client_context
+from tlslab.tls.engine import SMALL_READ_BYTES
 from tlslab.types import Drain, Reset
 
 TLS_1_2, TLS_1_3 = Protocol.TLS1_2, Protocol.TLS1_3
@@ -311,3 +312,14 @@ def test_a_client_that_says_close_notify(talk, get, protocol):
     assert client.only(AlertReceived).description == "close_notify"
     assert client.server.closing == Drain(0.0, 0)
     assert client.client.peer_closed  # the lab says it too
+
+
+def test_little_is_read_while_a_question_may_stop_the_reading(talk, request_bytes):
+    """Before a request and while its certificate is awaited; a body that nobody is asked for comes in large pieces."""
+    frozen(stalled := talk(), request_bytes)
+    half_a_body(flowing := talk(), request_bytes)
+    assert [one.server.read_limit <= SMALL_READ_BYTES for one in (talk().open(), stalled, flowing)] == [
+        True,
+        True,
+        False,
+    ]

@@ -15,6 +15,7 @@ from tlslab.events import (
     TlsFailed,
 )
 from tlslab.tls.context import Protocol
+from tlslab.tls.engine import SMALL_READ_BYTES
 from tlslab.tls.failures import FailureKind
 
 TLS_1_2, TLS_1_3 = Protocol.TLS1_2, Protocol.TLS1_3
@@ -66,6 +67,23 @@ def test_an_incomplete_record_is_unread(join):
     assert ends.server.unread == len(ciphertext) - 1
     ends.server.receive(ciphertext[-1:])
     assert ends.server.read(100) == b"whole"
+
+
+def test_a_small_read_never_passes_the_end_of_a_record(join):
+    """Who brings no more than `read_limit` holds less than a page of what nobody took, and nothing of what follows."""
+    ends = join()
+    ends.client.write(bytes(RECORD))
+    ends.client.write(bytes(RECORD))
+    wire, received = ends.client.data_to_send(), b""
+    while not received:
+        limit = ends.server.read_limit
+        assert 0 < limit <= SMALL_READ_BYTES
+        ends.server.receive(wire[:limit])
+        wire = wire[limit:]
+        received = ends.server.read(RECORD)
+    assert received == bytes(RECORD)
+    assert RECORD < len(wire) < RECORD + 100  # the second record, whole
+    assert ends.server.unread == 0
 
 
 @BOTH

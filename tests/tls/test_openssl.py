@@ -270,3 +270,16 @@ def test_a_context_that_is_gone_leaves_nothing_behind(certificates):
     del context
     gc.collect()
     assert len(_openssl._identities) == before
+
+
+def test_output_is_taken_whole(server, alice):
+    """`take_output` gives all that waits for the wire, beyond the size of its buffer too, and then nothing."""
+    one, other, _ = joined(server(), alice)
+    sent = bytes(200_000)
+    one.sendall(sent)
+    other.bio_write(_openssl.take_output(one))
+    received = b""
+    while len(received) < len(sent):
+        received += other.recv(65536)
+    assert received == sent
+    assert _openssl.take_output(one) == b""

@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from tlslab import events
-from tlslab.cli.console import console, program, prose
+from tlslab.cli.console import LabConsole, console, program, prose
 from tlslab.cli.curl import Address, Curl, join, upload_file
 from tlslab.cli.home import home, open_home
 from tlslab.cli.options import between
@@ -79,7 +78,7 @@ class Seen:
         return [event.status for event in self.events if isinstance(event, ResponseSent)]
 
 
-def _conclude(out: Console, broken: Seen, mended: Seen) -> None:
+def _conclude(out: LabConsole, broken: Seen, mended: Seen) -> None:
     if broken.reasons() != ["Timer_SslRenegotiation"] or broken.statuses() or mended.statuses() != [200]:
         raise LabError(
             f"not as documented: first {broken.upload}, HTTPERR {broken.reasons()}; with the fix {mended.upload}",
@@ -92,7 +91,7 @@ def _conclude(out: Console, broken: Seen, mended: Seen) -> None:
     out.print(f"Do it yourself:           {start} serve --scenario {SCENARIO} --speed 24")
 
 
-def _act(out: Console, speed: float, step: Step, fixes: tuple[str, ...]) -> Seen:
+def _act(out: LabConsole, speed: float, step: Step, fixes: tuple[str, ...]) -> Seen:
     arguments = ["serve", "--scenario", SCENARIO, "--port", "0", "--speed", f"{speed:g}", "--events", "-"]
     for fix in fixes:
         arguments += ["--fix", fix]
@@ -137,7 +136,7 @@ def _follow(process: subprocess.Popen[str], timeline: Timeline, seen: Seen) -> N
         timeline.show([event])
 
 
-def _upload(out: Console, ready: dict[str, Any], step: Step, begin: Callable[[], None]) -> str:
+def _upload(out: LabConsole, ready: dict[str, Any], step: Step, begin: Callable[[], None]) -> str:
     """Upload, and say in a few words how it ended; `begin` is called when the upload is about to."""
     if shutil.which("curl") is None:
         begin()

@@ -6,10 +6,9 @@ import textwrap
 from collections import Counter
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.text import Text
 
-from tlslab.cli.console import NARROWEST, STYLES
+from tlslab.cli.console import NARROWEST, STYLES, LabConsole
 from tlslab.cli.words import say, say_verbosely
 from tlslab.events import ConnectionOpened, EntityBodyStalled, Event, HttpErrLogged, InternalFault, ResponseSent
 
@@ -19,22 +18,30 @@ COUNTED = frozenset({ConnectionOpened, EntityBodyStalled, HttpErrLogged, Interna
 class Timeline:
     """Prints events as they come."""
 
-    def __init__(self, out: Console, verbose: bool) -> None:
+    def __init__(self, out: LabConsole, verbose: bool) -> None:
         self._out = out
         self._verbose = verbose
+        self._is_terminal = out.is_terminal  # rich looks it up in the environment each time
 
     def show(self, events: Sequence[Event]) -> None:
         """Print a line for each event that has one."""
+        pieces: list[tuple[str, str]] = []
         for event in events:
             line = say_verbosely(event) if self._verbose else say(event)
             if line is not None:
                 when, who = f"{event.at:9.3f}  ", f"#{event.connection:<3} "
                 text = self._folded(line.text, len(when) + len(who))
-                self._out.print(Text.assemble((when, "dim"), (who, "cyan"), (text, STYLES[line.mark])))
+                pieces += ((when, "dim"), (who, "cyan"), (text, STYLES[line.mark]), ("\n", ""))
+        if not pieces:
+            return
+        if self._is_terminal:
+            self._out.print(Text.assemble(*pieces[:-1]))  # rich's work is per call more than per line
+        else:
+            self._out.write("".join(text for text, _ in pieces))
 
     def _folded(self, text: str, indent: int) -> str:
         """Break text where the terminal would, but between words; a file gets one line per event."""
-        if not self._out.is_terminal:
+        if not self._is_terminal:
             return text
         width = max(self._out.width - indent, NARROWEST)
         lines = [part for line in text.splitlines() for part in textwrap.wrap(line, width) or [""]]

@@ -28,6 +28,7 @@ from tlslab.events import (
     TlsFailed,
 )
 from tlslab.httpsys.bindings import choose
+from tlslab.httpsys.client_certificate import UNLIMITED
 from tlslab.httpsys.effects import Answer, Close, DecideService, RequestClientCertificate, Send, Service
 from tlslab.httpsys.pipeline import Pipeline
 from tlslab.iis.access import wants_certificate
@@ -151,6 +152,14 @@ class Connection:
     def reading_paused(self) -> bool:
         """Whether the socket must be left unread now."""
         return self._tls is not None and self._tls.blocked and self._http.capacity == 0
+
+    @property
+    def read_limit(self) -> int:
+        """How many bytes to read at most: few while a question may stop the reading, for what is held here is memory.
+
+        Thousands of stalled uploads are part of the job; what they have not been asked for stays in their sockets.
+        """
+        return self._tls.read_limit if self._tls is not None and self._http.may_stop_reading else UNLIMITED
 
     @property
     def wants_unread_count(self) -> bool:

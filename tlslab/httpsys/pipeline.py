@@ -228,6 +228,11 @@ class Pipeline:
         )
 
     @property
+    def may_stop_reading(self) -> bool:
+        """Whether a certificate that is wanted, or may be by the next request, can leave the body unread."""
+        return self.phase is not Phase.RECEIVING or self._certificate is not Certificate.NOT_WANTED
+
+    @property
     def stall_told(self) -> bool:
         """Whether `note_unread` has told of the present stall."""
         return self._stalled_at is not None

@@ -17,6 +17,7 @@ from tlslab.types import CertificateFacts, TlsFacts
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
+_LINES = json.JSONEncoder(separators=(",\n ", ": "))
 
 _STYLE = """
 body{margin:0;background:#f4f6f8;color:#1d2733;font:16px/1.5 system-ui,"Segoe UI",sans-serif}
@@ -156,9 +157,8 @@ def _certificate_fields(certificate: CertificateFacts | None) -> dict[str, str] 
 
 
 def _json(value: dict[str, Any]) -> bytes:
-    """One key a line: to be read in a terminal, and five times as fast as json's own indent."""
-    lines = ",\n".join(f" {json.dumps(key)}: {json.dumps(content)}" for key, content in value.items())
-    return f"{{\n{lines}\n}}\n".encode()
+    """One key a line: to be read in a terminal, and many times as fast as json's own indent."""
+    return f"{_LINES.encode(value)}\n".encode()
 
 
 def _page(scenario: str, heading: str, boxes: str, bad: bool = False) -> bytes:

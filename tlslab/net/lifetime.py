@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterable, Sequence
 
 import trio
 
 from tlslab.core.lab import Lab
 from tlslab.events import Event
-from tlslab.net.bus import Bus, Watch
+from tlslab.net.bus import WATCH_LIMIT, Bus, Watch
 from tlslab.net.clock import RateClock
 from tlslab.net.server import Bound, close_all, serve
 
-BATCH = 256
+BATCH = WATCH_LIMIT
+PAUSE_SECONDS = 0.05  # of the wall: what happens meanwhile is shown together, at the cost of one switch of threads
 LAST_WORDS_SECONDS = 0.3  # of the wall, for what happened last; a reader that has stopped does not get them
 
 
@@ -58,7 +60,12 @@ async def _show(watch: Watch, heading: Callable[[], None], show: Callable[[Seque
     await trio.to_thread.run_sync(heading, abandon_on_cancel=True)
     async for event in watch.events:
         batch = [event, *_waiting(watch)]
-        await trio.to_thread.run_sync(show, batch, abandon_on_cancel=True)
+        await trio.to_thread.run_sync(_shown, show, batch, abandon_on_cancel=True)
+
+
+def _shown(show: Callable[[Sequence[Event]], None], batch: Sequence[Event]) -> None:
+    show(batch)
+    time.sleep(PAUSE_SECONDS)
 
 
 def _waiting(watch: Watch) -> Iterable[Event]:

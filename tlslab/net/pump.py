@@ -52,6 +52,9 @@ class Pump:
     async def _step(self) -> None:
         """Wait for the next thing that happens, and tell the connection."""
         deadline = self._connection.next_deadline
+        if self._may_read(deadline) and self._read():
+            await trio.lowlevel.checkpoint()  # it came meanwhile: no wait, but others have their turn
+            return
         with trio.move_on_at(float("inf") if deadline is None else deadline) as scope:
             if self._connection.reading_paused:
                 await self._wait_paused()
@@ -62,6 +65,13 @@ class Pump:
                 self._read()
         if scope.cancelled_caught:
             self._connection.tick(trio.current_time())
+
+    def _may_read(self, deadline: float | None) -> bool:
+        """Whether to look for bytes before waiting: not past a deadline, which a peer could put off for ever."""
+        connection = self._connection
+        if connection.reading_paused or connection.holds_back or len(self._out) > OUT_LIMIT:
+            return False
+        return deadline is None or trio.current_time() < deadline
 
     async def _wait_readable(self) -> None:
         await trio.lowlevel.wait_readable(self._sock)
@@ -88,18 +98,20 @@ class Pump:
         else:
             self._connection.receive_eof(trio.current_time(), fin_stuck=how is Left.FIN_STUCK)
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Read what is there; False when nothing is."""
         try:
-            data = self._sock.recv(READ_BYTES)
+            data = self._sock.recv(min(self._connection.read_limit, READ_BYTES))
         except (BlockingIOError, InterruptedError):
-            return
+            return False
         except OSError:
             self._connection.receive_reset(trio.current_time())
-            return
+            return True
         if data:
             self._connection.receive_data(data, trio.current_time())
         else:
             self._connection.receive_eof(trio.current_time())
+        return True
 
     def _settle(self) -> None:
         """After each step: send what there is, publish what happened, look at the socket if reading has stopped."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import trio
 
@@ -125,24 +126,31 @@ class _Exchange:
         await self._move()
 
     async def _move(self) -> None:
-        try:
-            match bool(self._out), self._client.wants_to_read:
-                case True, True:
-                    await either(self._send, self._receive)
-                case True, False:
-                    await self._send()
-                case _:
-                    await self._receive()
-        except OSError:
-            self._client.receive_reset(trio.current_time())
+        match bool(self._out), self._client.wants_to_read:
+            case True, True:
+                await either(self._send, self._receive)
+            case True, False:
+                await self._send()
+            case _:
+                await self._receive()
 
     async def _send(self) -> None:
-        sent = await self._sock.send(self._out)
-        del self._out[:sent]
+        with self._resets():
+            sent = await self._sock.send(self._out)
+            del self._out[:sent]
 
     async def _receive(self) -> None:
-        data = await self._sock.recv(CHUNK)
-        if data:
-            self._client.receive_data(data, trio.current_time())
-        else:
-            self._client.receive_eof(trio.current_time())
+        with self._resets():
+            data = await self._sock.recv(CHUNK)
+            if data:
+                self._client.receive_data(data, trio.current_time())
+            else:
+                self._client.receive_eof(trio.current_time())
+
+    @contextmanager
+    def _resets(self) -> Iterator[None]:
+        """Tell the client of a reset where it is seen first: whoever asks the socket next gets an end of file."""
+        try:
+            yield
+        except OSError:
+            self._client.receive_reset(trio.current_time())

@@ -33,6 +33,8 @@ class MessageSink(Protocol):
         """Keep a message; it must neither raise nor call OpenSSL."""
 
 
+OUTPUT_BYTES = 16384
+_unwiped = _ffi.new_allocator(should_clear_after_alloc=False)
 _sinks: WeakValueDictionary[Any, MessageSink] = WeakValueDictionary()
 
 
@@ -115,6 +117,16 @@ def accept_any_chain(context: SSL.Context, ask: bool) -> None:
 def ask_for_certificate(connection: SSL.Connection) -> None:
     """Make the next handshake of this connection carry a CertificateRequest, with the context's chain check."""
     _lib.SSL_set_verify(_ssl(connection), SSL.VERIFY_PEER, _ffi.NULL)
+
+
+def take_output(connection: SSL.Connection) -> bytes:
+    """Everything that belongs on the wire; pyOpenSSL's `bio_read` ends in an exception each time, which is dear."""
+    bio = connection._from_ssl  # type: ignore[attr-defined, unused-ignore]
+    buffer = _unwiped("char[]", OUTPUT_BYTES)
+    pieces = []
+    while (length := _lib.BIO_read(bio, buffer, OUTPUT_BYTES)) > 0:
+        pieces.append(_ffi.buffer(buffer, length)[:])
+    return b"".join(pieces)
 
 
 def verify_result(connection: SSL.Connection) -> int:

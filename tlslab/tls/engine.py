@@ -17,8 +17,11 @@ from tlslab.tls import _openssl
 from tlslab.tls.failures import Failure, classify
 from tlslab.wire.alerts import parse_alert_untrusted
 from tlslab.wire.handshake import message_name
-from tlslab.wire.records import complete_record_untrusted
+from tlslab.wire.records import HEADER_BYTES as RECORD_HEADER_BYTES
+from tlslab.wire.records import parse_record_header_untrusted
 
+# OpenSSL's memory BIO keeps a third more than the largest piece it ever got: 22 KiB a connection for whole records.
+SMALL_READ_BYTES = 4096
 HEADER_BYTES = 4  # of a handshake message: type and length
 Message = tuple[bool, int, int, int, bytes]
 
@@ -34,6 +37,8 @@ class Engine:
         self._connection = connection
         self._emit = emit
         self._ciphertext = bytearray()
+        self._record_left = 0  # bytes of the record in front that OpenSSL has not been given
+        self._record_fed = 0  # and of those that it has, while it has not all of them
         self._messages: list[Message] = []
         self.established = False
         self.failure: Failure | None = None
@@ -63,7 +68,12 @@ class Engine:
     @property
     def unread(self) -> int:
         """Bytes received that nobody has taken: ciphertext not decrypted, and plaintext not read."""
-        return len(self._ciphertext) + self._connection.pending()
+        return self._record_fed + len(self._ciphertext) + self._connection.pending()
+
+    @property
+    def read_limit(self) -> int:
+        """How many bytes to bring next so that little is held: a page at most, and none of the record after this."""
+        return min(self._record_left or SMALL_READ_BYTES, SMALL_READ_BYTES)
 
     @property
     def pending_plaintext(self) -> int:
@@ -92,12 +102,7 @@ class Engine:
     def data_to_send(self) -> bytes:
         """Give the bytes that belong on the wire now."""
         self.unsent = 0
-        pieces = []
-        while True:
-            try:
-                pieces.append(self._connection.bio_read(65536))
-            except SSL.WantReadError:
-                return b"".join(pieces)
+        return _openssl.take_output(self._connection)
 
     def close(self) -> None:
         """Send close_notify; the session stays resumable, which OpenSSL denies to a connection just dropped."""
@@ -138,17 +143,29 @@ class Engine:
         return b""
 
     def _feed_record(self) -> bool:
+        """Give OpenSSL what is here of the record in front; it makes nothing of it before the rest has come."""
+        if not self._record_left:
+            self._record_left, self._record_fed = self._front_record_bytes(), 0
+        with memoryview(self._ciphertext) as view:  # slicing the bytearray itself would copy twice
+            piece = bytes(view[: self._record_left])
+        if piece:
+            del self._ciphertext[: len(piece)]
+            self._record_left -= len(piece)
+            self._record_fed = self._record_fed + len(piece) if self._record_left else 0
+            self._connection.bio_write(piece)
+        return bool(piece)
+
+    def _front_record_bytes(self) -> int:
         try:
-            record = complete_record_untrusted(self._ciphertext)
+            header = parse_record_header_untrusted(self._ciphertext)
         except WireError:  # OpenSSL knows the alert that belongs to it
-            record, self._ciphertext = bytes(self._ciphertext), bytearray()
-        if record:
-            self._connection.bio_write(record)
-        return bool(record)
+            return len(self._ciphertext)
+        return RECORD_HEADER_BYTES + header.length if header else 0
 
     def _fail(self, error: SSL.Error) -> None:
         self.failure = classify(error)
         self._ciphertext.clear()
+        self._record_left = self._record_fed = 0
         self._on_failure(self.failure)
 
     def _on_failure(self, failure: Failure) -> None:
@@ -174,6 +191,8 @@ class Engine:
         )
 
     def _on_handshake(self, sent: bool, code: int, length: int, body: bytes) -> None:
+        if not self._emit.wants(HandshakeMessage):
+            return
         self._emit(
             HandshakeMessage,
             direction="sent" if sent else "received",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from enum import Enum, auto
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -274,6 +275,7 @@ def facts_untrusted(certificate: crypto.X509, verify_result: int) -> Certificate
         return CertificateFacts(UNREADABLE, UNREADABLE, fingerprint, Verdict.UNTRUSTED)
 
 
+@lru_cache(maxsize=64)  # a client shows the same certificate again and again
 def certificate_facts(certificate: x509.Certificate, verify_result: int) -> CertificateFacts:
     """Put what the lab tells of a certificate and of OpenSSL's check of its chain into one value."""
     return CertificateFacts(
