@@ -27,7 +27,7 @@ lint: .venv/.dev ## format, lint and types only
 format: .venv/.dev ## rewrite the code in the house format
 	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format
-bench: .venv/.run ## compare with Apache, Hypercorn and uvicorn, and write docs/benchmarks.md; some five minutes
+bench: .venv/.run ## compare with Apache, Hypercorn and uvicorn, and write docs/benchmarks.md; some three minutes
 	@$(BIN)/python -m bench $(ARGS)
 lock: ## refresh requirements/*.txt: make lock PYTHON=python3.11 ARGS=--upgrade
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
