@@ -18,8 +18,8 @@ serve: .venv/.run ## serve a scenario: make serve SCENARIO=large-post-deadlock A
 	@$(BIN)/tlslab serve --scenario $(SCENARIO) $(ARGS)
 test: .venv/.dev ## run every test; a test whose client program is missing is skipped and listed
 	@$(BIN)/python -m pytest $(ARGS)
-check: lint ## what must be green before a commit: format, lint, types, tests without real clients or thousands of peers
-	@$(BIN)/python -m pytest -n 2 -m "not client and not soak" $(ARGS)
+check: lint ## what must be green before a commit: format, lint, types, and the tests that start no program and no thousands of peers
+	@$(BIN)/python -m pytest -n 2 -m "not client and not program and not soak" $(ARGS)
 lint: .venv/.dev ## format, lint and types only
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check

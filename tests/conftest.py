@@ -23,7 +23,9 @@ from tlslab.pki.authorities import (
 from tlslab.tls.context import ClientSettings, Protocol, ServerSettings
 
 # Random on every run, with the blob that repeats a failure; no deadline, for a busy machine is not a defect.
-settings.register_profile("tlslab", derandomize=False, print_blob=True, deadline=None, max_examples=50)
+# CI looks longer than a developer waits.
+EXAMPLES = 100 if os.environ.get("CI") else 20
+settings.register_profile("tlslab", derandomize=False, print_blob=True, deadline=None, max_examples=EXAMPLES)
 settings.load_profile("tlslab")
 
 # The lab is on loopback, and no proxy of the machine is to be asked for it.

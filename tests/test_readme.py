@@ -53,7 +53,10 @@ def _needs(block: str, program: str) -> None:
 
 @pytest.mark.parametrize(
     "block",
-    [pytest.param(block, marks=[pytest.mark.client] if "curl --" in block else []) for block in RUNNABLE],
+    [
+        pytest.param(block, marks=pytest.mark.client if "curl --" in block else pytest.mark.program)
+        for block in RUNNABLE
+    ],
     ids=[block.splitlines()[0] for block in RUNNABLE],
 )
 def test_a_marked_block_runs(block: str, shell: dict[str, str], tmp_path: Path) -> None:

@@ -53,7 +53,10 @@ class PeerReset(Event):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionClosed(Event):
-    """The connection is over. `how` is `reset`, `closed` (close_notify and FIN) or `abandoned` (the lab ended)."""
+    """The connection is over.
+
+    `how` is `reset` (by the lab), `reset_by_peer`, `closed` (close_notify and FIN) or `abandoned` (the lab ended).
+    """
 
     how: str
     seconds: float

@@ -13,6 +13,7 @@ import pytest
 
 from tlslab.scenario import catalogue
 
+pytestmark = pytest.mark.program
 ROOT = Path(__file__).parents[2]
 
 

@@ -14,12 +14,18 @@ FULL = Options(
 
 def test_again():
     """What decides how the lab behaves and where it listens is said again; other fixes and files are not."""
-    words = FULL.again("new", {9000})
+    words = FULL.again("new", (), {9000})
     assert " ".join(words) == (
         "serve --scenario s --fix new --set a=1 --set b=2 --speed 24 --host 0.0.0.0 --san one --san two --port 9000"
     )
     given = command.make_context("serve", words[1:]).params
     assert (given["fixes"], given["settings"], given["speed"]) == (("new",), ("a=1", "b=2"), 24.0)
+
+
+def test_a_setting_that_would_undo_the_fix_is_left_out():
+    """--set is laid over fixes, and the printed line is to cure."""
+    options = Options("s", settings=("a.b=1", "a.c=2", "x.y.z=3", "q=4"))
+    assert options.again("f", ("a.b", "x.y", "q.r"), {9000})[5:] == ["--set", "a.c=2"]
 
 
 @pytest.mark.parametrize(
@@ -28,4 +34,4 @@ def test_again():
 )
 def test_the_port(asked, ports, again):
     """A port the system chose is kept, so that the printed client lines stay true."""
-    assert Options("s", port=asked).again("f", ports)[6:] == again
+    assert Options("s", port=asked).again("f", (), ports)[6:] == again

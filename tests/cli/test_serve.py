@@ -12,7 +12,10 @@ import pytest
 
 from tlslab.pki.identities import IDENTITIES
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signal that a test could send")
+pytestmark = [
+    pytest.mark.program,
+    pytest.mark.skipif(os.name == "nt", reason="Windows has no signal that a test could send"),
+]
 
 
 def test_ready_file(lab, home):

@@ -43,6 +43,7 @@ SENTENCES = [
     ),
     (e.PeerReset(*AT, "the body"), "bad", "the client reset the connection during the body"),
     (e.ConnectionClosed(*AT, "reset", 120.0), "", "connection reset by the server after 120 s"),
+    (e.ConnectionClosed(*AT, "reset_by_peer", 3.0), "", "connection reset by the client after 3 s"),
     (e.ConnectionClosed(*AT, "closed", 0.04), "", "connection closed after 40 ms"),
     (e.ConnectionClosed(*AT, "abandoned", 2.5), "", "connection ended with the lab after 2.5 s"),
     (e.ClientHelloReceived(*AT, "h", (), "", False, False, None), None, None),

@@ -59,12 +59,12 @@ LIFETIME = Way(
     speed=60,
     settings={"schannel.server_cache_time": "90s"},
 )
-DISABLED = Way("session-cache-disabled", "restore-the-defaults", "disabled", "MaximumCacheSize, ServerCacheTime")
+DISABLED = Way("session-cache-disabled", "restore-the-defaults", "disabled", "MaximumCacheSize")
 NO_TIME = Way(
     "session-cache-disabled",
     "restore-the-defaults",
     "disabled",
-    "MaximumCacheSize, ServerCacheTime",
+    "ServerCacheTime",
     settings={"schannel.maximum_cache_size": "20000", "schannel.server_cache_time": "0s"},
 )
 EVICTIONS = pytest.mark.parametrize("way", [IDLE, FIFO, LIFETIME], ids=lambda way: way.reason)

@@ -134,8 +134,8 @@ def test_a_first_visit_tells_nothing_of_sessions(regular):
         ("idle_purge", "EnableKernelSSL", {"enable_kernel_ssl": False}, IDLE_SECONDS),
         ("lifetime", "ServerCacheTime", {}, HOURS_10),
         ("lifetime", "ServerCacheTime", {"schannel": cache(time=60)}, 60.0),
-        ("disabled", "MaximumCacheSize, ServerCacheTime", {"schannel": cache(maximum=0)}, 0.0),
-        ("disabled", "MaximumCacheSize, ServerCacheTime", {"schannel": cache(time=0)}, 0.0),
+        ("disabled", "MaximumCacheSize", {"schannel": cache(maximum=0)}, 0.0),
+        ("disabled", "ServerCacheTime", {"schannel": cache(time=0)}, 0.0),
     ],
 )
 def test_why_it_was_not_resumed(regular, reason, knob, options, now):

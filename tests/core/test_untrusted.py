@@ -16,7 +16,7 @@ TLS_1_2, TLS_1_3 = Protocol.TLS1_2, Protocol.TLS1_3
 TOLERANT = partial(settings, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@TOLERANT(max_examples=100)
+@TOLERANT(max_examples=40)
 @given(st.lists(st.binary(max_size=100), max_size=6))
 def test_random_bytes_never_raise(talk, pieces):
     """They are not TLS, or the beginning of something that looks like it."""
@@ -26,7 +26,7 @@ def test_random_bytes_never_raise(talk, pieces):
     assert client.server.closing is None or isinstance(client.server.closing, Drain)
 
 
-@TOLERANT(max_examples=60)
+@TOLERANT(max_examples=30)
 @given(st.data())
 def test_a_damaged_conversation_never_raises(talk, request_bytes, data):
     """Anywhere in it bytes are changed, lost, doubled or put in: it ends, or it goes on."""

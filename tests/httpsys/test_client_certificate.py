@@ -31,9 +31,9 @@ EARLY = EarlyAsyncDrain(max=MAX)
 READ_AHEAD = ReadAhead413(size=BUFFER)
 
 
-def progress(received=0, *, announced=None, complete=False, unread=0, waits=False, asked_seconds=0.0):
+def progress(received=0, *, announced=None, complete=False, unread=0, waits=False, asked_for=0.0):
     """Where a request stands."""
-    return Progress(received, announced, complete, unread, waits, asked_seconds)
+    return Progress(received, announced, complete, unread, waits, 0.3, 0.3 + asked_for)
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_nothing_more_to_come_asks_at_once(retrieval, at):
     ("retrieval", "at", "decision"),
     [
         (SYNCHRONOUS, progress(1000, unread=9), Take(0)),
-        (SYNCHRONOUS, progress(1000, unread=9, asked_seconds=1e9), Take(0)),  # the freeze has no end of its own
-        (READS_ON, progress(1000, unread=9, asked_seconds=59.9), Take(0)),
-        (READS_ON, progress(1000, unread=9, asked_seconds=60), Take(UNLIMITED)),
+        (SYNCHRONOUS, progress(1000, unread=9, asked_for=1e9), Take(0)),  # the freeze has no end of its own
+        (READS_ON, progress(1000, unread=9, asked_for=59.9), Take(0)),
+        (READS_ON, progress(1000, unread=9, asked_for=60), Take(UNLIMITED)),
         (AFTER_BODY, progress(5000, unread=9), Take(0)),
         (ASYNC, progress(1000), Take(4001)),  # one more than the maximum, to see that it is passed
         (ASYNC, progress(5000), Take(1)),

@@ -25,3 +25,13 @@ def test_a_drain_lets_a_writer_get_to_its_answer(tmp_path, mib, style, outcome):
     plan = build(catalogue.load("upload-read-ahead-413"), (), {}, pki)
     seen = World(plan, People(pki), style).walk([Step(request="POST /upload", body=mib * 2**20)])
     assert seen.last.kind == outcome
+
+
+@pytest.mark.parametrize(("wait", "reads_on_after"), [(0.3, 2), (2.3, 30), (0, 60)])
+def test_a_moment_that_rounds_is_reached(tmp_path, wait, reads_on_after):
+    """A deadline is a sum and so is what it is compared with: 0.3 + 2 - 0.3 is less than 2."""
+    pki = open_pki(tmp_path, datetime.now(UTC))
+    reading_on = {"sites./upload.client_cert_retrieval.read_on_after": reads_on_after}
+    plan = build(catalogue.load("large-post-deadlock"), (), reading_on, pki)
+    seen = World(plan, People(pki), LATE).walk([Step(request="POST /upload", body=2**20, wait=wait)])
+    assert seen.last.kind == "200"

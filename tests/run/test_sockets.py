@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from tlslab.core.lab import Lab
+from tlslab.events import ALL, Event, SessionEvicted, SessionNotResumed
 from tlslab.net.bus import Bus
 from tlslab.net.clock import RateClock
 from tlslab.net.server import bind, close_all, serve
@@ -126,3 +127,25 @@ async def test_a_client_gives_up(tmp_path) -> None:
     impatient = Step(request="POST /upload", body=2**20, gives_up_after=0.2)
     (outcome,) = await see(tmp_path, WritingStyle.WRITES_EVERYTHING, [impatient])
     assert outcome.kind == "gave_up"
+
+
+async def test_what_happens_is_told_in_the_order_of_time(tmp_path) -> None:
+    """What a connection did to the lab stands before what follows from it: the eviction before the session missed."""
+    pki = open_pki(tmp_path, datetime.now(UTC))
+    table = {"schannel.maximum_cache_size": 1}
+    plan = build(catalogue.load("session-fifo-eviction"), (), table, pki, port=0)
+    told: list[Event] = []
+    bus = Bus()
+    bus.record(ALL, told.append)
+    bound = bind(plan.listeners)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve, Lab(plan, bus.wanted), bound, bus)
+            targets = {None: (bound[0].host, bound[0].port, "localhost")}
+            await walk([SHOP, back(others=3)], targets, People(pki), WritingStyle.READS_WHILE_WRITING)
+            nursery.cancel_scope.cancel()
+    finally:
+        close_all(bound)
+    kinds = [type(event) for event in told]
+    assert kinds.index(SessionEvicted) < kinds.index(SessionNotResumed)
+    assert [event.at for event in told] == sorted(event.at for event in told)

@@ -178,14 +178,14 @@ def test_either_zero_disables(maximum: int, lifetime: float) -> None:
     assert (cache.enabled, len(cache), cache.next_deadline) == (False, 0, None)
     assert cache.lookup(key(1), 0.0) == Miss(Reason.DISABLED, HERE)
     assert cache.lookup(key(2), 0.0) == Miss(Reason.NEVER_ISSUED, None)
-    assert cache.tick(1e9) == cache.forget(key(1), 0.0) == []
+    assert cache.tick(1e9) == cache.forget(key(1), Reason.FATAL_ALERT, 0.0) == []
 
 
 def test_a_fatal_alert_ends_a_session() -> None:
     """It is gone at once, once, and whatever it was due for is no longer due."""
     cache = filled(2, idle=IDLE)
-    assert cache.forget(key(1), 5.0) == [Eviction(key(1), Reason.FATAL_ALERT, 4.0, 1)]
-    assert cache.forget(key(1), 6.0) == cache.forget(key(77), 6.0) == []
+    assert cache.forget(key(1), Reason.FATAL_ALERT, 5.0) == [Eviction(key(1), Reason.FATAL_ALERT, 4.0, 1)]
+    assert cache.forget(key(1), Reason.FATAL_ALERT, 6.0) == cache.forget(key(77), Reason.FATAL_ALERT, 6.0) == []
     assert cache.lookup(key(1), 6.0) == Miss(Reason.FATAL_ALERT, HERE)
     assert cache.next_deadline == 302.0
 
@@ -220,7 +220,14 @@ def test_what_has_left_holds_nothing() -> None:
 
 def test_every_reason_of_the_administrator_has_its_knob() -> None:
     """What nobody can set has none."""
-    assert set(Reason) - set(KNOBS) == {Reason.FATAL_ALERT, Reason.NEVER_ISSUED}
+    assert set(Reason) - set(KNOBS) == {
+        Reason.DISABLED,  # either of two values
+        Reason.FATAL_ALERT,
+        Reason.RENEGOTIATION_REFUSED,
+        Reason.NEVER_ISSUED,
+    }
+    assert SessionCache(0, 1.0, None).knob(Reason.DISABLED) == "MaximumCacheSize"
+    assert SessionCache(1, 0.0, None).knob(Reason.DISABLED) == "ServerCacheTime"
 
 
 # --- against a naive list ----------------------------------------------------------------------------
@@ -322,7 +329,7 @@ def test_it_does_what_a_list_would(
             cache.touch(key(number), now)
             naive.touch(number, now)
         elif action == "forget":
-            assert _reasons(cache.forget(key(number), now)) == naive.forget(number, now)
+            assert _reasons(cache.forget(key(number), Reason.FATAL_ALERT, now)) == naive.forget(number, now)
         elif action == "tick":
             assert _reasons(cache.tick(now)) == naive.purge(now)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,12 @@ def between(low: float, high: float) -> Callable[[click.Context, click.Parameter
     return check
 
 
+def undone_by(setting: str, paths: Collection[str]) -> bool:
+    """Whether `PATH=VALUE` sets one of these paths, or something in it or around it: --set is laid over fixes."""
+    path = setting.partition("=")[0].strip()
+    return any(path == other or path.startswith(f"{other}.") or other.startswith(f"{path}.") for other in paths)
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The options of `serve`, by their names there."""
@@ -37,11 +43,15 @@ class Options:
     ready_file: Path | None = None
     verbose: bool = False
 
-    def again(self, fix: str, ports: set[int]) -> list[str]:
-        """The words after `tlslab` that serve the same with one fix, where it is served now on `ports`."""
+    def again(self, fix: str, turns: Collection[str], ports: set[int]) -> list[str]:
+        """The words after `tlslab` that serve the same with one fix, where it is served now on `ports`.
+
+        `turns` are the paths that the fix sets: what --set says of them would undo it, and is left out.
+        """
         words = ["serve", "--scenario", self.scenario, "--fix", fix]
         for setting in self.settings:
-            words += ["--set", setting]
+            if not undone_by(setting, turns):
+                words += ["--set", setting]
         if self.speed != 1:
             words += ["--speed", f"{self.speed:g}"]
         if self.host is not None:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from tlslab.cli.console import program, prose
 from tlslab.cli.curl import comes_back, join
+from tlslab.cli.options import undone_by
 from tlslab.cli.running import Running, status_of
 from tlslab.knobs import format_seconds
 from tlslab.scenario.schema import Case, Expectation, Fix, Step
@@ -152,7 +153,7 @@ def _fix(running: Running, name: str, fix: Fix) -> Recipe:
         how = "The server does it now:"
     else:
         ports = {one.port for one in running.served}
-        again = join([*program(), *running.options.again(name, ports)])
+        again = join([*program(), *running.options.again(name, fix.set, ports)])
         how = "The server does it: end this lab, start it with the first line, and send the rest:"
         lines = [again, *lines]
         if running.options.port == 0 and len(ports) > 1:
@@ -177,6 +178,11 @@ def _warnings(running: Running) -> Iterator[str]:
             yield "for clients on other machines, add --san with the name or address that they call this one."
     elif options.sans:
         yield "the lab listens on loopback only, so other machines cannot reach it: add --host."
+    for name in running.plan.fixes:
+        paths = running.loaded.scenario.fixes[name].set
+        for setting in options.settings:
+            if undone_by(setting, paths):
+                yield f"--set {setting} is laid over what the fix {name} sets, and may undo it."
     if options.speed != 1:
         yield (
             "the lab's clock alone has another speed. Not scaled: a client's own timers (curl -m, the second it waits "

@@ -78,7 +78,8 @@ class LineFile:
                 self._lines.put_nowait(None)
             self._writer.join(LAST_WORDS_SECONDS)
             if self._writer.is_alive():
-                self._end(self.failure or "its reader does not read")
+                if not self.failure:
+                    self._end("its reader does not read")
                 return  # the thread is in the middle of a write; the process takes the file along
         if not self._is_stdout:
             with contextlib.suppress(OSError):

@@ -54,6 +54,7 @@ SESSION_REASONS = {
     "lifetime": "its time was over, however often it was used",
     "idle_purge": "its connection had been idle for five minutes, and IIS 6 threw it away with the connection's object",
     "fatal_alert": "a connection that used it ended in a fatal alert",
+    "renegotiation_refused": "its client refused to renegotiate (the lab's own rule; Windows is unverified)",
     "disabled": "the cache is switched off",
     "not_acceptable": "it was there, but does not fit what this client offers now",
 }
@@ -81,7 +82,12 @@ def _peer_reset(event: e.PeerReset) -> Line:
 
 
 def _closed(event: e.ConnectionClosed) -> Line:
-    words = {"reset": "reset by the server", "closed": "closed", "abandoned": "ended with the lab"}
+    words = {
+        "reset": "reset by the server",
+        "reset_by_peer": "reset by the client",
+        "closed": "closed",
+        "abandoned": "ended with the lab",
+    }
     return Line(f"connection {words[event.how]} after {format_seconds(event.seconds)}")
 
 

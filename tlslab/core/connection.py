@@ -32,6 +32,7 @@ from tlslab.httpsys.client_certificate import UNLIMITED
 from tlslab.httpsys.effects import Answer, Close, DecideService, RequestClientCertificate, Send, Service
 from tlslab.httpsys.pipeline import Pipeline
 from tlslab.iis.access import wants_certificate
+from tlslab.schannel.session_cache import Reason
 from tlslab.tls.failures import FailureKind
 from tlslab.tls.server import Question, ServerTls
 from tlslab.types import Closing, Drain, Reset
@@ -62,6 +63,7 @@ class Connection:
         self._asked = False
         self._choice: Choice | None = None
         self._ended = False
+        self._reset_by_peer = False
         self._out: list[bytes] = []
         self.closing: Closing | None = None
         self.holds_back = False
@@ -99,10 +101,11 @@ class Connection:
         self._emit.now = now
         if self.closing is None:
             self._emit(PeerReset, during=self._activity)
+            self._reset_by_peer = True
             self._close(Reset())
 
     def note_unread(self, socket_bytes: int, now: float) -> None:
-        """While `reading_paused`: how many bytes wait in the socket. Call it at the pause and once a second."""
+        """While `reading_paused`: how many bytes wait in the socket. Call it while `wants_unread_count`."""
         self._emit.now = now
         if self._tls is not None and self.closing is None and self._http.stalled:
             waiting_for = "Certificate" if self._tls.is_tls13 else "ClientHello"
@@ -122,7 +125,11 @@ class Connection:
     def note_closed(self, now: float) -> None:
         """The socket is closed: the last call."""
         self._emit.now = now
-        how = "abandoned" if self.closing is None else "reset" if isinstance(self.closing, Reset) else "closed"
+        how = "closed"
+        if self.closing is None:
+            how = "abandoned"
+        elif isinstance(self.closing, Reset):
+            how = "reset_by_peer" if self._reset_by_peer else "reset"
         if self._tls is not None:
             self._tls.forget()
         if not self._ended:
@@ -303,12 +310,14 @@ class Connection:
             self._emit(InternalFault, traceback=f"resumed a session that the table had let go: {choice.miss.reason}")
 
     def _on_tls_end(self, tls: ServerTls) -> None:
+        refused = tls.failure is not None and tls.failure.kind is FailureKind.RENEGOTIATION_REFUSED
         if tls.failure is not None and tls.session_id:
-            self._sessions.forget(self._emit.binding, tls.session_id, self._emit.now)
+            reason = Reason.RENEGOTIATION_REFUSED if refused else Reason.FATAL_ALERT
+            self._sessions.forget(self._emit.binding, tls.session_id, reason, self._emit.now)
         if tls.peer_closed:
             self._emit(PeerClosed, during=self._activity, fin_stuck=False)
             self._close(Drain(self._emit.now, 0))
-        elif tls.failure is not None and tls.failure.kind is FailureKind.RENEGOTIATION_REFUSED:
+        elif refused:
             self._close(Reset())
         else:
             self._close(self._alert_drain())

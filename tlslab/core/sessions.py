@@ -15,7 +15,6 @@ from tlslab.events import Recorder, SessionEvicted, SessionNotResumed
 from tlslab.schannel.session_cache import (
     ENTRY_BYTES,
     IDLE_PURGE_SECONDS,
-    KNOBS,
     Eviction,
     Hit,
     Miss,
@@ -122,7 +121,7 @@ class Sessions:
             old_id=choice.offered.hex(),
             new_id=new_id.hex(),
             reason=reason or "not_acceptable",
-            knob=KNOBS.get(reason, "") if reason else "",
+            knob=self._cache.knob(reason) if reason else "",
             entries=len(self._cache),
             lsass_bytes_low=low * len(self._cache),
             lsass_bytes_high=high * len(self._cache),
@@ -137,9 +136,9 @@ class Sessions:
         """Something happened on a connection of this session."""
         self._cache.touch((binding, session_id), now)
 
-    def forget(self, binding: str, session_id: bytes, now: float) -> None:
-        """A fatal alert ended a connection of this session."""
-        self._tell(self._cache.forget((binding, session_id), now), now)
+    def forget(self, binding: str, session_id: bytes, reason: Reason, now: float) -> None:
+        """A connection of this session failed."""
+        self._tell(self._cache.forget((binding, session_id), reason, now), now)
 
     def tick(self, now: float) -> None:
         """Purge what is due."""
@@ -158,7 +157,7 @@ class Sessions:
                 SessionEvicted,
                 session_id=session_id.hex(),
                 reason=eviction.reason,
-                knob=KNOBS.get(eviction.reason, ""),
+                knob=self._cache.knob(eviction.reason),
                 age_seconds=eviction.age_seconds,
                 entries=eviction.entries,
             )

@@ -30,7 +30,8 @@ class Progress:
     complete: bool
     unread: int
     client_waits_for_100: bool
-    asked_seconds: float
+    asked_at: float
+    now: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ class Retrieval(Knob):
         if progress.complete:
             return Take(UNLIMITED)
         if self.drains_up_to is None:
-            resumed = self.reads_on_after is not None and progress.asked_seconds >= self.reads_on_after
+            # The sum, as in the deadline: a difference may round below it, and the moment would never come.
+            resumed = self.reads_on_after is not None and progress.now >= progress.asked_at + self.reads_on_after
             return Take(UNLIMITED if resumed else 0)
         if progress.received > self.drains_up_to:
             return Cancel(self.drains_up_to)

@@ -245,7 +245,7 @@ class Pipeline:
     @property
     def body_received(self) -> int:
         """Bytes of the current request's body that have been read."""
-        return self._body.received
+        return self._body.received if self._request is not None else 0
 
     # --- inside ------------------------------------------------------------------------------------
 
@@ -343,7 +343,8 @@ class Pipeline:
             complete=self._body.complete,
             unread=unread,
             client_waits_for_100=self._client_waits,
-            asked_seconds=self._emit.now - self._asked_at,
+            asked_at=self._asked_at,
+            now=self._emit.now,
         )
         return retrieval.while_asked(progress) if asked else retrieval.before_asking(progress)
 

@@ -47,7 +47,7 @@ CERTIFICATE_WRONG_USAGE = Status(
     "Client certificate is untrusted or invalid",
     "A certificate arrived and its chain is in order, but it was not issued for client authentication: its extended "
     "key usage lacks 1.3.6.1.5.5.7.3.2. Use one that has it. (http.sys checks this while usagecheck is enabled on the "
-    "binding, which it is by default.)",
+    "binding, which it is by default. That the status is 403.16 then is our reading; no document says so.)",
 )
 CERTIFICATE_EXPIRED = Status(
     403,

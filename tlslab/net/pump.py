@@ -13,14 +13,14 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from tlslab.core.connection import Connection
+from tlslab.core.connection import UNSENT_LIMIT, Connection
+from tlslab.core.lab import Lab
 from tlslab.events import UnreadBytesChanged
 from tlslab.net.bus import Bus
 from tlslab.net.hangup import Hangups, Left
 from tlslab.types import Drain, Reset
 
 READ_BYTES = 32 * 1024
-OUT_LIMIT = 1024 * 1024  # a client that asks and asks and reads nothing is not read from beyond this
 LINGER_RESET = struct.pack("ii", 1, 0)  # close() sends RST and forgets what was not sent
 RECOUNT_SECONDS = 1.0  # a paused connection's waiting bytes are counted again after 1 s of lab time, 2, 4 ...
 
@@ -28,7 +28,8 @@ RECOUNT_SECONDS = 1.0  # a paused connection's waiting bytes are counted again a
 class Pump:
     """One connection's socket. It owns the socket and closes it."""
 
-    def __init__(self, sock: socket.socket, connection: Connection, bus: Bus, hangups: Hangups) -> None:
+    def __init__(self, sock: socket.socket, lab: Lab, connection: Connection, bus: Bus, hangups: Hangups) -> None:
+        self._lab = lab
         self._sock = sock
         self._connection = connection
         self._bus = bus
@@ -47,7 +48,7 @@ class Pump:
         finally:
             self._sock.close()
             self._connection.note_closed(trio.current_time())
-            self._bus.publish(self._connection.take_events())
+            self._publish()
 
     async def _step(self) -> None:
         """Wait for the next thing that happens, and tell the connection."""
@@ -58,7 +59,7 @@ class Pump:
         with trio.move_on_at(float("inf") if deadline is None else deadline) as scope:
             if self._connection.reading_paused:
                 await self._wait_paused()
-            elif len(self._out) > OUT_LIMIT or self._connection.holds_back:
+            elif len(self._out) > UNSENT_LIMIT or self._connection.holds_back:
                 await self._wait_writable()
             else:
                 await (either(self._wait_readable, self._wait_writable) if self._out else self._wait_readable())
@@ -69,7 +70,7 @@ class Pump:
     def _may_read(self, deadline: float | None) -> bool:
         """Whether to look for bytes before waiting: not past a deadline, which a peer could put off for ever."""
         connection = self._connection
-        if connection.reading_paused or connection.holds_back or len(self._out) > OUT_LIMIT:
+        if connection.reading_paused or connection.holds_back or len(self._out) > UNSENT_LIMIT:
             return False
         return deadline is None or trio.current_time() < deadline
 
@@ -122,8 +123,12 @@ class Pump:
         if self._connection.wants_unread_count:
             self._recount_seconds = RECOUNT_SECONDS
             self._connection.note_unread(self._socket_unread(), trio.current_time())
-        if events := self._connection.take_events():
-            self._bus.publish(events)
+        self._publish()
+
+    def _publish(self) -> None:
+        """Tell what happened to the connection, and what it did to the lab before another does more."""
+        self._bus.publish(self._connection.take_events())
+        self._bus.publish(self._lab.take_events())
 
     def _send(self) -> None:
         self._out += self._connection.data_to_send()

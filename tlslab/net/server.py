@@ -144,7 +144,7 @@ class _Acceptor:
         local = f"{self.bound.host}:{self.bound.port}"
         connection = self.lab.accept(self.bound.listener, peer, local, trio.current_time())
         self.bus.publish(connection.take_events())  # at once, so that events come in the order of time
-        self.nursery.start_soon(self._run, connection.number, Pump(sock, connection, self.bus, self.hangups))
+        self.nursery.start_soon(self._run, connection.number, Pump(sock, self.lab, connection, self.bus, self.hangups))
 
     async def _run(self, number: int, pump: Pump) -> None:
         try:

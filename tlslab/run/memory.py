@@ -66,7 +66,9 @@ class Pair:
             self.server.note_unread(len(self.up.data), now)
         if self.client.state is State.OVER and not self.up.ended:
             self.up.ended = True
-            self.server.receive_eof(now)
+            if self.up.data and not self.server.reading_paused:
+                self.server.receive_data(self.up.take(), now)
+            self.server.receive_eof(now)  # nothing, where close_notify has ended it already
             return True
         if self.server.closing is not None or self.server.reading_paused or not self.up.data:
             return bool(sent)
@@ -166,7 +168,7 @@ class World:
         pair.client.leave()
         while pair.exchange(self.now):
             pass
-        self._events += pair.server.take_events()
+        self._events += pair.server.take_events() + self._lab.take_events()
 
     def _pass(self, seconds: float) -> None:
         """Let time go by."""

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     LIFETIME = "lifetime"
     IDLE_PURGE = "idle_purge"
     FATAL_ALERT = "fatal_alert"
+    RENEGOTIATION_REFUSED = "renegotiation_refused"  # the lab's own: OpenSSL drops it then; Windows is unverified
     DISABLED = "disabled"
     NEVER_ISSUED = "never_issued"
 
@@ -37,7 +38,6 @@ KNOBS = {
     Reason.FIFO: "MaximumCacheSize",
     Reason.LIFETIME: "ServerCacheTime",
     Reason.IDLE_PURGE: "EnableKernelSSL",
-    Reason.DISABLED: "MaximumCacheSize, ServerCacheTime",
 }
 
 
@@ -94,6 +94,13 @@ class SessionCache(Generic[I]):
         """Whether sessions are kept at all."""
         return self._maximum > 0 and self._lifetime > 0
 
+    def knob(self, reason: Reason) -> str:
+        """The registry value behind a reason, by its Windows name; "" where there is none."""
+        if reason is Reason.DISABLED:
+            values = {"MaximumCacheSize": self._maximum, "ServerCacheTime": self._lifetime}
+            return ", ".join(name for name, value in values.items() if not value)
+        return KNOBS.get(reason, "")
+
     @property
     def purges_idle(self) -> bool:
         """Whether `touch` has to be called for what happens on a connection."""
@@ -129,9 +136,9 @@ class SessionCache(Generic[I]):
             self._touched[key] = now
             self._touched.move_to_end(key)
 
-    def forget(self, key: Key, now: float) -> list[Eviction]:
-        """A fatal alert ended a connection of this session: it must not be resumed (RFC 5246, 7.2.2)."""
-        return [self._evict(key, Reason.FATAL_ALERT, now)] if key in self._entries else []
+    def forget(self, key: Key, reason: Reason, now: float) -> list[Eviction]:
+        """A connection of this session failed: it must not be resumed (for a fatal alert: RFC 5246, 7.2.2)."""
+        return [self._evict(key, reason, now)] if key in self._entries else []
 
     def tick(self, now: float) -> list[Eviction]:
         """Let those leave whose time has come."""

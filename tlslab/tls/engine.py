@@ -1,8 +1,8 @@
 """What the server's and the client's TLS have in common: bytes in, bytes out, no I/O (pyOpenSSL over memory BIOs).
 
-Received bytes are kept as they came and given to OpenSSL one record at a time, and only while somebody wants what is
-in them. That is what makes the lab's freeze real and countable: a record nobody reads stays unread, and a handshake
-message behind it is not seen by anyone, OpenSSL included.
+Received bytes are kept as they came. OpenSSL is given the record in front, as far as it has come, and nothing behind
+it, and only while somebody wants what is in it. That is what makes the lab's freeze real and countable: a record
+nobody reads stays unread, and a handshake message behind it is not seen by anyone, OpenSSL included.
 """
 
 from __future__ import annotations
