@@ -230,6 +230,19 @@ def test_every_reason_of_the_administrator_has_its_knob() -> None:
     assert SessionCache(1, 0.0, None).knob(Reason.DISABLED) == "ServerCacheTime"
 
 
+def test_each_connection_has_an_object_of_its_own():
+    """The first that has been idle for five minutes takes the session along, whoever else uses it."""
+    cache = table(10, HOURS_10, 300.0)
+    cache.store(key(1), HERE, 0.0, by=1)
+    cache.touch(key(1), 200.0, by=2)
+    assert cache.next_deadline == 300.0
+    cache.touch(key(1), 250.0, by=1)
+    assert cache.next_deadline == 500.0
+    assert cache.tick(499.0) == []
+    assert cache.tick(500.0) == [Eviction(key(1), Reason.IDLE_PURGE, 500.0, 0)]
+    assert cache.next_deadline is None
+
+
 # --- against a naive list ----------------------------------------------------------------------------
 
 

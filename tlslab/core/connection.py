@@ -86,7 +86,7 @@ class Connection:
         else:
             self._tls.receive(data)
             if self._sessions.purges_idle:
-                self._sessions.touch(self._emit.binding, self._tls.session_id, now)
+                self._sessions.touch(self._emit.binding, self._tls.session_id, now, self.number)
             self._run(self._tls)
 
     def receive_eof(self, now: float, *, fin_stuck: bool = False) -> None:
@@ -305,7 +305,7 @@ class Connection:
         if not tls.resumed:
             if choice.offered and tls.handshakes == 1:
                 self._sessions.not_resumed(self._emit, choice, tls.session_id)
-            self._sessions.issued(binding, tls.session_id, choice.context, self._emit.now)
+            self._sessions.issued(binding, tls.session_id, choice.context, self._emit.now, self.number)
         elif choice.miss is not None:
             self._emit(InternalFault, traceback=f"resumed a session that the table had let go: {choice.miss.reason}")
 

@@ -104,13 +104,13 @@ class Sessions:
             case _:  # 32 random bytes of a client that knows TLS 1.3 are no attempt to resume
                 return Choice(contexts.another_than(None))
 
-    def issued(self, binding: str, session_id: bytes, context: ServerContext, now: float) -> None:
+    def issued(self, binding: str, session_id: bytes, context: ServerContext, now: float, connection: int = 0) -> None:
         """A full handshake gave out a session."""
         self._issued += 1
         if self._issued % ISSUED_BY_ONE == 0:
             for contexts in self._contexts.values():  # all at once: none may issue after the table forgot its first
                 contexts.retire()
-        self._tell(self._cache.store((binding, session_id), context, now), now)
+        self._tell(self._cache.store((binding, session_id), context, now, connection), now)
 
     def not_resumed(self, emit: Recorder, choice: Choice, new_id: bytes) -> None:
         """Tell that a session the client offered was not taken up, with what the table knows of it."""
@@ -132,9 +132,9 @@ class Sessions:
         """Whether `touch` has to be called."""
         return self._cache.purges_idle
 
-    def touch(self, binding: str, session_id: bytes, now: float) -> None:
+    def touch(self, binding: str, session_id: bytes, now: float, connection: int) -> None:
         """Something happened on a connection of this session."""
-        self._cache.touch((binding, session_id), now)
+        self._cache.touch((binding, session_id), now, connection)
 
     def forget(self, binding: str, session_id: bytes, reason: Reason, now: float) -> None:
         """A connection of this session failed."""

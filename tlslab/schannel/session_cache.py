@@ -8,7 +8,7 @@ kept no longer than the session.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, TypeVar
 from weakref import ref
@@ -70,6 +70,7 @@ class Eviction:
 class _Entry(Generic[I]):
     issuer: I
     stored_at: float
+    idle_since: OrderedDict[int, float] = field(default_factory=OrderedDict)  # by connection, the longest idle first
 
 
 class SessionCache(Generic[I]):
@@ -83,7 +84,7 @@ class SessionCache(Generic[I]):
         self._lifetime = lifetime_seconds
         self._idle = idle_seconds
         self._entries: OrderedDict[Key, _Entry[I]] = OrderedDict()
-        self._touched: OrderedDict[Key, float] = OrderedDict()
+        self._objects: OrderedDict[tuple[int, Key], float] = OrderedDict()  # of connections, the longest idle first
         self._gone: OrderedDict[Key, tuple[Reason, ref[I]]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -110,31 +111,36 @@ class SessionCache(Generic[I]):
         """Say whether a session can be resumed; what is due to leave is no longer there, even before `tick`."""
         entry = self._entries.get(key)
         if entry is not None:
-            due = self._due(key, entry, now)
+            due = self._due(entry, now)
             return Hit(entry.issuer) if due is None else Miss(due, entry.issuer)
         if key in self._gone:
             reason, issuer = self._gone[key]
             return Miss(reason, issuer())
         return Miss(Reason.NEVER_ISSUED, None)
 
-    def store(self, key: Key, issuer: I, now: float) -> list[Eviction]:
-        """Take in a new session, and say who had to leave for it."""
+    def store(self, key: Key, issuer: I, now: float, by: int = 0) -> list[Eviction]:
+        """Take in a new session of the connection `by`, and say who had to leave for it."""
         if not self.enabled:
             self._remember(key, Reason.DISABLED, issuer)
             return []
         evictions = self.tick(now)
         self._entries[key] = _Entry(issuer, now)
-        if self._idle is not None:
-            self._touched[key] = now
+        self.touch(key, now, by)
         while len(self._entries) > self._maximum:
             evictions.append(self._evict(next(iter(self._entries)), Reason.FIFO, now))
         return evictions
 
-    def touch(self, key: Key, now: float) -> None:
-        """Something happened on a connection that uses this session; what is due to leave is not saved by it."""
-        if key in self._touched and self._due(key, self._entries[key], now) is None:
-            self._touched[key] = now
-            self._touched.move_to_end(key)
+    def touch(self, key: Key, now: float, by: int = 0) -> None:
+        """Something happened on the connection `by`, which uses this session; what is due to leave is not saved by it.
+
+        Each connection has an object of its own, and the first of them that goes takes the session along.
+        """
+        entry = self._entries.get(key)
+        if self._idle is None or entry is None or self._due(entry, now) is not None:
+            return
+        entry.idle_since[by] = self._objects[by, key] = now
+        entry.idle_since.move_to_end(by)
+        self._objects.move_to_end((by, key))
 
     def forget(self, key: Key, reason: Reason, now: float) -> list[Eviction]:
         """A connection of this session failed: it must not be resumed (for a fatal alert: RFC 5246, 7.2.2)."""
@@ -143,14 +149,16 @@ class SessionCache(Generic[I]):
     def tick(self, now: float) -> list[Eviction]:
         """Let those leave whose time has come."""
         evictions: list[Eviction] = []
-        for queue in (self._entries, self._touched):
-            while queue:
-                key = next(iter(queue))
-                reason = self._due(key, self._entries[key], now)
-                if reason is None:
-                    break
+        for front in (self._oldest, self._longest_idle):
+            while (key := front()) is not None and (reason := self._due(self._entries[key], now)) is not None:
                 evictions.append(self._evict(key, reason, now))
         return evictions
+
+    def _oldest(self) -> Key | None:
+        return next(iter(self._entries), None)
+
+    def _longest_idle(self) -> Key | None:
+        return next((key for _, key in self._objects), None)
 
     @property
     def next_deadline(self) -> float | None:
@@ -158,21 +166,22 @@ class SessionCache(Generic[I]):
         deadlines = []
         if self._entries:
             deadlines.append(next(iter(self._entries.values())).stored_at + self._lifetime)
-        if self._touched and self._idle is not None:
-            deadlines.append(next(iter(self._touched.values())) + self._idle)
+        if self._objects and self._idle is not None:
+            deadlines.append(next(iter(self._objects.values())) + self._idle)
         return min(deadlines, default=None)
 
-    def _due(self, key: Key, entry: _Entry[I], now: float) -> Reason | None:
+    def _due(self, entry: _Entry[I], now: float) -> Reason | None:
         """Why an entry has to leave now: what came first, where both have come."""
         due = [(entry.stored_at + self._lifetime, Reason.LIFETIME)]
-        if self._idle is not None:
-            due.append((self._touched[key] + self._idle, Reason.IDLE_PURGE))
+        if self._idle is not None and entry.idle_since:
+            due.append((next(iter(entry.idle_since.values())) + self._idle, Reason.IDLE_PURGE))
         at, reason = min(due)
         return reason if now >= at else None
 
     def _evict(self, key: Key, reason: Reason, now: float) -> Eviction:
         entry = self._entries.pop(key)
-        self._touched.pop(key, None)
+        for by in entry.idle_since:
+            del self._objects[by, key]
         self._remember(key, reason, entry.issuer)
         return Eviction(key, reason, now - entry.stored_at, len(self._entries))
 
