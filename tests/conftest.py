@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +33,33 @@ settings.load_profile("tlslab")
 for proxy in ("http_proxy", "https_proxy", "all_proxy"):
     os.environ.pop(proxy, None)
     os.environ.pop(proxy.upper(), None)
+
+
+# The others are named like their program.
+DEBIAN_PACKAGES = {
+    "certutil": "libnss3-tools",
+    "gnutls-cli": "gnutls-bin",
+    "keytool": "default-jre-headless",
+    "pk12util": "libnss3-tools",
+    "text2pcap": "wireshark-common",
+}
+
+
+@pytest.fixture(scope="session")
+def require_client() -> Callable[[str], str]:
+    """Return a function from a program's name to its path; a missing one skips the test, or fails it in CI."""
+    return find_client
+
+
+def find_client(name: str) -> str:
+    """Return the path of `name`; where there is none, skip, or fail with TLSLAB_REQUIRE_CLIENTS=1."""
+    path = shutil.which(name)
+    if path is not None:
+        return path
+    reason = f"{name} is not installed (Debian: apt-get install {DEBIAN_PACKAGES.get(name, name)})"
+    if os.environ.get("TLSLAB_REQUIRE_CLIENTS") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 @dataclass(frozen=True)

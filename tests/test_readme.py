@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,14 +44,6 @@ def shell(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "TLSLAB_HOME": str(tmp_path / "home")}
 
 
-def _needs(block: str, program: str) -> None:
-    """Skip a block whose program is missing, or fail in CI, as tests/clients does."""
-    if f"{program} " in block and shutil.which(program) is None:
-        if os.environ.get("TLSLAB_REQUIRE_CLIENTS") == "1":
-            pytest.fail(f"{program} is not installed", pytrace=False)
-        pytest.skip(f"{program} is not installed")
-
-
 @pytest.mark.parametrize(
     "block",
     [
@@ -59,9 +52,12 @@ def _needs(block: str, program: str) -> None:
     ],
     ids=[block.splitlines()[0] for block in RUNNABLE],
 )
-def test_a_marked_block_runs(block: str, shell: dict[str, str], tmp_path: Path) -> None:
+def test_a_marked_block_runs(
+    block: str, require_client: Callable[[str], str], shell: dict[str, str], tmp_path: Path
+) -> None:
     """Each block marked `sh test` runs from its first line to its last, and no line of it fails."""
-    _needs(block, "curl")
+    if "curl " in block:
+        require_client("curl")
     status, output = _run(block, shell, tmp_path)
     assert status == 0, output
     if "403.7" in block:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import stat
 import subprocess
 import sys
@@ -206,8 +205,6 @@ def test_an_old_pki_is_named_when_it_is_too_old(run, tmp_path):
 
 # --- what other programs make of it -----------------------------------------------------------------------------
 
-NSS = shutil.which("certutil") and shutil.which("pk12util")
-
 
 def lines_of(output: str, program: str) -> list[str]:
     """The command lines that were printed for a program."""
@@ -224,10 +221,11 @@ def shell(line: str, home: Path) -> str:
 
 
 @pytest.mark.client
-@pytest.mark.skipif(not NSS, reason="no NSS tools on this machine (Debian: libnss3-tools)")
 @pytest.mark.parametrize("form", ["p12", "p12-legacy"])
-def test_the_lines_for_browsers_work(run, tmp_path, form):
+def test_the_lines_for_browsers_work(run, require_client, tmp_path, form):
     """What is printed puts the authority and alice into an NSS database, and takes both out again."""
+    for program in ("certutil", "pk12util"):
+        require_client(program)
     folder = tmp_path / "a folder"
     output = run("pki", "export", str(folder), "--identity", "alice", "--format", form).output
     make, lists = (
@@ -246,9 +244,9 @@ def test_the_lines_for_browsers_work(run, tmp_path, form):
 
 
 @pytest.mark.client
-@pytest.mark.skipif(shutil.which("keytool") is None, reason="no Java on this machine")
-def test_the_line_for_java_works(run, tmp_path):
+def test_the_line_for_java_works(run, require_client, tmp_path):
     """Keytool makes a trust store with the authority in it, and reads alice's file."""
+    require_client("keytool")
     output = run("pki", "export", str(tmp_path), "--identity", "alice").output
     shell(*lines_of(output, "keytool"), tmp_path)
     store = f"keytool -list -storepass tlslab -keystore {tmp_path}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -25,8 +24,6 @@ from tlslab.run.client import Outcome
 from tlslab.scenario.schema import Step
 
 HERE = Path(__file__).parent
-# The others are named like their program.
-DEBIAN_PACKAGES = {"gnutls-cli": "gnutls-bin", "text2pcap": "wireshark-common"}
 PATIENCE = 60.0  # seconds until a test gives up on what takes milliseconds on a machine that is not busy
 POLL = 0.02
 E = TypeVar("E", bound=Event)
@@ -38,23 +35,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker("client")
-
-
-@pytest.fixture(scope="session")
-def require_client() -> Callable[[str], str]:
-    """Return a function from a program's name to its path; a missing one skips the test, or fails it in CI."""
-    return find_client
-
-
-def find_client(name: str) -> str:
-    """Return the path of `name`; where there is none, skip, or fail with TLSLAB_REQUIRE_CLIENTS=1."""
-    path = shutil.which(name)
-    if path is not None:
-        return path
-    reason = f"{name} is not installed (Debian: apt-get install {DEBIAN_PACKAGES.get(name, name)})"
-    if os.environ.get("TLSLAB_REQUIRE_CLIENTS") == "1":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
 
 
 def poll(ready: Callable[[], bool], what: Callable[[], str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 
@@ -25,10 +24,11 @@ def test_a_description():
     assert told.not_after == NOW + timedelta(days=824, seconds=-1)
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on this machine")
+@pytest.mark.client
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
-def test_fingerprints_are_those_of_openssl(tmp_path, algorithm):
+def test_fingerprints_are_those_of_openssl(require_client, tmp_path, algorithm):
     """Another program comes to the same number."""
+    require_client("openssl")
     certificate = make_authority("An Authority", NOW).certificate
     path = tmp_path / "ca.pem"
     path.write_bytes(certificates_pem([certificate]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from datetime import UTC, datetime
 
@@ -51,13 +50,14 @@ def test_legacy_pkcs12_holds_the_same(alice):
     assert (old.cert, old.additional_certs) == (new.cert, new.additional_certs)
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on this machine")
+@pytest.mark.client
 @pytest.mark.parametrize(
     ("legacy", "mac", "encryption"),
     [(False, "MAC: sha256", "PBES2, PBKDF2, AES-256-CBC"), (True, "MAC: sha1", "pbeWithSHA1And3-KeyTripleDES-CBC")],
 )
-def test_pkcs12_uses_the_algorithms_that_windows_imports(alice, tmp_path, legacy, mac, encryption):
+def test_pkcs12_uses_the_algorithms_that_windows_imports(alice, require_client, tmp_path, legacy, mac, encryption):
     """Key and certificates are under AES-256 for Windows Server 2019 and later, and under 3DES for those before."""
+    require_client("openssl")
     file = tmp_path / "alice.p12"
     file.write_bytes(pkcs12_bytes(alice, "alice", "tlslab", legacy=legacy))
     command = ["openssl", "pkcs12", "-info", "-noout", "-in", str(file), "-passin", "pass:tlslab"]
