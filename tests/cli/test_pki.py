@@ -45,6 +45,8 @@ def test_show_as_json(run, home):
     """Each identity with its status, dates and files; the fingerprints are those of the files."""
     told = json.loads(run("pki", "show", "--json").output)
     assert {name: entry["status"] for name, entry in told["identities"].items()} == STATUSES
+    undocumented = {name for name, entry in told["identities"].items() if not entry["status_is_documented"]}
+    assert undocumented == {"wrong-eku", "leaf-only"}
     assert told["folder"] == str(home / "pki")
     for entry in (told["server_authority"], told["client_authority"], *told["identities"].values()):
         certificate = x509.load_pem_x509_certificate(Path(entry["cert_file"]).read_bytes())
@@ -66,6 +68,7 @@ def test_show_to_people(run, home):
     for name, kind in IDENTITIES.items():
         assert re.search(rf"^  {name} +{STATUSES[name]} +{re.escape(kind.purpose)}$", text, re.MULTILINE)
         assert str(pki_of(home).identities[name].cert_file) in text
+    assert "The status of wrong-eku and leaf-only is our reading: no document names it." in " ".join(text.split())
     for words in ("server-ca.pem", "client-ca.pem", "SHA-256 ", "SHA-1 ", "thumbprint", "Revoked since", "pki export"):
         assert words in text
 

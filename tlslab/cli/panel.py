@@ -14,6 +14,7 @@ from tlslab.cli.curl import comes_back, join
 from tlslab.cli.options import undone_by
 from tlslab.cli.running import Running, status_of
 from tlslab.knobs import format_seconds
+from tlslab.pki.identities import IDENTITIES
 from tlslab.scenario.schema import Case, Expectation, Fix, Step
 
 FASTEST_SENSIBLE = 60
@@ -90,9 +91,11 @@ def _identities(running: Running) -> Iterator[tuple[str, str]]:
     yield "  others", f"the same three files each, in {others[0][1].cert_file.parent}"
     by_status: dict[str, list[str]] = {}
     for other, _ in others:
-        by_status.setdefault(status_of(other), []).append(other)
+        mark = "" if IDENTITIES[other].is_documented else "?"
+        by_status.setdefault(status_of(other), []).append(other + mark)
     for status, names in sorted(by_status.items()):
         yield "", f"{status}: {', '.join(names)}"
+    yield "", "?: our reading, no document names the status"
 
 
 def _symptom(running: Running) -> Recipe:

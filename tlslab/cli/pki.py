@@ -66,6 +66,7 @@ def _as_json(pki: Pki) -> dict[str, Any]:
                 "purpose": IDENTITIES[name].purpose,
                 "verdict": IDENTITIES[name].verdict,
                 "status": status_of(name),
+                "status_is_documented": IDENTITIES[name].is_documented,
                 "cert_file": str(files.cert_file),
                 "key_file": str(files.key_file),
                 "pkcs12_file": str(files.pkcs12_file),
@@ -111,6 +112,8 @@ def _print(pki: Pki, out: Console) -> None:
     out.print()
     keys = "Beside each .pem lie its key (-key.pem) and both for browsers and Windows"
     prose(out, f"{keys} (.p12, password {PKCS12_PASSWORD}). SHA-1 is what Windows calls the thumbprint.")
+    ours = [name for name, kind in IDENTITIES.items() if not kind.is_documented]
+    prose(out, f"The status of {' and '.join(ours)} is our reading: no document names it.")
     for one in pki.revocations():
         prose(out, f"Revoked since {one.since:%Y-%m-%d}: {one.identity}, serial {one.serial:x}.")
     prose(out, "How programs come to trust and use them:")

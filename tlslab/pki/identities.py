@@ -35,13 +35,15 @@ CLIENT_CA, INTERMEDIATE_CA, UNTRUSTED_CA = "client-ca", "intermediate-ca", "untr
 class Kind:
     """What an identity is for: the verdict it gets, who issued it, and whether it shows its issuers.
 
-    `purpose` completes "alice: ..."; `issuer` is the name of an authority's files.
+    `purpose` completes "alice: ..."; `issuer` is the name of an authority's files. `is_documented` says whether a
+    document names the status that IIS answers it with; where none does, it is our reading.
     """
 
     verdict: Verdict
     purpose: str
     issuer: str = CLIENT_CA
     shows_issuers: bool = True
+    is_documented: bool = True
 
 
 IDENTITIES: Mapping[str, Kind] = {
@@ -49,10 +51,16 @@ IDENTITIES: Mapping[str, Kind] = {
     "expired": Kind(Verdict.EXPIRED, "its validity is over"),
     "not-yet-valid": Kind(Verdict.NOT_YET_VALID, "its validity has not begun"),
     "wrong-ca": Kind(Verdict.UNTRUSTED, "issued by an authority that the lab does not trust", UNTRUSTED_CA),
-    "wrong-eku": Kind(Verdict.WRONG_USAGE, "issued for servers alone: its extended key usage is serverAuth"),
+    "wrong-eku": Kind(
+        Verdict.WRONG_USAGE, "issued for servers alone: its extended key usage is serverAuth", is_documented=False
+    ),
     "revoked": Kind(Verdict.TRUSTED, "on the lab's list of revoked certificates, which no lab consults yet"),
     "leaf-only": Kind(
-        Verdict.UNTRUSTED, "issued by an intermediate authority, and does not send it along", INTERMEDIATE_CA, False
+        Verdict.UNTRUSTED,
+        "issued by an intermediate authority, and does not send it along",
+        INTERMEDIATE_CA,
+        shows_issuers=False,
+        is_documented=False,
     ),
     "full-chain": Kind(Verdict.TRUSTED, "the certificate of leaf-only, sent with its intermediate", INTERMEDIATE_CA),
 }
