@@ -94,6 +94,13 @@ class NoBindingMatched(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateNotUsable(Event):
+    """The record that was chosen names a certificate that is no longer in the store: the connection is reset."""
+
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
 class HandshakeMessage(Event):
     """A handshake message passed, encrypted or not. `direction` is `received` or `sent`; `length` is without header."""
 
@@ -238,13 +245,18 @@ class TlsFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class RequestReceived(Event):
-    """The head of a request was read. `content_length` is None for a chunked body, 0 for none."""
+    """The head of a request was read. `content_length` is None for a chunked body, 0 for none.
+
+    `user_agent` and `referer` are the headers as they came, "" where there was none.
+    """
 
     method: str
     target: str
     http_version: str
     content_length: int | None
     expects_continue: bool
+    user_agent: str
+    referer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,11 +348,16 @@ class TimerExpired(Event):
 
 @dataclass(frozen=True, slots=True)
 class HttpErrLogged(Event):
-    """http.sys writes a line to its HTTPERR log. `reason` is the documented reason phrase."""
+    """http.sys writes a line to its HTTPERR log: the request at hand, if any, is over, and never gets to its site.
+
+    `reason` is the documented reason phrase, `status` what http.sys answers by itself; None for what there is not.
+    """
 
     reason: str
     method: str | None
     target: str | None
+    http_version: str | None
+    status: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,16 +369,38 @@ class BadRequestReceived(Event):
 
 @dataclass(frozen=True, slots=True)
 class ResponseSent(Event):
-    """A whole response went out. `substatus` is 0 where IIS has none."""
+    """A whole response went out, `seconds` after the request's head was there. `substatus` is 0 where IIS has none.
+
+    `win32` is the error behind the status (sc-win32-status); None where no document shows a value.
+    """
 
     status: int
     substatus: int
     method: str
     target: str
     certificate: str | None
+    win32: int | None
+    seconds: float
 
 
 # --- the lab itself --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SstpCertificatesDiffer(Event):
+    """At the lab's start: 0.0.0.0 and [::] have different certificates on SSTP's port; names, "" for no record."""
+
+    port: int
+    ipv4: str
+    ipv6: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceEnded(Event):
+    """A file that the lab writes could not be written on, and ends before the lab does. `what` is `the capture` ..."""
+
+    what: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,9 @@ def curl() -> Curl:
         "site": Address(SITE),
         "upload": Address("https://up.test:8443", "127.0.0.1:8443"),
         "v6": Address("https://[::1]:8443"),
+        "old": Address(SITE, protocols=("TLS1.0", "TLS1.1")),
+        "gone": Address(SITE, protocols=()),
+        "both": Address(SITE, protocols=("TLS1.0", "TLS1.2")),
     }
     return Curl(Path("ca.pem"), {"alice": ALICE}, addresses, lambda size: Path(f"{size}.bin"))
 
@@ -64,6 +67,9 @@ def step(request: str, **given: object) -> Step:
             [f"--connect-to up.test:8443:127.0.0.1:8443 {WHO} https://up.test:8443/x"],
         ),
         ([step("GET /x", binding="v6")], [f'{WHO} "https://[::1]:8443/x"']),
+        ([step("GET /x", binding="old")], [f"--tlsv1.0 --ciphers DEFAULT:@SECLEVEL=0 {WHO} {SITE}/x"]),
+        ([step("GET /x", binding="gone")], [f"{WHO} {SITE}/x"]),
+        ([step("GET /x", binding="both")], [f"{WHO} {SITE}/x"]),
         ([step("GET /x?a=1&b={c}")], [f'{WHO} --globoff "{SITE}/x?a=1&b={{c}}"']),
         (
             [step("GET /x"), step("HEAD /y", same_connection=True)],

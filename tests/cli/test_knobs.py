@@ -27,7 +27,7 @@ def test_knobs_of_a_lab():
     paths = [knob.path for knob in knobs_of(catalogue.load("post-request-renegotiation").scenario)]
     assert paths[0] == "bindings.site.endpoint"
     assert "sites./accept.ssl_flags" in paths
-    assert paths[-2:] == ["enable_kernel_ssl", "on_unavailable"]
+    assert paths[-2:] == ["sstp_listener_port", "on_unavailable"]
     assert paths.index("timers.header_wait") < paths.index("schannel.maximum_cache_size")
     assert len(paths) == len(set(paths))
 
@@ -42,6 +42,7 @@ def test_knobs_of_a_lab():
         (["Ssl", "SslMapCert"], "ssl_flags", "Ssl, SslMapCert"),
         (20_000, "maximum_cache_size", "20,000 entries"),
         (3, "event_logging", "3"),
+        (8443, "sstp_listener_port", "8443"),
         (16_384, "trusted_issuer_list_limit", "16 KiB"),
         (36_000.0, "server_cache_time", "10 h"),
         (0.0, "application_delay", "0 s"),

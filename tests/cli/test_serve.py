@@ -30,7 +30,14 @@ def test_ready_file(lab, home):
         "speed": 1.0,
         "target_url": f"https://localhost:{port}/upload",
         "bindings": [
-            {"name": name, "url": f"https://{host}:{port}/", "host": "127.0.0.1", "port": port, "hostname": host}
+            {
+                "name": name,
+                "url": f"https://{host}:{port}/",
+                "host": "127.0.0.1",
+                "port": port,
+                "hostname": host,
+                "protocols": ["TLS1.2"],
+            }
             for name, host in (("site", "localhost"), ("upload", "upload.localhost"))
         ],
         "ca_file": str(home / "pki" / "server-ca.pem"),

@@ -60,6 +60,18 @@ SENTENCES = [
     (e.NoBindingMatched(*AT, "h"), "bad", "no binding on this port for the name h: connection reset"),
     (e.NoBindingMatched(*AT, None), "bad", "no binding on this port for a client that names none: connection reset"),
     (
+        e.CertificateNotUsable(*AT, "0.0.0.0:443"),
+        "bad",
+        "NO CERTIFICATE: the record of 0.0.0.0:443 still names one that is no longer in the store: connection reset; "
+        "Windows writes event 15021 of HttpEvent",
+    ),
+    (
+        e.SstpCertificatesDiffer(*AT, 443, "server", ""),
+        "bad",
+        "SSTP listens on port 443, where 0.0.0.0 has the certificate server and [::] has no record: Windows writes "
+        "event 24 of RasSstp, at boot, whether or not anybody uses IPv6",
+    ),
+    (
         e.HelloRequestSent(*AT),
         "",
         "HelloRequest: the server asks the client to renegotiate, so that it can ask for a certificate",
@@ -138,10 +150,10 @@ SENTENCES = [
         "TLS failed: what came is not TLS; is the URL http:// instead of https://? (wrong version number)",
     ),
     (e.TlsFailed(*AT, "other", "x"), "bad", "TLS failed: OpenSSL gives up (x)"),
-    (e.RequestReceived(*AT, "GET", "/", "1.1", 0, False), "", "GET /"),
-    (e.RequestReceived(*AT, "POST", "/u", "1.1", None, False), "", "POST /u, a chunked body"),
+    (e.RequestReceived(*AT, "GET", "/", "1.1", 0, False, "", ""), "", "GET /"),
+    (e.RequestReceived(*AT, "POST", "/u", "1.1", None, False, "", ""), "", "POST /u, a chunked body"),
     (
-        e.RequestReceived(*AT, "POST", "/u", "1.1", 2**20, True),
+        e.RequestReceived(*AT, "POST", "/u", "1.1", 2**20, True, "", ""),
         "",
         "POST /u, a body of 1 MiB, waits for 100 Continue",
     ),
@@ -190,14 +202,19 @@ SENTENCES = [
     ),
     (e.TimerExpired(*AT, "ssl_renegotiation", 120.0), "bad", "the timer ssl_renegotiation ran out after 120 s"),
     (
-        e.HttpErrLogged(*AT, "Timer_SslRenegotiation", "POST", "/u"),
+        e.HttpErrLogged(*AT, "Timer_SslRenegotiation", "POST", "/u", "1.1", None),
         "bad",
         "HTTPERR log: Timer_SslRenegotiation for POST /u",
     ),
-    (e.HttpErrLogged(*AT, "Timer_HeaderWait", None, None), "bad", "HTTPERR log: Timer_HeaderWait"),
+    (e.HttpErrLogged(*AT, "Timer_HeaderWait", None, None, None, None), "bad", "HTTPERR log: Timer_HeaderWait"),
     (e.BadRequestReceived(*AT, "x"), "bad", "not a request that can be served: x"),
-    (e.ResponseSent(*AT, 200, 0, "GET", "/", "CN=a"), "good", "200 for GET / (CN=a)"),
-    (e.ResponseSent(*AT, 403, 7, "GET", "/", None), "bad", "403.7 for GET / (no client certificate)"),
+    (e.ResponseSent(*AT, 200, 0, "GET", "/", "CN=a", 0, 0.1), "good", "200 for GET / (CN=a)"),
+    (e.ResponseSent(*AT, 403, 7, "GET", "/", None, 5, 0.1), "bad", "403.7 for GET / (no client certificate)"),
+    (
+        e.EvidenceEnded(*AT, "the capture", "No space left on device"),
+        "bad",
+        "the capture ends here, the lab does not: No space left on device",
+    ),
     (e.InternalFault(*AT, "T"), "bad", "a defect of tlslab ended this connection; please report it:\nT"),
 ]
 
@@ -222,9 +239,9 @@ NASTY = "CN=\x1b[2J\x1b]0;owned\x07\u202ebob\r\n  12.000  #9   200 for GET /"
     "event",
     [
         e.ClientCertificateReceived(*AT, NASTY, NASTY, "ff", "trusted"),
-        e.RequestReceived(*AT, NASTY, NASTY, "1.1", 0, False),
-        e.ResponseSent(*AT, 403, 7, NASTY, NASTY, NASTY),
-        e.HttpErrLogged(*AT, "BadRequest", NASTY, NASTY),
+        e.RequestReceived(*AT, NASTY, NASTY, "1.1", 0, False, NASTY, NASTY),
+        e.ResponseSent(*AT, 403, 7, NASTY, NASTY, NASTY, 5, 0.1),
+        e.HttpErrLogged(*AT, "BadRequest", NASTY, NASTY, NASTY, 400),
         e.BadRequestReceived(*AT, NASTY),
         e.TlsFailed(*AT, "other", NASTY),
         e.NoBindingMatched(*AT, NASTY),
@@ -241,8 +258,8 @@ def test_a_peer_cannot_write_to_the_terminal(speak, event):
 @pytest.mark.parametrize("speak", [say, say_verbosely])
 def test_a_line_has_an_end(speak):
     """A target of 16 KiB is cut where it is shown; one of a usual length is not."""
-    assert len(speak(e.RequestReceived(*AT, "GET", "/" + "x" * 16_000, "1.1", 0, False)).text) < 2100
-    assert speak(e.RequestReceived(*AT, "GET", "/" + "x" * 1000, "1.1", 0, False)).text.endswith("xxx")
+    assert len(speak(e.RequestReceived(*AT, "GET", "/" + "x" * 16_000, "1.1", 0, False, "", "")).text) < 2100
+    assert speak(e.RequestReceived(*AT, "GET", "/" + "x" * 1000, "1.1", 0, False, "", "")).text.endswith("xxx")
 
 
 def test_what_prints_stays_as_it_is():

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import pytest
 
@@ -46,13 +46,21 @@ def poll(ready: Callable[[], bool], what: Callable[[], str]) -> None:
         time.sleep(POLL)
 
 
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[[Callable[[], bool], Callable[[], str]], None]:
+    """Return `poll`."""
+    return poll
+
+
 # --- the lab ------------------------------------------------------------------------------------------------
 
 
 class LabProcess:
     """`tlslab serve` in a process of its own. `ready` is what its ready file says, `key_log` has its TLS secrets."""
 
-    def __init__(self, folder: Path, home: Path, arguments: Sequence[str], speed: float) -> None:
+    def __init__(
+        self, folder: Path, home: Path, arguments: Sequence[str], speed: float, stdout: IO[bytes] | None = None
+    ) -> None:
         self._folder = folder
         self._seen: list[Event] = []
         self._read_to = 0
@@ -63,7 +71,7 @@ class LabProcess:
         command += ["--keylog", str(self.key_log)]
         with (folder / "output.txt").open("wb") as output:
             environment = {**os.environ, "TLSLAB_HOME": str(home)}
-            self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+            self.process = subprocess.Popen(command, stdout=stdout or output, stderr=output, env=environment)
         poll(lambda: ready_file.exists() or self.process.poll() is not None, self.output)
         assert ready_file.exists(), self.output()
         self.ready: dict[str, Any] = json.loads(ready_file.read_text())
@@ -119,7 +127,7 @@ class LabProcess:
         addresses: dict[str | None, Address] = {}
         for one in self.ready["bindings"]:
             connect_to = "" if one["hostname"] == "localhost" else f"{one['host']}:{one['port']}"
-            addresses[one["name"]] = Address(one["url"].rstrip("/"), connect_to)
+            addresses[one["name"]] = Address(one["url"].rstrip("/"), connect_to, tuple(one["protocols"]))
         addresses[None] = next(iter(addresses.values()))
         identities = {name: _files(files) for name, files in self.ready["identities"].items()}
         return Curl(Path(self.ca_file), identities, addresses, lambda size: upload_file(uploads, size))
@@ -172,20 +180,27 @@ Labs = Callable[..., LabProcess]
 
 @pytest.fixture(scope="session")
 def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labs]:
-    """Return a function that gives a running lab: scenario, fixes, `speed` and `settings` (path -> YAML).
+    """Return a function that gives a running lab: scenario, fixes, `speed`, `settings` (path -> YAML), `more` options.
 
     Tests that ask for the same get the same one. At the end each must stop on SIGTERM, and none may have had a fault.
     """
     home = tmp_path_factory.mktemp("home")
     running: dict[object, LabProcess] = {}
 
-    def start(scenario: str, *fixes: str, speed: float = 1.0, settings: Mapping[str, str] | None = None) -> LabProcess:
+    def start(
+        scenario: str,
+        *fixes: str,
+        speed: float = 1.0,
+        settings: Mapping[str, str] | None = None,
+        more: Sequence[str] = (),
+    ) -> LabProcess:
         chosen = dict(settings or {})
-        key = (scenario, fixes, speed, tuple(chosen.items()))
+        key = (scenario, fixes, speed, tuple(chosen.items()), tuple(more))
         if key not in running:
             arguments = ["--scenario", scenario]
             arguments += [word for fix in fixes for word in ("--fix", fix)]
             arguments += [word for path, value in chosen.items() for word in ("--set", f"{path}={value}")]
+            arguments += more
             running[key] = LabProcess(tmp_path_factory.mktemp("lab"), home, arguments, speed)
         return running[key]
 
@@ -194,6 +209,24 @@ def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labs]:
     assert set(codes) <= {0}
     faults = [event for lab in running.values() for event in lab.events() if isinstance(event, InternalFault)]
     assert not faults
+
+
+@pytest.fixture(scope="session")
+def own_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labs]:
+    """Return a function that gives a lab of the test's own, to be ended in any way; `stdout` may go elsewhere."""
+    home = tmp_path_factory.mktemp("home")
+    running: list[LabProcess] = []
+
+    def start(
+        scenario: str, *, speed: float = 1.0, more: Sequence[str] = (), stdout: IO[bytes] | None = None
+    ) -> LabProcess:
+        arguments = ["--scenario", scenario, *more]
+        running.append(LabProcess(tmp_path_factory.mktemp("lab"), home, arguments, speed, stdout))
+        return running[-1]
+
+    yield start
+    for lab in running:
+        lab.stop()
 
 
 # --- curl ---------------------------------------------------------------------------------------------------
@@ -216,6 +249,8 @@ class CurlEnd:
         """How its last request ended, in the words of the scenarios."""
         if self.code == 0:
             return self.answers[-1]
+        if self.code == 35 and "Connection reset" in self.complaint:  # CURLE_SSL_CONNECT_ERROR is an alert, too
+            return Outcome("reset", 0.0, 0.0)
         return Outcome({55: "reset", 56: "reset", 28: "gave_up"}.get(self.code, f"curl {self.code}"), 0.0, 0.0)
 
 

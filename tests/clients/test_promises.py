@@ -140,6 +140,12 @@ def test_curl_post_request_renegotiation(trial: Trial, labs: Labs, curl: CurlCli
     play_with_curl("post-request-renegotiation", trial, labs, curl)
 
 
+@pytest.mark.parametrize("trial", playable("stale-binding", CURL))
+def test_curl_stale_binding(trial: Trial, labs: Labs, curl: CurlClient) -> None:
+    """What the file says of a binding without its certificate holds for curl, a reset in the handshake."""
+    play_with_curl("stale-binding", trial, labs, curl)
+
+
 def play_with_curl(scenario: str, trial: Trial, labs: Labs, curl: CurlClient) -> None:
     """Run the commands that the lab prints, and judge."""
     expect = trial.expect.for_style(CURL)

@@ -15,7 +15,7 @@ from tlslab.core.connection import Connection
 from tlslab.core.lab import Lab
 from tlslab.core.plan import Continue100, LabPlan, Listener, OnUnavailable, Site
 from tlslab.events import ALL, Event, HandshakeMessage
-from tlslab.httpsys.bindings import Binding, Endpoint, Toggle
+from tlslab.httpsys.bindings import Binding, Certificate, Endpoint, Toggle
 from tlslab.httpsys.client_certificate import Synchronous
 from tlslab.httpsys.timers import Timers
 from tlslab.iis.access import SslFlag
@@ -45,12 +45,15 @@ def site(path: str, flags: frozenset[SslFlag], **changes: Any) -> Site:
 def make_lab(server_settings) -> Callable[..., Lab]:
     """Make a lab: `/upload` requires a certificate, `/accept` takes one, `/open` needs none.
 
-    `bindings` gives endpoints by name, with whether they ask in the first handshake; `changes` are for `/upload`.
+    `bindings` gives endpoints by name, with whether they ask in the first handshake, and `certificates` what is not the
+    usual one; `changes` are for `/upload`.
     """
 
     def make(
         *protocols: Any,
         bindings: dict[str, tuple[str, bool]] | None = None,
+        certificates: dict[str, Certificate] | None = None,
+        sstp_listener_port: int | None = None,
         asks: bool = False,
         timers: Timers | None = None,
         on_unavailable: OnUnavailable = OnUnavailable.RESET,
@@ -60,19 +63,31 @@ def make_lab(server_settings) -> Callable[..., Lab]:
         **changes: Any,
     ) -> Lab:
         endpoints = bindings or {"site": ("0.0.0.0:8443", asks)}
+        named = certificates or {}
         records = [
-            Binding(name, Endpoint.parse(endpoint), Toggle.ENABLE if asks else Toggle.DISABLE)
+            Binding(
+                name,
+                Endpoint.parse(endpoint),
+                Toggle.ENABLE if asks else Toggle.DISABLE,
+                named.get(name, Certificate.SERVER),
+            )
             for name, (endpoint, asks) in endpoints.items()
         ]
         plan = LabPlan(
             scenario="small",
             fixes=(),
             listeners=(Listener("127.0.0.1", 8443, tuple(records)),),
-            tls={name: server_settings(*protocols, asks=asks) for name, (_, asks) in endpoints.items()},
+            tls={
+                name: server_settings(*protocols, asks=asks)
+                for name, (_, asks) in endpoints.items()
+                if named.get(name) is not Certificate.DELETED
+            },
             sites=(site("/upload", REQUIRE, **changes), site("/accept", ACCEPT), site("/open", frozenset())),
             timers=timers or Timers(),
             schannel=Schannel(**SCHANNEL | (schannel or {})),
+            capi2_operational_log=False,
             enable_kernel_ssl=enable_kernel_ssl,
+            sstp_listener_port=sstp_listener_port,
             on_unavailable=on_unavailable,
             landing=Landing("small", "A title", "A story.", (("/upload", "requires one"),), ()),
         )

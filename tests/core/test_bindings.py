@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from tlslab.events import BindingChosen, CertificateRequested, ClientHelloReceived, HelloRequestSent, NoBindingMatched
+from tlslab.events import (
+    BindingChosen,
+    CertificateNotUsable,
+    CertificateRequested,
+    ClientHelloReceived,
+    ConnectionClosed,
+    ConnectionOpened,
+    HelloRequestSent,
+    NoBindingMatched,
+    ResponseSent,
+)
+from tlslab.httpsys.bindings import Certificate
 from tlslab.tls.context import Protocol
 from tlslab.types import Reset
 
@@ -76,3 +87,57 @@ def test_names_alone_serve_their_own_clients(talk, request_bytes, server_name, b
     assert client.statuses() == ["200"]
     assert (client.only(BindingChosen).binding, client.only(BindingChosen).by) == (binding, by)
     assert [event.during for event in client.all(CertificateRequested)] == [during]
+
+
+# --- a certificate that is no longer in the store ---
+
+GONE = {"quiet": Certificate.DELETED}
+
+
+@pytest.mark.parametrize("protocol", [TLS_1_2, Protocol.TLS1_3])
+def test_a_record_without_its_certificate_resets(talk, protocol):
+    """As soon as the hello has chosen it: nothing is sent, nothing else is told, and time changes nothing."""
+    client = talk(protocol, bindings=BINDINGS, certificates=GONE, name="quiet.localhost")
+    event = client.only(CertificateNotUsable)
+    assert (event.connection, event.binding, event.endpoint) == (1, "quiet", "quiet.localhost:8443")
+    assert isinstance(client.server.closing, Reset)
+    assert client.server.data_to_send() == b""
+    assert client.server.next_deadline is None
+    client.server.receive_data(b"more", 1.0)
+    client.server.note_closed(1.0)
+    client.told += client.server.take_events()
+    kinds = [ConnectionOpened, ClientHelloReceived, BindingChosen, CertificateNotUsable, ConnectionClosed]
+    assert [type(event) for event in client.told] == kinds
+    assert client.only(ConnectionClosed).how == "reset"
+
+
+@pytest.mark.parametrize(
+    ("server_name", "binding"), [("asking.localhost", "asking"), ("localhost", "address"), (NO_NAME, "address")]
+)
+def test_the_other_records_have_theirs(talk, request_bytes, server_name, binding):
+    """The contrast, on the same address and port."""
+    client = talk(TLS_1_2, bindings=BINDINGS, certificates=GONE, name=server_name)
+    client.send(request_bytes("GET", "/upload"))
+    assert client.statuses() == ["200"]
+    assert client.only(ResponseSent).binding == binding
+    assert not client.all(CertificateNotUsable)
+
+
+def test_a_lab_without_any_certificate(talk):
+    """It can be had, and resets everybody."""
+    client = talk(TLS_1_2, certificates={"site": Certificate.DELETED})
+    assert client.only(CertificateNotUsable).endpoint == "0.0.0.0:8443"
+    assert isinstance(client.server.closing, Reset)
+
+
+@pytest.mark.parametrize("piece", [1, 50])
+def test_before_the_hello_is_whole_nothing_is_decided(make_lab, talk, piece):
+    """It takes the hello to choose the record; what comes in pieces is waited for."""
+    lab = make_lab(TLS_1_2, certificates={"site": Certificate.DELETED})
+    client = talk(lab=lab, opened=False)
+    client.client.read(0)
+    hello = client.client.data_to_send()
+    for start in range(0, len(hello), piece):
+        assert client.server.closing is None
+        client.server.receive_data(hello[start : start + piece], 0.0)
+    assert isinstance(client.server.closing, Reset)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tlslab.core.connection import ALERT_DRAIN_BYTES, ALERT_DRAIN_SECONDS, FIN_SECONDS
 from tlslab.errors import LocalMisuse
 from tlslab.events import (
     AlertReceived,
+    AlertSent,
     BindingChosen,
     CertificateRequested,
     ClientHelloReceived,
@@ -21,6 +23,7 @@ from tlslab.events import (
 from tlslab.tls.context import Protocol, client_context
 from tlslab.tls.engine import SMALL_READ_BYTES
 from tlslab.types import Drain, Reset
+from tlslab.wire.records import ContentType
 
 TLS_1_2, TLS_1_3 = Protocol.TLS1_2, Protocol.TLS1_3
 BOTH = pytest.mark.parametrize("protocol", [TLS_1_2, TLS_1_3])
@@ -303,15 +306,59 @@ def slow(request_bytes):
 
 @BOTH
 def test_a_client_that_says_close_notify(talk, get, protocol):
-    """TLS's own goodbye, without any FIN yet."""
-    client = talk(protocol)
+    """TLS's own goodbye: it is answered in kind (RFC 5246, 7.2.1), a moment later, if no FIN follows it."""
+    client = said_goodbye(talk(protocol), get)
+    assert client.server.closing is None
+    client.pass_time(FIN_SECONDS)
+    assert client.server.closing == Drain(
+        FIN_SECONDS + ALERT_DRAIN_SECONDS, ALERT_DRAIN_BYTES
+    )  # the FIN may still come
+    assert client.only(AlertSent).description == "close_notify"
+    assert client.client.peer_closed
+
+
+@BOTH
+def test_a_client_that_says_close_notify_and_ends_its_side(talk, get, protocol):
+    """Its FIN is answered with a FIN and no alert, which its closed socket would answer with a reset."""
+    client = said_goodbye(talk(protocol), get)
+    client.raw(b"ignored")
+    client.server.receive_eof(0.1)
+    client.run()
+    assert client.server.closing == Drain(0.1, 0)
+    assert len(client.all(PeerClosed)) == 1
+    assert not client.all(AlertSent)
+
+
+def said_goodbye(client, get):
+    """A client that had its answer and says close_notify."""
     client.send(get("/open"))
     client.client.close()
     client.run()
     assert client.only(PeerClosed).during == "an idle connection"
     assert client.only(AlertReceived).description == "close_notify"
-    assert client.server.closing == Drain(0.0, 0)
-    assert client.client.peer_closed  # the lab says it too
+    return client
+
+
+def test_the_answer_after_a_renegotiation_is_a_flight_of_its_own(talk, get):
+    """Finished leaves before the answer does, as in Microsoft's trace; without a renegotiation there is one flight."""
+    flights = {target: renegotiated(talk(), get, target) for target in ("/upload", "/open")}
+    assert [len(flights["/upload"]), len(flights["/open"])] == [2, 1]
+    assert [flight[0] for flight in flights["/upload"]] == [
+        ContentType.CHANGE_CIPHER_SPEC,
+        ContentType.APPLICATION_DATA,
+    ]
+
+
+def renegotiated(client, get, target):
+    """The last flights of the lab to a client that asked for `target`."""
+    client.client.write(get(target))
+    while True:
+        client.server.receive_data(client.client.data_to_send(), 0.0)
+        flights = list(iter(client.server.data_to_send, b""))
+        for flight in flights:
+            client.client.receive(flight)
+        if client.client.read(65536):
+            return flights
 
 
 def test_little_is_read_while_a_question_may_stop_the_reading(talk, request_bytes):

@@ -13,7 +13,9 @@ from tlslab.events import (
     HelloRequestSent,
     ResponseSent,
     ServerHelloSent,
+    SstpCertificatesDiffer,
 )
+from tlslab.httpsys.bindings import Certificate
 from tlslab.tls.context import Protocol, client_context
 
 TLS_1_2, TLS_1_3 = Protocol.TLS1_2, Protocol.TLS1_3
@@ -56,6 +58,50 @@ def test_a_reader_that_comes_late(make_lab, talk, request_bytes):
     wanted.add(ResponseSent)
     client.send(request_bytes("GET", "/upload"))
     assert [type(event) for event in client.told] == [ResponseSent]
+
+
+# --- SSTP ---
+
+BOTH_FAMILIES = {"four": ("0.0.0.0:8443", False), "six": ("[::]:8443", False)}
+RSA, DELETED = Certificate.SERVER_RSA, Certificate.DELETED
+
+
+@pytest.mark.parametrize(
+    ("bindings", "named", "differ"),
+    [
+        (BOTH_FAMILIES, {}, None),
+        (BOTH_FAMILIES, {"six": RSA}, ("server", "server-rsa")),
+        (BOTH_FAMILIES, {"four": DELETED}, ("deleted", "server")),
+        (BOTH_FAMILIES, {"four": DELETED, "six": DELETED}, None),
+        ({"four": BOTH_FAMILIES["four"]}, {}, ("server", "")),
+        ({"six": BOTH_FAMILIES["six"]}, {}, ("", "server")),
+        ({"name": ("a.localhost:8443", False), "exact": ("127.0.0.1:8443", False)}, {"exact": RSA}, None),
+        ({**BOTH_FAMILIES, "exact": ("127.0.0.1:8443", False)}, {"exact": RSA}, None),
+    ],
+)
+def test_sstp_compares_the_wildcards_of_its_port(make_lab, bindings, named, differ):
+    """Once, at the start, of the lab itself; names and exact addresses are nothing to it."""
+    lab = make_lab(bindings=bindings, certificates=named, sstp_listener_port=8443)
+    told = [] if differ is None else [SstpCertificatesDiffer(0.0, 0, "", 8443, *differ)]
+    assert lab.take_events() == told
+    lab.tick(1000.0)
+    [listener] = lab.plan.listeners
+    lab.accept(listener, "peer:1", "local:1", 1000.0)
+    assert lab.take_events() == []
+
+
+@pytest.mark.parametrize("port", [None, 443])
+def test_sstp_elsewhere_or_nowhere(make_lab, port):
+    """Without SSTP, or with it on a port that has no record at all, certificates may differ as they like."""
+    lab = make_lab(bindings=BOTH_FAMILIES, certificates={"six": RSA}, sstp_listener_port=port)
+    assert lab.take_events() == []
+
+
+def test_nobody_asks_what_sstp_says(make_lab):
+    """As every event, it is built for its readers alone."""
+    wanted = ALL - {SstpCertificatesDiffer}
+    assert make_lab(sstp_listener_port=8443, wanted=wanted).take_events() == []
+    assert len(make_lab(sstp_listener_port=8443).take_events()) == 1
 
 
 # --- sessions ---

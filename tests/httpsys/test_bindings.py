@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from tlslab.httpsys.bindings import Binding, Endpoint, EndpointText, Toggle, choose
+from tlslab.httpsys.bindings import Binding, Certificate, Endpoint, EndpointText, Toggle, choose, wildcard_certificates
 
 ENDPOINT = TypeAdapter(EndpointText)
 
@@ -102,3 +102,24 @@ WILDCARD, EXACT, NAME = binding("0.0.0.0:1"), binding("127.0.0.1:1"), binding("u
 def test_choose(bindings, server_name, chosen):
     """A name's own record first, then an exact address, then the wildcard; maybe nothing at all."""
     assert choose(bindings, server_name) is chosen
+
+
+@pytest.mark.parametrize(
+    ("found", "names"),
+    [
+        ({}, ("", "")),
+        ({"0.0.0.0:443": "server", "[::]:443": "server-rsa"}, ("server", "server-rsa")),
+        ({"[0::0]:443": "deleted"}, ("", "deleted")),
+        (
+            {"0.0.0.0:8443": "server", "[::1]:443": "server", "127.0.0.1:443": "server", "a.example:443": "server"},
+            ("", ""),
+        ),
+    ],
+)
+def test_wildcard_certificates(found, names):
+    """Those of the two wildcards, on this port and no other."""
+    records = [
+        Binding(text, Endpoint.parse(text), Toggle.DISABLE, Certificate(certificate))
+        for text, certificate in found.items()
+    ]
+    assert wildcard_certificates(records, 443) == names

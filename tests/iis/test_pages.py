@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from tlslab.iis import pages
-from tlslab.iis.status import CERTIFICATE_REQUIRED
+from tlslab.iis.status import CERTIFICATE_REQUIRED, NOT_FOUND
 from tlslab.types import CertificateFacts, TlsFacts, Verdict
 
 ALICE = CertificateFacts("CN=alice", "CN=Client Authority", "ab" * 32, Verdict.TRUSTED)
@@ -53,6 +54,17 @@ class Reader(HTMLParser):
 
     def handle_data(self, data):
         self.text += data
+
+
+def test_a_page_fits_one_segment():
+    """As in the published trace: of 1,460 bytes the headers take some 130, TLS 1.0 some 80."""
+    got = report(
+        CertificateFacts("CN=Internet Explorer", "CN=tlslab Intermediate CA 0123abcd", "ab" * 32, Verdict.TRUSTED)
+    )
+    got = replace(got, scenario="published-trace", method="GET", path="/favicon.ico", body_length=0)
+    assert len(pages.answer(got, as_html=True)[1]) < 1250
+    assert len(pages.refusal(NOT_FOUND, got, as_html=True)[1]) < 1250
+    assert "SHA-256" not in Reader(pages.answer(got, as_html=True)[1]).text.partition("Body")[2]
 
 
 @pytest.mark.parametrize(

@@ -30,3 +30,9 @@ def test_the_codes():
         "500.0",
     }
     assert len({known.advice for known in KNOWN}) == len(KNOWN)  # 403.16 has two reasons
+
+
+def test_the_windows_error_behind_a_status():
+    """None where no document shows one, so that no log invents it."""
+    shown = {str(known): known.win32 for known in KNOWN if known.win32 is not None}
+    assert shown == {"200.0": 0, "403.7": 5, "403.16": 0x800B0109, "500.0": 50}

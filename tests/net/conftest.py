@@ -23,6 +23,7 @@ from tlslab.net.server import Bound, bind, close_all, serve
 from tlslab.pki.store import Pki, open_pki
 from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
+from tlslab.tap import NO_TAP, Tap
 
 E = TypeVar("E", bound=Event)
 PATIENCE = 30.0  # wall seconds until a test gives up on something that a sound lab does within milliseconds
@@ -66,6 +67,7 @@ class Peer:
         self._patience = patience
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._in, self._out, server_hostname="localhost")
+        self.sent, self.received = bytearray(), bytearray()  # what passed on the wire
 
     async def handshake(self) -> None:
         """Shake hands."""
@@ -107,6 +109,7 @@ class Peer:
                 except ssl.SSLWantReadError:
                     await self._flush()
                     data = await self.sock.recv(65536)
+                    self.received += data
                     self._in.write(data) if data else self._in.write_eof()
                 else:
                     await self._flush()
@@ -114,6 +117,7 @@ class Peer:
 
     async def _flush(self) -> None:
         waiting = memoryview(self._out.read())
+        self.sent += waiting
         while waiting:
             waiting = waiting[await self.sock.send(waiting) :]
 
@@ -151,14 +155,15 @@ def serving(request: pytest.FixtureRequest) -> Serving:
     patience = PATIENCE * (FAST if "fast_clock" in request.fixturenames else 1)
 
     @asynccontextmanager
-    async def run(plan: LabPlan) -> AsyncIterator[Running]:
+    async def run(plan: LabPlan, tap: Tap = NO_TAP) -> AsyncIterator[Running]:
         bus = Bus()
         bound = bind(plan.listeners)
-        running = Running(Lab(plan, bus.wanted), bus, bound, patience)
-        bus.record(ALL, running.take)
+        keylog = None if tap is NO_TAP else lambda line: tap.secrets(line.decode())
+        bus.record(ALL, lambda event: running.take(event))  # before there is a lab, which speaks from its start
+        running = Running(Lab(plan, bus.wanted, keylog), bus, bound, patience)
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(serve, running.lab, bound, bus)
+                nursery.start_soon(serve, running.lab, bound, bus, tap)
                 yield running
                 nursery.cancel_scope.cancel()
         finally:

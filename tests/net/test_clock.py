@@ -8,7 +8,7 @@ import time
 import pytest
 import trio
 
-from tlslab.net.clock import RateClock
+from tlslab.net.clock import RateClock, lab_time
 
 RATES = (0.5, 1.0, 24.0, 60.0)
 
@@ -59,3 +59,14 @@ def test_trio_runs_on_it() -> None:
     started, ended = trio.run(sleep, clock=clock)
     assert ended - started >= 60
     assert ended <= clock.current_time()
+
+
+def test_lab_time_outside_of_a_lab():
+    """Before and after a lab runs it is no time at all; in it, the lab's."""
+
+    async def now() -> tuple[float, float]:
+        return lab_time(), trio.current_time()
+
+    told, own = trio.run(now, clock=RateClock(60))
+    assert 0 < told <= own
+    assert lab_time() == 0

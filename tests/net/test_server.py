@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import socket
+import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,15 @@ import trio
 
 from tlslab.core.plan import LabPlan, Listener
 from tlslab.errors import LabError
-from tlslab.events import ConnectionClosed, EntityBodyStalled, InternalFault, ResponseSent, SessionEvicted
+from tlslab.events import (
+    CertificateNotUsable,
+    ConnectionClosed,
+    EntityBodyStalled,
+    InternalFault,
+    ResponseSent,
+    SessionEvicted,
+    SstpCertificatesDiffer,
+)
 from tlslab.httpsys.client_certificate import Retrieval
 from tlslab.net.server import bind, close_all
 
@@ -159,3 +168,34 @@ async def test_a_lab_that_stops_tells_what_happened_to_it(
         for _ in range(3):
             await dial(running)
     assert [event.reason for event in running.of(SessionEvicted)] == ["fifo", "fifo"]
+
+
+async def test_a_lab_says_at_once_what_it_has_to_say(
+    plan: Callable[..., LabPlan], serving: Serving, dial: Dial
+) -> None:
+    """Before anybody connects, and once: SSTP's complaint is about the machine's records, not about a client."""
+    async with serving(plan("post-request-renegotiation", sstp_listener_port=8443)) as running:
+        await running.wait_for(SstpCertificatesDiffer)
+        await dial(running)
+    assert running.events[0] == SstpCertificatesDiffer(0.0, 0, "", 8443, "server", "")
+    assert len(running.of(SstpCertificatesDiffer)) == 1
+
+
+async def test_a_binding_without_its_certificate_resets(plan: Callable[..., LabPlan], serving: Serving) -> None:
+    """On the wire it is a reset behind the hello, and not a byte of an answer; the port beside it goes on."""
+    async with serving(plan("stale-binding")) as running:
+        gone, other = running.bound
+        with pytest.raises(ConnectionResetError):
+            await trio.to_thread.run_sync(shake_hands, gone.port)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await trio.to_thread.run_sync(shake_hands, other.port)
+        [event] = running.of(CertificateNotUsable)
+        assert (event.connection, event.endpoint) == (1, "0.0.0.0:8443")
+        closed = await running.wait_for(ConnectionClosed, 2)
+        assert [one.how for one in closed if one.connection == 1] == ["reset"]
+
+
+def shake_hands(port: int) -> None:
+    """As a client that trusts nobody."""
+    with socket.create_connection((LOOPBACK, port), timeout=30) as sock:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_socket(sock, server_hostname="localhost").close()

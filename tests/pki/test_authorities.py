@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -167,6 +167,20 @@ def test_every_certificate_keeps_the_house_rules(authority):
         assert certificate.extensions.get_extension_for_class(x509.KeyUsage).critical
 
 
+def test_an_rsa_key_is_for_encryption_too(authority):
+    """2,048 bits, still signed by the authority's P-256 key; only such a certificate says keyEncipherment."""
+    for credential in (
+        server_credential(authority, [], NOW, rsa_key=True),
+        issue_client(authority, "alice", NOW, rsa_key=True),
+    ):
+        assert isinstance(credential.key, rsa.RSAPrivateKey)
+        assert credential.key.key_size == 2048
+        assert credential.chain[0].public_key() == credential.key.public_key()
+        assert key_usage(credential).key_encipherment
+    assert not key_usage(server_credential(authority, [], NOW)).key_encipherment
+    verify_server(server_credential(authority, [], NOW, rsa_key=True), authority, "localhost")
+
+
 def test_nothing_outlives_its_authority():
     """Near an authority's end, what it issues ends with it."""
     old = make_authority("tlslab Test CA", NOW - 3600 * DAY)
@@ -176,6 +190,11 @@ def test_nothing_outlives_its_authority():
 def purposes(credential: Credential) -> list[x509.ObjectIdentifier]:
     """The extended key usages of the first certificate."""
     return list(credential.chain[0].extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+
+
+def key_usage(credential: Credential) -> x509.KeyUsage:
+    """What the key of the first certificate is for."""
+    return credential.chain[0].extensions.get_extension_for_class(x509.KeyUsage).value
 
 
 def key_identifier(certificate: x509.Certificate) -> bytes:

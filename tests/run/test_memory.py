@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tlslab.events import SstpCertificatesDiffer
 from tlslab.pki.store import open_pki
 from tlslab.run.memory import World
 from tlslab.run.people import People
@@ -35,3 +36,13 @@ def test_a_moment_that_rounds_is_reached(tmp_path, wait, reads_on_after):
     plan = build(catalogue.load("large-post-deadlock"), (), reading_on, pki)
     seen = World(plan, People(pki), LATE).walk([Step(request="POST /upload", body=2**20, wait=wait)])
     assert seen.last.kind == "200"
+
+
+def test_what_the_lab_says_comes_first(tmp_path):
+    """Its own events from its start stand before those of any connection, and readers get them, too."""
+    pki, read = open_pki(tmp_path, datetime.now(UTC)), []
+    plan = build(catalogue.load("post-request-renegotiation"), (), {"sstp_listener_port": 8443}, pki)
+    seen = World(plan, People(pki), EARLY, read=read.append).walk([Step(request="GET /public", identity="none")])
+    assert isinstance(seen.events[0], SstpCertificatesDiffer)
+    assert [event.connection for event in seen.events[:2]] == [0, 1]
+    assert tuple(read) == seen.events

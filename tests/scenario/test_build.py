@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tlslab.errors import LabError
 from tlslab.iis.access import SslFlag
@@ -98,6 +99,42 @@ def test_certificate(plan, pki):
     addresses = {str(address) for address in names.get_values_for_type(x509.IPAddress)}
     assert addresses == {"127.0.0.1", "::1", "192.0.2.7"}
     assert first.key is second.key
+
+
+def test_an_rsa_certificate_is_made_where_a_binding_wants_it(loaded, pki):
+    """Each binding shows the kind that it names, and suites go by OpenSSL's names."""
+    bindings = {"a": {"endpoint": "0.0.0.0:1"}, "b": {"endpoint": "up.localhost:1", "certificate": "server-rsa"}}
+    got = build(loaded, [], {"bindings": bindings}, pki).tls
+    assert isinstance(got["a"].key, ec.EllipticCurvePrivateKey)
+    assert isinstance(got["b"].key, rsa.RSAPrivateKey)
+    assert (got["a"].ciphers, got["b"].ciphers) == ((), ())
+    suites = ["TLS_RSA_WITH_AES_256_CBC_SHA", "TLS_RSA_WITH_AES_128_CBC_SHA"]
+    plan = build(loaded, [], {"schannel.cipher_suites": suites}, pki)
+    assert plan.tls["site"].ciphers == ("AES256-SHA", "AES128-SHA")
+
+
+def test_a_deleted_certificate_is_none(loaded, pki):
+    """The record names it and is listened on; there is nothing to show for it, and the others have theirs."""
+    bindings = {"a": {"endpoint": "0.0.0.0:1", "certificate": "deleted"}, "b": {"endpoint": "up.localhost:1"}}
+    plan = build(loaded, [], {"bindings": bindings}, pki)
+    [listener] = plan.listeners
+    assert [(one.name, one.certificate) for one in listener.bindings] == [("a", "deleted"), ("b", "server")]
+    assert set(plan.tls) == {"b"}
+    assert build(loaded, [], {"bindings.site.certificate": "deleted"}, pki).tls == {}
+
+
+@pytest.mark.parametrize("port", [None, 1, 8443, 65535])
+def test_where_sstp_listens(loaded, pki, port):
+    """Nowhere unless somebody says so."""
+    assert build(loaded, [], {"sstp_listener_port": port}, pki).sstp_listener_port == port
+    assert build(loaded, [], {}, pki).sstp_listener_port is None
+
+
+@pytest.mark.parametrize("port", [0, 65536, "https", True])
+def test_where_sstp_cannot_listen(loaded, pki, port):
+    """A port is a whole number of 16 bits, not 0."""
+    with pytest.raises(LabError, match="sstp_listener_port: expected"):
+        build(loaded, [], {"sstp_listener_port": port}, pki)
 
 
 def test_trusted_issuers(loaded, pki):

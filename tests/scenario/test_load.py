@@ -51,6 +51,21 @@ def test_a_sound_scenario(loaded):
         ("    endpoint:", "    endpont:", "9:5: bindings.site: 'endpoint' is missing"),
         (
             '8443"\n',
+            '8443"\n    certificate: rsa\n',
+            "10:18: bindings.site.certificate: 'rsa' is not known here; did you mean server-rsa?",
+        ),
+        (
+            "sites:\n",
+            "schannel: {cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA, TLS_RSA_WITH_AES_128_CBC]}\nsites:\n",
+            "10:58: schannel.cipher_suites[1]: the lab has no cipher suite of that name; did you mean TLS_RSA_WITH",
+        ),
+        (
+            "sites:\n",
+            "schannel: {cipher_suites: [TLS_AES_128_GCM_SHA256]}\nsites:\n",
+            "10:28: schannel.cipher_suites[0]: a suite of TLS 1.3, which this list does not reach",
+        ),
+        (
+            '8443"\n',
             '8443"\n    protocols: [TLS1.2, TLS1.5]\n',
             "10:25: bindings.site.protocols[1]: 'TLS1.5' is not known here; did you mean",
         ),

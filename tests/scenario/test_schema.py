@@ -53,7 +53,9 @@ def test_a_profile_knows_every_knob(profile):
     knobs |= {f"sites.*.{name}" for name in SiteModel.model_fields if name not in own}
     knobs |= {f"timers.{name}" for name in fields_at(Scenario, ["timers"])}
     knobs |= {f"schannel.{name}" for name in fields_at(Scenario, ["schannel"])} | {
+        "capi2_operational_log",
         "enable_kernel_ssl",
+        "sstp_listener_port",
         "on_unavailable",
     }
     assert set(profile.defaults) == knobs

@@ -37,7 +37,10 @@ def test_every_profile_is_whole(profile):
         ("schannel.maximum_cache_size", [10_000, 10_000, 20_000, 20_000, 20_000, 20_000]),
         ("schannel.server_cache_time", ["10h"] * 6),
         ("schannel.event_logging", [1] * 6),
+        ("schannel.cipher_suites", [[]] * 6),
+        ("capi2_operational_log", [False] * 6),
         ("enable_kernel_ssl", [False, False, True, True, True, True]),
+        ("sstp_listener_port", [None] * 6),
         ("on_unavailable", ["reset"] * 5 + ["status_500"]),
         ("bindings.*.client_cert_negotiation", ["disable"] * 6),
         ("sites.*.ssl_flags", [[]] * 6),
@@ -76,7 +79,7 @@ def test_kb933430_changes_the_limit_and_nothing_else():
         (
             "windows-server-2003",
             "bindings.*.protocols bindings.*.ctl_store sites.*.continue_100 timers.ssl_renegotiation "
-            "timers.drain_entity_body schannel.trusted_issuer_list_limit on_unavailable",
+            "timers.drain_entity_body schannel.trusted_issuer_list_limit schannel.cipher_suites on_unavailable",
         ),
         ("windows-server-2008-r2", "bindings.*.ctl_store sites.*.continue_100 on_unavailable"),
         ("windows-server-2012-r2", "sites.*.continue_100 on_unavailable"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import PackageNotFoundError, version
 
 import click
 
@@ -80,10 +79,9 @@ def _complain(error: LabError) -> None:
 def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if not wanted or ctx.resilient_parsing:
         return
-    try:
-        click.echo(f"tlslab {version('tlslab')}")
-    except PackageNotFoundError:
-        click.echo("tlslab (not installed, run from its source)")
+    from tlslab.cli.release import release
+
+    click.echo(release())
     ctx.exit()
 
 

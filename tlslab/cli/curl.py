@@ -15,20 +15,31 @@ from tlslab.pki.store import IdentityFiles
 from tlslab.scenario.schema import Step
 
 NOBODY = "none"
+OLD_TLS = frozenset({"TLS1.0", "TLS1.1"})
+EVERY_LEVEL = "DEFAULT:@SECLEVEL=0"  # above that level OpenSSL leaves them out
 PROXIES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")  # curl would ask it for localhost, too
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """How a client reaches a binding: the URL's beginning, and where to connect if its name is not in DNS."""
+    """How a client reaches a binding: the URL's beginning, and where to connect if its name is not in DNS.
+
+    `protocols` are those it speaks, by their names in a scenario; none for one without its certificate.
+    """
 
     url: str
     connect_to: str = ""
+    protocols: tuple[str, ...] = ("TLS1.2",)
 
     @property
     def authority(self) -> str:
         """`localhost:8443`."""
         return self.url.removeprefix("https://")
+
+    @property
+    def is_old(self) -> bool:
+        """Whether it speaks nothing newer than TLS 1.1, which clients of today leave out unless told otherwise."""
+        return bool(self.protocols) and OLD_TLS.issuperset(self.protocols)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +89,8 @@ class Curl:
         words += ["--cacert", str(self.ca_file)]
         if address.connect_to:
             words += ["--connect-to", f"{address.authority}:{address.connect_to}"]
+        if address.is_old:
+            words += ["--tlsv1.0", "--ciphers", EVERY_LEVEL]
         if step.identity != NOBODY:
             files = self.identities[step.identity]
             words += ["--cert", str(files.cert_file), "--key", str(files.key_file)]
@@ -143,6 +156,7 @@ class Curl:
         address = self.addresses[step.binding]
         name = address.authority.rpartition(":")[0]
         words = ["openssl", "s_client", "-connect", address.connect_to or address.authority]
+        words += ["-cipher", EVERY_LEVEL] if address.is_old else []
         return words + (["-servername", name] if not name.startswith("[") else [])
 
     def _say(self, step: Step, *, is_last: bool) -> list[str]:

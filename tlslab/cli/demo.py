@@ -20,10 +20,12 @@ import click
 from rich.text import Text
 
 from tlslab import events
+from tlslab.capture.files import STANDARD_OUTPUT, OutputFile
+from tlslab.cli import evidence
 from tlslab.cli.console import LabConsole, console, program, prose
 from tlslab.cli.curl import Address, Curl, join, upload_file
 from tlslab.cli.home import home, open_home
-from tlslab.cli.options import between
+from tlslab.cli.options import Options, between
 from tlslab.cli.timeline import Timeline
 from tlslab.errors import LabError
 from tlslab.events import Event, HttpErrLogged, ResponseSent
@@ -46,19 +48,40 @@ START_SECONDS = 30.0
     metavar="N",
     help="The lab's clock: two minutes take 5 s at 24.",
 )
-def command(speed: float) -> None:
-    """Show a documented failure and its cure: an upload that freezes, why, and the fix. Ends by itself."""
+@evidence.options
+def command(speed: float, **files: Any) -> None:
+    """Show a documented failure and its cure: an upload that freezes, why, and the fix. Ends by itself.
+
+    A capture has two sections, one for each of the two labs.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # unwound: the lab it started ends too
-    out = console()
+    wanted = Options(SCENARIO, speed=speed, **files)
+    evidence.check(wanted)
+    out = console(stderr=wanted.pcapng == STANDARD_OUTPUT)
+    with contextlib.ExitStack() as stack:
+        _story(out, wanted, _joined_capture(wanted, stack))
+
+
+def _joined_capture(wanted: Options, stack: contextlib.ExitStack) -> OutputFile | None:
+    """The capture that gets those of both labs, one section after the other, as pcapng allows."""
+    if wanted.pcapng is None:
+        return None
+    return stack.enter_context(OutputFile(wanted.pcapng, "the capture", private=True, limit_bytes=wanted.pcapng_limit))
+
+
+def _story(out: LabConsole, wanted: Options, capture: OutputFile | None) -> None:
+    speed = wanted.speed
     step = (catalogue.load(SCENARIO).scenario.symptom.client or ())[-1]
     how = "curl" if shutil.which("curl") else "the lab's own client, because there is no curl on this machine"
     prose(out, f"A client uploads {format_bytes(step.body)} to a path that wants a client certificate, with {how}.")
     prose(out, f"The server's two minutes pass in {format_seconds(120 / speed)}: its clock is {speed:g} times as fast.")
     out.print()
     out.rule(Text(" 1. As it is: the binding does not ask for the certificate ", style="bold red"), align="left")
-    broken = _act(out, speed, step, ())
+    broken = _act(out, wanted, capture, step, ())
     out.rule(Text(f" 2. With the fix {FIX} ", style="bold green"), align="left")
-    mended = _act(out, speed, step, (FIX,))
+    mended = _act(out, wanted, capture, step, (FIX,))
+    if capture is not None and capture.failure:
+        prose(out, capture.failure)
     _conclude(out, broken, mended)
 
 
@@ -91,21 +114,30 @@ def _conclude(out: LabConsole, broken: Seen, mended: Seen) -> None:
     out.print(f"Do it yourself:           {start} serve --scenario {SCENARIO} --speed 24")
 
 
-def _act(out: LabConsole, speed: float, step: Step, fixes: tuple[str, ...]) -> Seen:
-    arguments = ["serve", "--scenario", SCENARIO, "--port", "0", "--speed", f"{speed:g}", "--events", "-"]
-    for fix in fixes:
-        arguments += ["--fix", fix]
-    shown = ["tlslab", *arguments[:3], *(["--fix", fixes[0]] if fixes else []), "--speed", f"{speed:g}"]
-    out.print(f"$ {join(shown)}")
-    with tempfile.TemporaryDirectory() as folder, _lab(arguments, Path(folder) / "ready.json") as (ready, process):
-        seen = Seen("", [])
-        reader = threading.Thread(target=_follow, args=(process, Timeline(out, verbose=False), seen), daemon=True)
-        started = time.monotonic()
-        seen.upload = _upload(out, ready, step, reader.start)
-        process.send_signal(signal.SIGTERM)
-        reader.join(START_SECONDS)
-        out.print(Text(f"{seen.upload} after {time.monotonic() - started:.1f} s on your watch\n", style="bold"))
+def _act(out: LabConsole, wanted: Options, capture: OutputFile | None, step: Step, fixes: tuple[str, ...]) -> Seen:
+    shown = ["serve", "--scenario", SCENARIO, *(["--fix", fixes[0]] if fixes else []), "--speed", f"{wanted.speed:g}"]
+    out.print(f"$ {join(['tlslab', *shown])}")
+    with tempfile.TemporaryDirectory() as folder:
+        part = Path(folder) / "part.pcapng"
+        arguments = [*shown, "--port", "0", "--events", "-", *_files(wanted, part)]
+        with _lab(arguments, Path(folder) / "ready.json") as (ready, process):
+            seen = Seen("", [])
+            reader = threading.Thread(target=_follow, args=(process, Timeline(out, verbose=False), seen), daemon=True)
+            started = time.monotonic()
+            seen.upload = _upload(out, ready, step, reader.start)
+            process.send_signal(signal.SIGTERM)
+            reader.join(START_SECONDS)
+            out.print(Text(f"{seen.upload} after {time.monotonic() - started:.1f} s on your watch\n", style="bold"))
+        if capture is not None:
+            capture.write(part.read_bytes())
     return seen
+
+
+def _files(wanted: Options, capture: Path) -> list[str]:
+    """The options that give a lab of the demo its files."""
+    words = ["--pcapng", str(capture)] if wanted.pcapng is not None else []
+    words += ["--keylog", wanted.keylog] if wanted.keylog is not None else []
+    return words + (["--logs", str(wanted.logs)] if wanted.logs is not None else [])
 
 
 @contextlib.contextmanager

@@ -30,9 +30,14 @@ WINDOWS_NAMES = {
     "maximum_cache_size": "registry, SCHANNEL: MaximumCacheSize",
     "server_cache_time": "registry, SCHANNEL: ServerCacheTime, in milliseconds there",
     "event_logging": "registry, SCHANNEL: EventLogging, 1 errors, 3 warnings too, 7 all",
+    "cipher_suites": "group policy SSL Cipher Suite Order; registry, Policies, "
+    r"Cryptography\Configuration\SSL\00010002: Functions",
+    "capi2_operational_log": "Event Viewer: CAPI2 / Operational, Enable Log; wevtutil sl "
+    "Microsoft-Windows-CAPI2/Operational /e:true",
     "enable_kernel_ssl": r"IIS 6: registry, Services\HTTP\Parameters: EnableKernelSSL",
     "roots": "certlm.msc, or certutil -store and -addstore",
     "without": "certlm.msc, or certutil -delstore: the roots that are taken out of the store",
+    "sstp_listener_port": r"registry, SstpSvc\Parameters: ListenerPort, 443 unless set; none: no SSTP on this machine",
     "on_unavailable": "not a setting: what http.sys does when TLS 1.3 cannot ask for the certificate",
 }
 COUNTS = {"maximum_cache_size": "entries", "event_logging": "", "count": ""}  # every other whole number is a size
@@ -86,6 +91,8 @@ def value_text(value: Any, name: str = "") -> str:
             return ("; " if isinstance(value[0], dict) else ", ").join(map(value_text, value))
         case float():
             return format_seconds(value) if value else "0 s"
+        case int() if name.endswith("_port"):
+            return str(value)
         case int() if name in COUNTS:
             return f"{value:,} {COUNTS[name]}".strip()
         case int():

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from tlslab.knobs import format_bytes, parse_bytes
+
 
 def between(low: float, high: float) -> Callable[[click.Context, click.Parameter, Any], Any]:
     """Make the check of an option that takes numbers from `low` to `high`, and not nan."""
@@ -17,6 +19,21 @@ def between(low: float, high: float) -> Callable[[click.Context, click.Parameter
         if value is not None and not low <= value <= high:
             raise click.BadParameter(f"{value:g} is not from {low:g} to {high:g}")
         return value
+
+    return check
+
+
+def a_size(smallest: int) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Make the check of an option that takes a size such as 10MiB, of at least `smallest` bytes."""
+
+    def check(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
+        try:
+            size = None if value is None else parse_bytes(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{value!r}: {error}") from None
+        if size is not None and size < smallest:
+            raise click.BadParameter(f"{value} is less than {format_bytes(smallest)}")
+        return size
 
     return check
 
@@ -39,7 +56,10 @@ class Options:
     sans: tuple[str, ...] = ()
     port: int | None = None
     events: str | None = None
+    pcapng: str | None = None
+    pcapng_limit: int | None = None
     keylog: str | None = None
+    logs: Path | None = None
     ready_file: Path | None = None
     verbose: bool = False
 

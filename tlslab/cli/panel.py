@@ -13,6 +13,7 @@ from tlslab.cli.console import program, prose
 from tlslab.cli.curl import comes_back, join
 from tlslab.cli.options import undone_by
 from tlslab.cli.running import Running, status_of
+from tlslab.httpsys.bindings import Certificate
 from tlslab.knobs import format_seconds
 from tlslab.pki.identities import IDENTITIES
 from tlslab.scenario.schema import Case, Expectation, Fix, Step
@@ -70,7 +71,8 @@ def _show(recipe: Recipe, out: Console) -> None:
 def _facts(running: Running) -> Iterator[tuple[str, str]]:
     for one in running.served:
         yield "URL", f"{one.url}/"
-        yield "", f"{one.binding.name}, {one.host}, clientcertnegotiation={one.binding.client_cert_negotiation}"
+        gone = ", its certificate is deleted" if one.binding.certificate is Certificate.DELETED else ""
+        yield "", f"{one.binding.name}, {one.host}, clientcertnegotiation={one.binding.client_cert_negotiation}{gone}"
     yield "CA file", str(running.pki.ca_file)
     yield from _identities(running)
     yield "Fixes on", ", ".join(running.plan.fixes) or "none"

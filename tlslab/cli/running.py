@@ -27,12 +27,16 @@ def status_of(identity: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A binding on its socket. `host` can be connected to, `hostname` is what the URL calls it."""
+    """A binding on its socket, and its TLS versions: none without its certificate.
+
+    `host` can be connected to, `hostname` is what the URL says.
+    """
 
     binding: Binding
     host: str
     port: int
     hostname: str
+    protocols: tuple[str, ...]
 
     @property
     def url(self) -> str:
@@ -42,9 +46,9 @@ class Served:
     def address(self, sans: Sequence[str]) -> Address:
         """How curl reaches it: a name that only the lab knows is looked for where everything else is."""
         if not self.binding.endpoint.is_name:
-            return Address(self.url)
+            return Address(self.url, protocols=self.protocols)
         where = sans[0] if sans else self.host
-        return Address(self.url, f"{_bracketed(where)}:{self.port}")
+        return Address(self.url, f"{_bracketed(where)}:{self.port}", self.protocols)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class Running:
         home: Path,
     ) -> Running:
         """Put together what is known, the bindings in the scenario's order."""
-        served = [_served(binding, one, options.sans) for one in bound for binding in one.listener.bindings]
+        served = [_served(binding, one, options.sans, plan) for one in bound for binding in one.listener.bindings]
         order = list(loaded.scenario.bindings)
         served.sort(key=lambda one: order.index(one.binding.name))
         return cls(loaded, plan, pki, tuple(served), options, home)
@@ -111,6 +115,7 @@ class Running:
                     "host": one.host,
                     "port": one.port,
                     "hostname": one.hostname,
+                    "protocols": list(one.protocols),
                 }
                 for one in self.served
             ],
@@ -127,15 +132,19 @@ class Running:
         }
 
 
-def _served(binding: Binding, bound: Bound, sans: Sequence[str]) -> Served:
+def _served(binding: Binding, bound: Bound, sans: Sequence[str], plan: LabPlan) -> Served:
     host = bound.host
     if ip_address(host).is_unspecified:
         host = "127.0.0.1" if "." in host else "::1"
+    name = "localhost" if host == "127.0.0.1" else host
     if binding.endpoint.is_name:
-        return Served(binding, host, bound.port, binding.endpoint.host)
-    if sans:
-        return Served(binding, host, bound.port, sans[0])
-    return Served(binding, host, bound.port, "localhost" if host == "127.0.0.1" else host)
+        name = binding.endpoint.host
+    elif sans:
+        name = sans[0]
+    settings = plan.tls.get(binding.name)
+    versions = sorted(settings.protocols) if settings is not None else ()
+    protocols = tuple(version.name.replace("_", ".") for version in versions)
+    return Served(binding, host, bound.port, name, protocols)
 
 
 def _bracketed(host: str) -> str:

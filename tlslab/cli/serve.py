@@ -12,12 +12,13 @@ from typing import Any, NoReturn
 
 import click
 
-from tlslab.cli import panel
+from tlslab.capture.files import STANDARD_OUTPUT
+from tlslab.cli import evidence, panel
 from tlslab.cli.console import LabConsole, console, prose
 from tlslab.cli.home import home, open_home
 from tlslab.cli.options import Options, between
 from tlslab.cli.running import Running
-from tlslab.cli.sinks import STANDARD_OUTPUT, LineFile, event_json, write_ready_file
+from tlslab.cli.sinks import write_ready_file
 from tlslab.cli.timeline import COUNTED, Tally, Timeline
 from tlslab.cli.words import MATTERS
 from tlslab.core.lab import Lab
@@ -89,7 +90,7 @@ Ctrl-C ends it with exit code 130, SIGTERM with 0, both within a second.
     help="Put the first port on N, and the others as far from it as they were; 0 takes free ones.",
 )
 @click.option("--events", metavar="FILE|-", help="Write every event as a line of JSON; - is standard output.")
-@click.option("--keylog", metavar="FILE", help="Write the TLS secrets with which Wireshark decrypts a trace.")
+@evidence.options
 @click.option(
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -112,7 +113,7 @@ def command(**given: Any) -> None:
 
 def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> None:
     """Listen, say so, serve until a signal comes, and leave with its exit code."""
-    out = console(stderr=options.events == STANDARD_OUTPUT, patient=True)
+    out = console(stderr=STANDARD_OUTPUT in (options.events, options.pcapng), patient=True)
     bus, tally = Bus(), Tally()
     bus.record(COUNTED, tally.count)
     timeline = Timeline(out, options.verbose)
@@ -122,9 +123,8 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
         stack.callback(close_all, bound)
         running = Running.of(loaded, plan, pki, bound, options, home())
         show_panel = panel.compose(running)
-        events = _events(options, bus, stack)
-        keylog = _keylog(options, stack)
-        lab = Lab(plan, bus.wanted, keylog=None if keylog is None else lambda line: keylog.write(line.decode()))
+        files = evidence.Evidence(options, plan, bus, stack, time.time())
+        lab = Lab(plan, bus.wanted, files.keylog)
         started = time.perf_counter()
         stopped_by = run(
             lab,
@@ -132,27 +132,13 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
             bus,
             speed=options.speed,
             on_ready=lambda: _tell(options.ready_file, running),
+            tap=files.tap,
             watch=watch,
             heading=lambda: show_panel(out),
             show=timeline.show,
         )
         seconds = (time.perf_counter() - started) * options.speed
-    notes = [file.failure for file in (events, keylog) if file is not None and file.failure]
-    _leave(out, [*_lost(watch), tally.summary(seconds), *notes], 130 if stopped_by is signal.SIGINT else 0)
-
-
-def _events(options: Options, bus: Bus, stack: contextlib.ExitStack) -> LineFile | None:
-    if options.events is None:
-        return None
-    file = stack.enter_context(LineFile(options.events, "the events file"))
-    bus.record(ALL, lambda event: file.write(event_json(event)))
-    return file
-
-
-def _keylog(options: Options, stack: contextlib.ExitStack) -> LineFile | None:
-    if options.keylog is None:
-        return None
-    return stack.enter_context(LineFile(options.keylog, "the key log", append=True, private=True))
+    _leave(out, [*_lost(watch), tally.summary(seconds), *files.notes()], 130 if stopped_by is signal.SIGINT else 0)
 
 
 def _tell(ready_file: Path | None, running: Running) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from tlslab import events as e
+from tlslab.capture.windows_events import BINDING_UNUSABLE, SSTP_CERTIFICATES_DIFFER
 from tlslab.knobs import format_bytes, format_seconds
 from tlslab.schannel.event_log import ISSUER_LIST_TRUNCATED
 
@@ -101,6 +102,14 @@ def _hello(event: e.ClientHelloReceived) -> Line | None:
 def _no_binding(event: e.NoBindingMatched) -> Line:
     asked = "a client that names none" if event.server_name is None else f"the name {event.server_name}"
     return Line(f"no binding on this port for {asked}: connection reset", "bad")
+
+
+def _not_usable(event: e.CertificateNotUsable) -> Line:
+    return Line(
+        f"NO CERTIFICATE: the record of {event.endpoint} still names one that is no longer in the store: connection "
+        f"reset; Windows writes event {BINDING_UNUSABLE.event_id} of {BINDING_UNUSABLE.source}",
+        "bad",
+    )
 
 
 def _session_gone(event: e.SessionEvicted) -> Line:
@@ -271,6 +280,20 @@ def _response(event: e.ResponseSent) -> Line:
     return Line(f"{status} for {event.method} {event.target} ({who})", "good" if event.status < 400 else "bad")
 
 
+def _sstp(event: e.SstpCertificatesDiffer) -> Line:
+    ipv4, ipv6 = (f"the certificate {name}" if name else "no record" for name in (event.ipv4, event.ipv6))
+    return Line(
+        f"SSTP listens on port {event.port}, where 0.0.0.0 has {ipv4} and [::] has {ipv6}: Windows writes event "
+        f"{SSTP_CERTIFICATES_DIFFER.event_id} of {SSTP_CERTIFICATES_DIFFER.source}, at boot, whether or not anybody "
+        "uses IPv6",
+        "bad",
+    )
+
+
+def _evidence_ended(event: e.EvidenceEnded) -> Line:
+    return Line(f"{event.what} ends here, the lab does not: {event.why}", "bad")
+
+
 def _fault(event: e.InternalFault) -> Line:
     return Line(f"a defect of tlslab ended this connection; please report it:\n{event.traceback}", "bad")
 
@@ -282,6 +305,7 @@ _SAY: dict[type[e.Event], Callable[[Any], Line | None]] = {
     e.ConnectionClosed: _closed,
     e.ClientHelloReceived: _hello,
     e.NoBindingMatched: _no_binding,
+    e.CertificateNotUsable: _not_usable,
     e.SessionEvicted: _session_gone,
     e.SessionNotResumed: _session_not_resumed,
     e.HelloRequestSent: _hello_request,
@@ -306,6 +330,8 @@ _SAY: dict[type[e.Event], Callable[[Any], Line | None]] = {
     e.HttpErrLogged: _httperr,
     e.BadRequestReceived: _bad_request,
     e.ResponseSent: _response,
+    e.SstpCertificatesDiffer: _sstp,
+    e.EvidenceEnded: _evidence_ended,
     e.InternalFault: _fault,
 }
 _SAY_VERBOSELY: dict[type[e.Event], Callable[[Any], Line | None]] = {e.UnreadBytesChanged: _unread}

@@ -52,7 +52,7 @@ class Answers:
             content_type, content = pages.refusal(status, report, as_html)
         headers = (("Allow", ", ".join(METHODS)),) if status is METHOD_NOT_ALLOWED else ()
         subject = tls.client_certificate.subject if tls.client_certificate else None
-        return Response(status.code, status.substatus, content_type, content, subject, headers)
+        return Response(status.code, status.substatus, content_type, content, subject, headers, status.win32)
 
     def _status(self, request: Request, tls: TlsFacts, asked: bool) -> Status | None:
         """The status of the answer; None for the start page."""

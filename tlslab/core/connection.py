@@ -8,6 +8,8 @@ requests whose answers nobody reads would be megabytes here.
 
 from __future__ import annotations
 
+from collections import deque
+
 from tlslab.core.answers import Answers
 from tlslab.core.plan import LabPlan, Listener, OnUnavailable, Site
 from tlslab.core.sessions import Choice, Sessions
@@ -15,6 +17,7 @@ from tlslab.errors import WireError
 from tlslab.events import (
     AlertSent,
     BindingChosen,
+    CertificateNotUsable,
     CertificateUnavailable,
     ClientHelloReceived,
     ConnectionClosed,
@@ -27,7 +30,7 @@ from tlslab.events import (
     Recorder,
     TlsFailed,
 )
-from tlslab.httpsys.bindings import choose
+from tlslab.httpsys.bindings import Certificate, choose
 from tlslab.httpsys.client_certificate import UNLIMITED
 from tlslab.httpsys.effects import Answer, Close, DecideService, RequestClientCertificate, Send, Service
 from tlslab.httpsys.pipeline import Pipeline
@@ -42,6 +45,8 @@ from tlslab.wire.hello import ClientHello
 
 ALERT_DRAIN_SECONDS = 5.0  # ours: how long bytes are thrown away so that the alert before them arrives
 ALERT_DRAIN_BYTES = 1024 * 1024
+# Ours: how long the FIN may take that comes behind a client's close_notify, before that is answered in kind.
+FIN_SECONDS = 0.5
 UNSENT_LIMIT = 64 * 1024  # ours: bytes of answers after which no further request of the same connection is looked at
 
 
@@ -64,7 +69,8 @@ class Connection:
         self._choice: Choice | None = None
         self._ended = False
         self._reset_by_peer = False
-        self._out: list[bytes] = []
+        self._flights: deque[bytes] = deque()
+        self._waits_for_fin_until: float | None = None
         self.closing: Closing | None = None
         self.holds_back = False
         self._emit(ConnectionOpened, peer=peer, local=local)
@@ -79,7 +85,7 @@ class Connection:
     def receive_data(self, data: bytes, now: float) -> None:
         """Take bytes from the socket."""
         self._emit.now = now
-        if self.closing is not None:
+        if self.closing is not None or self._waits_for_fin_until is not None:
             return
         if self._tls is None:
             self._read_hello(data)
@@ -92,9 +98,11 @@ class Connection:
     def receive_eof(self, now: float, *, fin_stuck: bool = False) -> None:
         """The peer ended its side, maybe behind bytes that nobody has read; `fin_stuck` as in `PeerClosed`."""
         self._emit.now = now
-        if self.closing is None:
+        if self.closing is not None:
+            return
+        if self._waits_for_fin_until is None:
             self._emit(PeerClosed, during=self._activity, fin_stuck=fin_stuck)
-            self._close(Reset() if self.reading_paused else Drain(now, 0))
+        self._end_in_silence(Reset() if self.reading_paused else Drain(now, 0))
 
     def receive_reset(self, now: float) -> None:
         """The peer or the network reset the connection."""
@@ -102,7 +110,7 @@ class Connection:
         if self.closing is None:
             self._emit(PeerReset, during=self._activity)
             self._reset_by_peer = True
-            self._close(Reset())
+            self._end_in_silence(Reset())
 
     def note_unread(self, socket_bytes: int, now: float) -> None:
         """While `reading_paused`: how many bytes wait in the socket. Call it while `wants_unread_count`."""
@@ -115,6 +123,10 @@ class Connection:
         """Let time do its work; call it when `next_deadline` has come."""
         self._emit.now = now
         if self.closing is not None:
+            return
+        if self._waits_for_fin_until is not None:
+            if now >= self._waits_for_fin_until:
+                self._close(self._alert_drain())
             return
         self._http.tick()
         if self._tls is not None:
@@ -143,17 +155,20 @@ class Connection:
         return self._emit.take()
 
     def data_to_send(self) -> bytes:
-        """Give away the bytes that belong on the wire now."""
-        if self._tls is not None:
-            self._out.append(self._tls.data_to_send())
-        data = b"".join(self._out)
-        self._out.clear()
-        return data
+        """Give away the bytes that belong on the wire now, a flight at a time; b"" when there are no more.
+
+        An answer that follows a handshake is a flight of its own, as in Microsoft's trace of 2013 (frames 87 and 89).
+        """
+        if self._flights:
+            return self._flights.popleft()
+        return self._tls.data_to_send() if self._tls is not None else b""
 
     @property
     def next_deadline(self) -> float | None:
         """When `tick` has something to do, in lab time; None for never."""
-        return self._http.next_deadline if self.closing is None else None
+        if self.closing is not None:
+            return None
+        return self._http.next_deadline if self._waits_for_fin_until is None else self._waits_for_fin_until
 
     @property
     def reading_paused(self) -> bool:
@@ -193,7 +208,7 @@ class Connection:
         if error.alert is not None:
             alert = AlertDescription(error.alert)
             kind = FailureKind.UNEXPECTED_MESSAGE if alert == MISPLACED else FailureKind.MALFORMED_HELLO
-            self._out.append(fatal_alert_record(alert))
+            self._flights.append(fatal_alert_record(alert))
             self._emit(AlertSent, level="fatal", description=alert.name.lower(), code=int(alert))
         self._emit(TlsFailed, kind=kind, detail=str(error))
         self._close(self._alert_drain())
@@ -220,6 +235,11 @@ class Connection:
             endpoint=str(binding.endpoint),
             client_cert_negotiation=binding.client_cert_negotiation,
         )
+        if binding.certificate is Certificate.DELETED:
+            # Reset, with event 15021 of HttpEvent; that nothing goes before the reset, no alert either, is unverified.
+            self._emit(CertificateNotUsable, endpoint=str(binding.endpoint))
+            self._close(Reset())
+            return
         self._asked = self._plan.tls[binding.name].asks_in_handshake
         self._choice = self._sessions.choose(binding.name, hello, self._emit.now)
         self._tls = ServerTls(self._choice.context, self._emit)
@@ -229,7 +249,7 @@ class Connection:
     def _run(self, tls: ServerTls) -> None:
         """Read, decide and act until nothing moves any more, or enough answers wait to be sent."""
         self.holds_back = False
-        while self.closing is None:
+        while self.closing is None and self._waits_for_fin_until is None:
             if tls.unsent > UNSENT_LIMIT:
                 self.holds_back = True
                 return
@@ -299,6 +319,8 @@ class Connection:
 
     def _on_handshake(self, tls: ServerTls) -> None:
         """Tell the session table what ServerHello said."""
+        if flight := tls.data_to_send():
+            self._flights.append(flight)
         choice, binding = self._choice, self._emit.binding
         if choice is None or not tls.session_id:
             return
@@ -316,7 +338,7 @@ class Connection:
             self._sessions.forget(self._emit.binding, tls.session_id, reason, self._emit.now)
         if tls.peer_closed:
             self._emit(PeerClosed, during=self._activity, fin_stuck=False)
-            self._close(Drain(self._emit.now, 0))
+            self._waits_for_fin_until = self._emit.now + FIN_SECONDS
         elif refused:
             self._close(Reset())
         else:
@@ -337,3 +359,7 @@ class Connection:
             self.closing = how
             if self._tls is not None and isinstance(how, Drain):
                 self._tls.close()
+
+    def _end_in_silence(self, how: Closing) -> None:
+        """The peer has ended the connection: IIS answers with a FIN and no close_notify (trace of 2013, frame 95)."""
+        self.closing = how

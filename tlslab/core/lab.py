@@ -8,7 +8,8 @@ from itertools import count
 from tlslab.core.connection import Connection
 from tlslab.core.plan import LabPlan, Listener
 from tlslab.core.sessions import Sessions
-from tlslab.events import Event, Recorder
+from tlslab.events import Event, Recorder, SstpCertificatesDiffer
+from tlslab.httpsys.bindings import wildcard_certificates
 from tlslab.tls.context import KeyLog
 
 
@@ -26,6 +27,7 @@ class Lab:
         self._ids = count(1)
         self._emit = Recorder(0, wanted, 0.0)
         self._sessions = Sessions(plan, self._emit, keylog)
+        self._check_sstp()
 
     def accept(self, listener: Listener, peer: str, local: str, now: float) -> Connection:
         """Take a new connection on `listener`; both addresses are `host:port`."""
@@ -40,6 +42,15 @@ class Lab:
     def take_events(self) -> list[Event]:
         """Give away what happened to the lab, not to one connection, since the last call."""
         return self._emit.take()
+
+    def _check_sstp(self) -> None:
+        """Compare the certificates of SSTP's port, as RasSstp does at boot, used or not (its event 24)."""
+        port = self.plan.sstp_listener_port
+        if port is not None:
+            records = [binding for listener in self.plan.listeners for binding in listener.bindings]
+            ipv4, ipv6 = wildcard_certificates(records, port)
+            if ipv4 != ipv6:
+                self._emit(SstpCertificatesDiffer, port=port, ipv4=ipv4, ipv6=ipv6)
 
     @property
     def next_deadline(self) -> float | None:

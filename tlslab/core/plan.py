@@ -59,7 +59,11 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class LabPlan:
-    """Everything `core.Lab` needs to know."""
+    """Everything `core.Lab` needs to know.
+
+    `tls` has no settings for a binding whose certificate is no longer in the store. `sstp_listener_port` is None where
+    no SSTP runs on the machine.
+    """
 
     scenario: str
     fixes: tuple[str, ...]
@@ -68,6 +72,8 @@ class LabPlan:
     sites: tuple[Site, ...]
     timers: Timers
     schannel: Schannel
+    capi2_operational_log: bool
     enable_kernel_ssl: bool
+    sstp_listener_port: int | None
     on_unavailable: OnUnavailable
     landing: Landing

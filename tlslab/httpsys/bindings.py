@@ -70,6 +70,14 @@ class Toggle(StrEnum):
     DISABLE = "disable"
 
 
+class Certificate(StrEnum):
+    """What a record's certhash names: a certificate of the lab's, or one that is no longer in the store."""
+
+    SERVER = "server"
+    SERVER_RSA = "server-rsa"
+    DELETED = "deleted"
+
+
 @dataclass(frozen=True, slots=True)
 class Binding:
     """One record of `netsh http show sslcert`, as far as the lab knows it."""
@@ -77,6 +85,7 @@ class Binding:
     name: str
     endpoint: Endpoint
     client_cert_negotiation: Toggle
+    certificate: Certificate = Certificate.SERVER
 
 
 def choose(bindings: Iterable[Binding], server_name: str | None) -> Binding | None:
@@ -93,3 +102,13 @@ def choose(bindings: Iterable[Binding], server_name: str | None) -> Binding | No
     addresses = [binding for binding in candidates if not binding.endpoint.is_name]
     addresses.sort(key=lambda binding: ipaddress.ip_address(binding.endpoint.host).is_unspecified)
     return addresses[0] if addresses else None
+
+
+def wildcard_certificates(bindings: Iterable[Binding], port: int) -> tuple[str, str]:
+    """Name the certificates of 0.0.0.0:`port` and [::]:`port`; "" where there is no such record.
+
+    They are two records that know nothing of each other (netsh http, iplisten: all of IPv4, all of IPv6).
+    """
+    named = {binding.endpoint: binding.certificate.value for binding in bindings}
+    ipv4, ipv6 = (named.get(Endpoint(host, port, is_name=False), "") for host in ("0.0.0.0", "::"))
+    return ipv4, ipv6

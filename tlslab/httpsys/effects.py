@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import h11
+
 from tlslab.httpsys.client_certificate import Retrieval
 from tlslab.httpsys.entity_body import BodyFacts
 from tlslab.types import Closing
@@ -11,12 +13,35 @@ from tlslab.types import Closing
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The head of a request; `accept` is its Accept header, "" where it sent none."""
+    """The head of a request, and when it was there (lab time).
+
+    `content_length` is None for a chunked body, 0 for none; a header that was not sent is "".
+    """
 
     method: str
     target: str
     http_version: str
+    content_length: int | None
     accept: str
+    user_agent: str
+    referer: str
+    received_at: float
+
+    @classmethod
+    def of(cls, head: h11.Request, received_at: float) -> Request:
+        """Read what h11 has checked; bytes beyond ASCII are taken as Latin-1."""
+        headers = dict(head.headers)
+        chunked = b"transfer-encoding" in headers
+        return cls(
+            method=head.method.decode("latin-1"),
+            target=head.target.decode("latin-1"),
+            http_version=head.http_version.decode("latin-1"),
+            content_length=None if chunked else int(headers.get(b"content-length", b"0")),
+            accept=headers.get(b"accept", b"").decode("latin-1"),
+            user_agent=headers.get(b"user-agent", b"").decode("latin-1"),
+            referer=headers.get(b"referer", b"").decode("latin-1"),
+            received_at=received_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +55,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What goes back. `certificate` is only told in the event."""
+    """What goes back. `certificate` and `win32` (the log's sc-win32-status) are only told in the event."""
 
     status: int
     substatus: int
@@ -38,6 +63,7 @@ class Response:
     body: bytes
     certificate: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    win32: int | None = None
 
 
 # --- effects: what the owner of the connection must do --------------------------------------------

@@ -16,8 +16,6 @@ from tlslab.events import (
     CertificateRetrievalStarted,
     ContinueSent,
     EntityBodyReceived,
-    EntityBodyResumed,
-    EntityBodyStalled,
     HttpErrLogged,
     ReadAheadExceeded,
     Recorder,
@@ -25,7 +23,6 @@ from tlslab.events import (
     ResponseSent,
     RetrievalCancelled,
     TimerExpired,
-    UnreadBytesChanged,
 )
 from tlslab.httpsys.client_certificate import (
     UNLIMITED,
@@ -52,6 +49,7 @@ from tlslab.httpsys.entity_body import EntityBody
 from tlslab.httpsys.phases import NEXT, WAITS_FOR, Cause, Certificate, Phase
 from tlslab.httpsys.refusals import refusal, version_refusal
 from tlslab.httpsys.responses import encode
+from tlslab.httpsys.stall import Stall
 from tlslab.httpsys.timers import HTTPERR_REASON, Stopwatch, Timer, Timers
 from tlslab.types import Closing, Drain, Reset
 
@@ -77,8 +75,7 @@ class Pipeline:
         self._asked_by: Retrieval | None = None
         self._asked_at = 0.0
         self._answering = False
-        self._stalled_at: float | None = None
-        self._last_unread = (0, 0)
+        self._stall = Stall(emit)
         self._watch = Stopwatch(timers, Timer.HEADER_WAIT, emit.now)
         self._delay_over: float | None = None
         self.phase = Phase.IDLE
@@ -111,7 +108,7 @@ class Pipeline:
     def certificate_settled(self) -> None:
         """The certificate came, or its absence did: the handshake that asked for it is over."""
         self._certificate = Certificate.NOT_WANTED
-        self._end_stall()
+        self._stall.end()
         self._start(WAITS_FOR.get(self.phase, Timer.ENTITY_BODY))
 
     def respond(self, response: Response) -> None:
@@ -138,27 +135,15 @@ class Pipeline:
     def refuse(self, response: Response, detail: str, reason: str) -> None:
         """Answer what is not a request, log it, and close."""
         self._emit(BadRequestReceived, detail=detail)
-        self._log(reason)
-        if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            self._send_response(response, self._request or Request("-", "-", "1.1", ""))
+        answers = self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE)
+        self._log(reason, response.status if answers else None)
+        if answers:
+            self._send_response(response, self._request)
         self._close(self._drain())
 
     def note_unread(self, tls_unread: int, socket_unread: int, waiting_for: str) -> None:
         """While `stalled`: how many bytes wait in TLS and in the socket."""
-        counts = (tls_unread, socket_unread)
-        if self._stalled_at is None:
-            self._stalled_at = self._emit.now
-            self._emit(
-                EntityBodyStalled,
-                body_buffered=self._body.received,
-                body_announced=self._body.announced,
-                tls_unread=tls_unread,
-                socket_unread=socket_unread,
-                waiting_for=waiting_for,
-            )
-        elif counts != self._last_unread:
-            self._emit(UnreadBytesChanged, tls_unread=tls_unread, socket_unread=socket_unread)
-        self._last_unread = counts
+        self._stall.note(self._body, tls_unread, socket_unread, waiting_for)
 
     def tick(self) -> None:
         """Let time do its work: a timer may end the connection, a delay may end."""
@@ -169,7 +154,7 @@ class Pipeline:
         if self.phase is Phase.DELAYED or self.phase is Phase.CLOSED or now < self._watch.ends:
             return
         self._emit(TimerExpired, timer=self._watch.timer, seconds=self._watch.seconds)
-        self._log(HTTPERR_REASON[self._watch.timer])
+        self._log(HTTPERR_REASON[self._watch.timer], None)
         self._close(Reset())
 
     def decide(self, unread: int) -> None:
@@ -198,7 +183,7 @@ class Pipeline:
         else:
             self.capacity = self._pipelined_room() if self._body.complete else min(decision.at_most, BODY_CHUNK)
             if self.capacity:
-                self._end_stall()
+                self._stall.end()
 
     # --- out ---------------------------------------------------------------------------------------
 
@@ -235,7 +220,7 @@ class Pipeline:
     @property
     def stall_told(self) -> bool:
         """Whether `note_unread` has told of the present stall."""
-        return self._stalled_at is not None
+        return self._stall.told
 
     @property
     def activity(self) -> str:
@@ -262,7 +247,7 @@ class Pipeline:
     @property
     def _reads_on_at(self) -> float | None:
         reads_on_after = self._asked_by.reads_on_after if self._asked_by else None
-        return None if self._stalled_at is None or reads_on_after is None else self._asked_at + reads_on_after
+        return self._asked_at + reads_on_after if self._stall.told and reads_on_after is not None else None
 
     def _begin(self, cause: Cause) -> None:
         self._go(cause)
@@ -297,28 +282,22 @@ class Pipeline:
     def _on_head(self, event: h11.Request) -> None:
         if self.phase is Phase.IDLE:  # pipelined: its bytes came with the request before
             self._go(Cause.BYTES)
-        headers = dict(event.headers)
-        chunked = b"transfer-encoding" in headers
-        length = None if chunked else int(headers.get(b"content-length", b"0"))
-        self._body = EntityBody(length)
-        self._request = Request(
-            method=event.method.decode("latin-1"),
-            target=event.target.decode("latin-1"),
-            http_version=event.http_version.decode("latin-1"),
-            accept=headers.get(b"accept", b"").decode("latin-1"),
-        )
-        if not self._request.http_version.startswith("1."):
-            self.refuse(*version_refusal(self._request.http_version))
+        self._request = request = Request.of(event, self._emit.now)
+        self._body = EntityBody(request.content_length)
+        if not request.http_version.startswith("1."):
+            self.refuse(*version_refusal(request.http_version))
             return
         self._emit(
             RequestReceived,
-            method=self._request.method,
-            target=self._request.target,
-            http_version=self._request.http_version,
-            content_length=length,
+            method=request.method,
+            target=request.target,
+            http_version=request.http_version,
+            content_length=request.content_length,
             expects_continue=self._client_waits,
+            user_agent=request.user_agent,
+            referer=request.referer,
         )
-        self._effects.append(DecideService(self._request))
+        self._effects.append(DecideService(request))
 
     @property
     def _client_waits(self) -> bool:
@@ -385,15 +364,18 @@ class Pipeline:
         )
         self._answer()
 
-    def _send_response(self, response: Response, request: Request) -> None:
-        self._effects.append(Send(encode(self._http, response, request)))
+    def _send_response(self, response: Response, request: Request | None) -> None:
+        method = request.method if request else "-"
+        self._effects.append(Send(encode(self._http, response, method)))
         self._emit(
             ResponseSent,
             status=response.status,
             substatus=response.substatus,
-            method=request.method,
-            target=request.target,
+            method=method,
+            target=request.target if request else "-",
             certificate=response.certificate,
+            win32=response.win32,
+            seconds=self._emit.now - request.received_at if request else 0.0,
         )
 
     def _drain(self) -> Drain:
@@ -404,16 +386,13 @@ class Pipeline:
         self.capacity = 0
         self._effects.append(Close(how))
 
-    def _log(self, reason: str) -> None:
+    def _log(self, reason: str, status: int | None) -> None:
         request = self._request
         self._emit(
             HttpErrLogged,
             reason=reason,
             method=request.method if request else None,
             target=request.target if request else None,
+            http_version=request.http_version if request else None,
+            status=status,
         )
-
-    def _end_stall(self) -> None:
-        if self._stalled_at is not None:
-            self._emit(EntityBodyResumed, after_seconds=self._emit.now - self._stalled_at)
-            self._stalled_at = None

@@ -6,11 +6,16 @@ from collections.abc import Iterable
 from urllib.parse import unquote
 
 
-def path_of(target: str) -> str:
-    """The decoded path of a request target: `/upload/a?b`, or a whole URL as a proxy's client sends it."""
+def origin_form(target: str) -> str:
+    """Path and query of a request target, which may be a whole URL as a proxy's client sends it."""
     if target.startswith(("http://", "https://")):
-        target = "/" + target.partition("://")[2].partition("/")[2]
-    return unquote(target.partition("?")[0]) or "/"
+        return "/" + target.partition("://")[2].partition("/")[2]
+    return target
+
+
+def path_of(target: str) -> str:
+    """The decoded path of a request target: `/upload/a?b`."""
+    return unquote(origin_form(target).partition("?")[0]) or "/"
 
 
 def match_path(target: str, paths: Iterable[str]) -> str | None:

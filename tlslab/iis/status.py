@@ -22,7 +22,7 @@ class Status:
         return f"{self.code}.{self.substatus}"
 
 
-OK = Status(200, 0, "OK")
+OK = Status(200, 0, "OK", win32=0)  # the sample line of iis-docs, HTTP/2 on IIS
 CERTIFICATE_REQUIRED = Status(
     403,
     7,
@@ -75,4 +75,5 @@ CERTIFICATE_UNAVAILABLE = Status(
     "The client certificate cannot be asked for (0x80070032)",
     "This connection speaks TLS 1.3 and the client did not offer post-handshake authentication. Ask for the "
     "certificate when the connection opens (clientcertnegotiation=enable), or leave TLS 1.3 out on this binding.",
+    win32=50,  # ERROR_NOT_SUPPORTED: the page shows it as HRESULT 0x80070032 (IIS Support Blog, 29 August 2025)
 )

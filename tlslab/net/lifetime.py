@@ -13,6 +13,7 @@ from tlslab.events import Event
 from tlslab.net.bus import WATCH_LIMIT, Bus, Watch
 from tlslab.net.clock import RateClock
 from tlslab.net.server import Bound, close_all, serve
+from tlslab.tap import NO_TAP, Tap
 
 BATCH = WATCH_LIMIT
 PAUSE_SECONDS = 0.05  # of the wall: what happens meanwhile is shown together, at the cost of one switch of threads
@@ -26,6 +27,7 @@ def run(
     *,
     speed: float,
     on_ready: Callable[[], None],
+    tap: Tap = NO_TAP,
     watch: Watch | None = None,
     heading: Callable[[], None] = lambda: None,
     show: Callable[[Sequence[Event]], None] = lambda _events: None,
@@ -40,7 +42,7 @@ def run(
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             on_ready()  # outside the nursery, which would wrap its error in a group
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(serve, lab, bound, bus)
+                nursery.start_soon(serve, lab, bound, bus, tap)
                 if watch is not None:
                     nursery.start_soon(_show, watch, heading, show)
                 received = await anext(aiter(signals))

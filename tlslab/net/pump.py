@@ -7,6 +7,8 @@ left over the pump waits for either direction. The asymmetry of the two is the s
 from __future__ import annotations
 
 import array
+import contextlib
+import errno
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -18,24 +20,31 @@ from tlslab.core.lab import Lab
 from tlslab.events import UnreadBytesChanged
 from tlslab.net.bus import Bus
 from tlslab.net.hangup import Hangups, Left
+from tlslab.tap import Wire
 from tlslab.types import Drain, Reset
 
 READ_BYTES = 32 * 1024
 LINGER_RESET = struct.pack("ii", 1, 0)  # close() sends RST and forgets what was not sent
 RECOUNT_SECONDS = 1.0  # a paused connection's waiting bytes are counted again after 1 s of lab time, 2, 4 ...
+LOOK_SECONDS = 0.02  # and looked at so soon, and then twice as late each time, where a capture is to show them
 
 
 class Pump:
     """One connection's socket. It owns the socket and closes it."""
 
-    def __init__(self, sock: socket.socket, lab: Lab, connection: Connection, bus: Bus, hangups: Hangups) -> None:
+    def __init__(
+        self, sock: socket.socket, lab: Lab, connection: Connection, bus: Bus, hangups: Hangups, wire: Wire
+    ) -> None:
         self._lab = lab
         self._sock = sock
         self._connection = connection
         self._bus = bus
         self._hangups = hangups
+        self._wire = wire
         self._out = bytearray()
-        self._recount_seconds = RECOUNT_SECONDS
+        self._recount_from = LOOK_SECONDS if wire.looks_ahead else RECOUNT_SECONDS
+        self._recount_seconds = self._recount_from
+        self._owes_others_a_turn = False
 
     async def run(self) -> None:
         """Serve the connection until it is over."""
@@ -46,15 +55,20 @@ class Pump:
                 self._settle()
             await self._close()
         finally:
+            self._end_wire()
             self._sock.close()
             self._connection.note_closed(trio.current_time())
             self._publish()
+            self._wire.settle()
 
     async def _step(self) -> None:
         """Wait for the next thing that happens, and tell the connection."""
+        if self._owes_others_a_turn:
+            self._owes_others_a_turn = False
+            await trio.lowlevel.checkpoint()
         deadline = self._connection.next_deadline
         if self._may_read(deadline) and self._read():
-            await trio.lowlevel.checkpoint()  # it came meanwhile: no wait, but others have their turn
+            self._owes_others_a_turn = True  # it came meanwhile, without a wait
             return
         with trio.move_on_at(float("inf") if deadline is None else deadline) as scope:
             if self._connection.reading_paused:
@@ -82,7 +96,7 @@ class Pump:
 
     async def _wait_paused(self) -> None:
         """Leave the socket unread; the peer may go, time may pass, output may get through."""
-        recounted = UnreadBytesChanged in self._bus.wanted
+        recounted = UnreadBytesChanged in self._bus.wanted or self._wire.looks_ahead
         with trio.move_on_after(self._recount_seconds if recounted else float("inf")) as scope:
             if self._out:
                 await either(self._wait_hangup, self._wait_writable)
@@ -90,14 +104,14 @@ class Pump:
                 await self._wait_hangup()
         if scope.cancelled_caught:
             self._recount_seconds *= 2  # the buffers fill at once, and then nothing moves
-            self._connection.note_unread(self._socket_unread(), trio.current_time())
+            self._note_unread()
 
     async def _wait_hangup(self) -> None:
         how = await self._hangups.wait(self._sock)
-        if self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            self._connection.receive_reset(trio.current_time())
+        if error := self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self._on_reset(after_fin=error == errno.EPIPE)  # Linux: a reset is ECONNRESET only where no FIN came first
         else:
-            self._connection.receive_eof(trio.current_time(), fin_stuck=how is Left.FIN_STUCK)
+            self._on_eof(fin_stuck=how is Left.FIN_STUCK)
 
     def _read(self) -> bool:
         """Read what is there; False when nothing is."""
@@ -106,13 +120,30 @@ class Pump:
         except (BlockingIOError, InterruptedError):
             return False
         except OSError:
-            self._connection.receive_reset(trio.current_time())
+            self._on_reset()
             return True
         if data:
-            self._connection.receive_data(data, trio.current_time())
+            now = trio.current_time()
+            self._connection.receive_data(data, now)
+            self._wire.received(data, now)
         else:
-            self._connection.receive_eof(trio.current_time())
+            self._on_eof()
         return True
+
+    def _on_eof(self, *, fin_stuck: bool = False) -> None:
+        now = trio.current_time()
+        if not fin_stuck:
+            self._look_ahead(now)
+            self._wire.peer_ended(now, reset=False)
+        self._connection.receive_eof(now, fin_stuck=fin_stuck)
+
+    def _on_reset(self, *, after_fin: bool = False) -> None:
+        now = trio.current_time()
+        self._look_ahead(now)
+        if after_fin:
+            self._wire.peer_ended(now, reset=False)
+        self._wire.peer_ended(now, reset=True)
+        self._connection.receive_reset(now)
 
     def _settle(self) -> None:
         """After each step: send what there is, publish what happened, look at the socket if reading has stopped."""
@@ -121,9 +152,11 @@ class Pump:
             self._connection.tick(trio.current_time())
             self._send()
         if self._connection.wants_unread_count:
-            self._recount_seconds = RECOUNT_SECONDS
-            self._connection.note_unread(self._socket_unread(), trio.current_time())
+            self._recount_seconds = self._recount_from
+            self._note_unread()
         self._publish()
+        if self._connection.closing is None:  # else its end comes next, and belongs to the same moment
+            self._wire.settle()
 
     def _publish(self) -> None:
         """Tell what happened to the connection, and what it did to the lab before another does more."""
@@ -131,7 +164,14 @@ class Pump:
         self._bus.publish(self._lab.take_events())
 
     def _send(self) -> None:
-        self._out += self._connection.data_to_send()
+        """Send what there is as far as the socket takes it, a flight at a time: each is a segment of its own."""
+        while flight := self._connection.data_to_send():
+            self._out += flight
+            self._send_out()
+        if self._out:
+            self._send_out()
+
+    def _send_out(self) -> None:
         while self._out:
             try:
                 sent = self._sock.send(self._out)
@@ -139,9 +179,28 @@ class Pump:
                 return
             except OSError:
                 self._out.clear()
-                self._connection.receive_reset(trio.current_time())
+                self._on_reset()
                 return
+            self._wire.sent(bytes(self._out[:sent]), trio.current_time())
             del self._out[:sent]
+
+    def _note_unread(self) -> None:
+        now = trio.current_time()
+        self._connection.note_unread(self._socket_unread(), now)
+        self._look_ahead(now)
+
+    def _look_ahead(self, now: float) -> None:
+        """Show the tap what waits in the socket, without taking it."""
+        if self._wire.looks_ahead and (count := self._socket_unread()):
+            with contextlib.suppress(OSError):
+                self._wire.waiting(self._sock.recv(count, socket.MSG_PEEK), now)
+
+    def _end_wire(self) -> None:
+        """Tell the tap how the kernel will end the connection when its socket is closed: a reset if bytes wait."""
+        if self._wire.looks_ahead:
+            now = trio.current_time()
+            self._look_ahead(now)
+            self._wire.ended(now, reset=self._socket_unread() > 0 or isinstance(self._connection.closing, Reset))
 
     def _socket_unread(self) -> int:
         """How many bytes wait in the kernel (FIONREAD); 0 where that cannot be asked."""
@@ -166,11 +225,14 @@ class Pump:
         """Send what is left, end our side, and throw away what comes until the peer ends its own."""
         try:
             while self._out and limit_bytes >= 0:
+                self._wire.settle()
                 await either(self._wait_writable, self._wait_readable)
                 self._send()
                 limit_bytes -= self._discard()
             self._sock.shutdown(socket.SHUT_WR)
+            self._wire.ended(trio.current_time(), reset=False)
             while limit_bytes > 0:
+                self._wire.settle()
                 await self._wait_readable()
                 limit_bytes -= self._discard()
         except (EOFError, OSError):
@@ -179,12 +241,17 @@ class Pump:
     def _discard(self) -> int:
         """Throw away what has come, and count it; EOFError when the peer has ended its side."""
         try:
-            thrown_away = len(self._sock.recv(READ_BYTES))
+            thrown_away = self._sock.recv(READ_BYTES)
         except (BlockingIOError, InterruptedError):
             return 0
+        except OSError:
+            self._wire.peer_ended(trio.current_time(), reset=True)
+            raise
         if not thrown_away:
+            self._wire.peer_ended(trio.current_time(), reset=False)
             raise EOFError
-        return thrown_away
+        self._wire.received(thrown_away, trio.current_time())
+        return len(thrown_away)
 
 
 async def either(first: Callable[[], Awaitable[None]], second: Callable[[], Awaitable[None]]) -> None:

@@ -18,6 +18,7 @@ from tlslab.events import InternalFault
 from tlslab.net.bus import Bus
 from tlslab.net.hangup import Hangups
 from tlslab.net.pump import Pump
+from tlslab.tap import NO_TAP, Tap
 
 BACKLOG = 1024
 OUT_OF_FILES_SECONDS = 0.1
@@ -91,15 +92,16 @@ def _hint(error: OSError) -> str:
     return "--host takes an address of this machine"
 
 
-async def serve(lab: Lab, bound: Iterable[Bound], bus: Bus) -> None:
-    """Serve until cancelled."""
+async def serve(lab: Lab, bound: Iterable[Bound], bus: Bus, tap: Tap = NO_TAP) -> None:
+    """Serve until cancelled; `tap` is told what passes on the wire."""
+    bus.publish(lab.take_events())  # what there is to say before anybody comes
     with Hangups() as hangups:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(hangups.run)
                 nursery.start_soon(_tick, lab, bus)
                 for one in bound:
-                    nursery.start_soon(_Acceptor(lab, one, bus, hangups, nursery).run)
+                    nursery.start_soon(_Acceptor(lab, one, bus, hangups, tap, nursery).run)
         finally:
             bus.publish(lab.take_events())  # what connections did to the lab since its last tick
 
@@ -121,6 +123,7 @@ class _Acceptor:
     bound: Bound
     bus: Bus
     hangups: Hangups
+    tap: Tap
     nursery: trio.Nursery
 
     async def run(self) -> None:
@@ -135,16 +138,20 @@ class _Acceptor:
                     raise
                 await trio.sleep(OUT_OF_FILES_SECONDS)
                 continue
-            self._start(sock, f"{peer[0]}:{peer[1]}")
+            self._start(sock, peer[0], peer[1])
 
-    def _start(self, sock: socket.socket, peer: str) -> None:
+    def _start(self, sock: socket.socket, host: str, port: int) -> None:
         sock.setblocking(False)
         with contextlib.suppress(OSError):  # the peer may be gone already
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        local = f"{self.bound.host}:{self.bound.port}"
-        connection = self.lab.accept(self.bound.listener, peer, local, trio.current_time())
+        now = trio.current_time()
+        local = (sock.getsockname()[0], self.bound.port)  # one of this machine's, where the lab listens on all of them
+        connection = self.lab.accept(self.bound.listener, f"{host}:{port}", f"{local[0]}:{local[1]}", now)
+        wire = self.tap.open(connection.number, (host, port), local, now)
         self.bus.publish(connection.take_events())  # at once, so that events come in the order of time
-        self.nursery.start_soon(self._run, connection.number, Pump(sock, self.lab, connection, self.bus, self.hangups))
+        wire.settle()
+        pump = Pump(sock, self.lab, connection, self.bus, self.hangups, wire)
+        self.nursery.start_soon(self._run, connection.number, pump)
 
     async def _run(self, number: int, pump: Pump) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Certificate authorities and what they issue: P-256 keys, SHA-256, no file and no clock.
+"""Certificate authorities and what they issue: P-256 keys unless RSA is asked for, SHA-256, no file and no clock.
 
 `now` is an aware datetime throughout. What nothing else is said of is valid from a day before it, so that a client
 whose clock is behind (a virtual machine that slept) still accepts it.
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tlslab.pki.names import alternative_names
@@ -22,6 +22,8 @@ AUTHORITY_VALIDITY = timedelta(days=3652)
 # The longest that Apple accepts of an authority its user added is 825 days (Apple support, HT210176), and the
 # last second counts as well (RFC 5280, 4.1.2.5: through notAfter, inclusive).
 LEAF_VALIDITY = timedelta(days=825, seconds=-1)
+RSA_BITS = 2048
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 Period = tuple[datetime, datetime]  # notBefore and notAfter; both moments are inside (RFC 5280, 4.1.2.5)
 CLIENT_AUTH, SERVER_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
 
@@ -40,7 +42,7 @@ class Credential:
     """What one end of a connection shows: its certificate, whatever is sent along after it, and its key."""
 
     chain: tuple[x509.Certificate, ...]
-    key: ec.EllipticCurvePrivateKey
+    key: PrivateKey
 
 
 def make_authority(common_name: str, now: datetime) -> Authority:
@@ -69,23 +71,26 @@ def issue_client(
     *,
     period: Period | None = None,
     purpose: x509.ObjectIdentifier = CLIENT_AUTH,
+    rsa_key: bool = False,
 ) -> Credential:
     """Issue a client certificate whose whole subject is `CN=common_name`; its authorities follow it, root included.
 
     `period` begins yesterday and lasts 825 days unless given, `purpose` the only extended key usage. ValueError: a
     common name that is empty or longer than 64 characters.
     """
-    key = _new_key()
+    key = _leaf_key(rsa_key)
     builder = _leaf(authority, common_name, key, purpose, period or _usual_period(authority, now))
     return Credential((_sign(builder, key, authority.key), authority.certificate, *authority.issuers), key)
 
 
-def server_credential(authority: Authority, names: Sequence[str], now: datetime) -> Credential:
+def server_credential(
+    authority: Authority, names: Sequence[str], now: datetime, *, rsa_key: bool = False
+) -> Credential:
     """Issue the certificate of one start of the lab for localhost, 127.0.0.1, ::1 and `names`.
 
     The authority is not sent along: it is a root, which a client has or lacks. LabError: a name that cannot be one.
     """
-    key = _new_key()
+    key = _leaf_key(rsa_key)
     builder = _leaf(authority, "localhost", key, SERVER_AUTH, _usual_period(authority, now))
     builder = builder.add_extension(alternative_names(names), critical=False)
     return Credential((_sign(builder, key, authority.key),), key)
@@ -95,6 +100,11 @@ def _new_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
+def _leaf_key(rsa_key: bool) -> PrivateKey:
+    """An RSA key takes some 35 ms, now and then 200 (measured); the other kind nothing to speak of."""
+    return rsa.generate_private_key(65537, RSA_BITS) if rsa_key else _new_key()
+
+
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
@@ -102,13 +112,13 @@ def _name(common_name: str) -> x509.Name:
 def _leaf(
     authority: Authority,
     common_name: str,
-    key: ec.EllipticCurvePrivateKey,
+    key: PrivateKey,
     purpose: x509.ObjectIdentifier,
     period: Period,
 ) -> x509.CertificateBuilder:
     builder = _builder(_name(common_name), authority.certificate.subject, key, period)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-    builder = builder.add_extension(_key_usage(authority=False), critical=True)
+    builder = builder.add_extension(_key_usage(encrypts=isinstance(key, rsa.RSAPrivateKey)), critical=True)
     return builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
 
 
@@ -121,9 +131,7 @@ def _usual_period(authority: Authority, now: datetime) -> Period:
     return now - BACKDATED, min(now - BACKDATED + LEAF_VALIDITY, authority.certificate.not_valid_after_utc)
 
 
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, period: Period
-) -> x509.CertificateBuilder:
+def _builder(subject: x509.Name, issuer: x509.Name, key: PrivateKey, period: Period) -> x509.CertificateBuilder:
     return x509.CertificateBuilder(
         issuer_name=issuer,
         subject_name=subject,
@@ -135,7 +143,7 @@ def _builder(
 
 
 def _sign(
-    builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey, issuer_key: ec.EllipticCurvePrivateKey
+    builder: x509.CertificateBuilder, key: PrivateKey, issuer_key: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
     subject_key = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
@@ -143,13 +151,14 @@ def _sign(
     return builder.sign(issuer_key, hashes.SHA256())
 
 
-def _key_usage(*, authority: bool) -> x509.KeyUsage:
+def _key_usage(*, authority: bool = False, encrypts: bool = False) -> x509.KeyUsage:
+    """What a key is for; `encrypts`: the RSA key exchange, in which the client encrypts to it."""
     return x509.KeyUsage(
         digital_signature=not authority,
         key_cert_sign=authority,
         crl_sign=authority,
         content_commitment=False,
-        key_encipherment=False,
+        key_encipherment=encrypts,
         data_encipherment=False,
         key_agreement=False,
         encipher_only=False,

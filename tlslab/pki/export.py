@@ -6,10 +6,9 @@ from collections.abc import Iterable
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 
-from tlslab.pki.authorities import Credential
+from tlslab.pki.authorities import Credential, PrivateKey
 
 # OpenSSL's own default. The password is no secret, so more rounds would cost time and protect nothing.
 KDF_ROUNDS = 2048
@@ -20,7 +19,7 @@ def certificates_pem(certificates: Iterable[x509.Certificate]) -> bytes:
     return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
 
 
-def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def key_pem(key: PrivateKey) -> bytes:
     """Write a key as unencrypted PKCS#8 PEM, which every TLS client reads."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 

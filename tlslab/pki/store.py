@@ -103,12 +103,12 @@ class Pki:
         """Load the authority between the client authority and leaf-only. LabError: its file is damaged."""
         return read_chain(self.folder / OTHERS / f"{INTERMEDIATE_CA}.pem", self.client_authorities)
 
-    def server_credential(self, names: Sequence[str]) -> Credential:
+    def server_credential(self, names: Sequence[str], *, rsa: bool = False) -> Credential:
         """Issue the server certificate of this start for localhost, 127.0.0.1, ::1 and `names`; it is never stored.
 
         LabError: a name that is neither a host name nor an IP address.
         """
-        return authorities.server_credential(self.server_authority, names, self.opened)
+        return authorities.server_credential(self.server_authority, names, self.opened, rsa_key=rsa)
 
     def _issuers(self, name: str) -> tuple[x509.Certificate, ...]:
         """The authorities above an identity, up to its root."""

@@ -6,7 +6,7 @@ much as a socket's buffers would, and what the lab does not read stays in them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tlslab.core.connection import Connection
@@ -17,6 +17,7 @@ from tlslab.run.client import Client, Outcome, State
 from tlslab.run.observation import Observation
 from tlslab.run.people import People
 from tlslab.scenario.schema import Step, WritingStyle
+from tlslab.tap import NO_TAP, Tap, Wire
 from tlslab.tls.client import Session
 from tlslab.types import Drain, Reset
 
@@ -50,6 +51,7 @@ class Pair:
 
     client: Client
     server: Connection
+    wire: Wire
     up: Pipe = field(default_factory=Pipe)
     down: Pipe = field(default_factory=Pipe)
     over: bool = False
@@ -60,24 +62,43 @@ class Pair:
         return (False if self.over else self._down(now)) or moved
 
     def _up(self, now: float) -> bool:
-        sent = self.client.data_to_send(self.up.room, now)
-        self.up.data += sent
-        if self.server.wants_unread_count:
-            self.server.note_unread(len(self.up.data), now)
+        sent = self._write_up(now)
         if self.client.state is State.OVER and not self.up.ended:
-            self.up.ended = True
-            if self.up.data and not self.server.reading_paused:
-                self.server.receive_data(self.up.take(), now)
-            self.server.receive_eof(now)  # nothing, where close_notify has ended it already
+            self._end_up(now)
             return True
         if self.server.closing is not None or self.server.reading_paused or not self.up.data:
-            return bool(sent)
-        self.server.receive_data(self.up.take(), now)
+            return sent
+        self._receive(now)
         return True
 
+    def _write_up(self, now: float) -> bool:
+        sent = self.client.data_to_send(self.up.room, now)
+        self.up.data += sent
+        return bool(sent)
+
+    def _receive(self, now: float) -> None:
+        data = self.up.take()
+        self.server.receive_data(data, now)
+        self.wire.received(data, now)
+
+    def _end_up(self, now: float) -> None:
+        self.up.ended = True
+        if self.up.data and not self.server.reading_paused:
+            self._receive(now)
+        self.wire.waiting(bytes(self.up.data), now)
+        self.wire.peer_ended(now, reset=False)
+        self.server.receive_eof(now)
+
     def _down(self, now: float) -> bool:
-        data = self.server.data_to_send()
+        data = b""
+        while flight := self.server.data_to_send():
+            self.wire.sent(flight, now)
+            data += flight
         self.down.data += data
+        if self.server.wants_unread_count:
+            self._write_up(now)
+            self.server.note_unread(len(self.up.data), now)
+            self.wire.waiting(bytes(self.up.data), now)
         if self.server.closing is not None:
             self._close(now)
             return True
@@ -88,6 +109,8 @@ class Pair:
 
     def _close(self, now: float) -> None:
         self.over = True
+        self.wire.waiting(bytes(self.up.data), now)
+        self.wire.ended(now, reset=isinstance(self.server.closing, Reset))
         if isinstance(self.server.closing, Reset):
             self.client.receive_reset(now)
         elif isinstance(self.server.closing, Drain):
@@ -98,15 +121,19 @@ class Pair:
         """Throw away what the client writes, so that it gets to its reading and the last answer arrives."""
         moved = True
         while moved:
-            written = len(self.client.data_to_send(min(PIPE_BYTES, limit_bytes), now))
-            limit_bytes -= written
+            written = self.client.data_to_send(min(PIPE_BYTES, limit_bytes), now)
+            if written:
+                self.wire.received(written, now)
+            limit_bytes -= len(written)
             moved = bool(written)
             if self.down.data and self.client.wants_to_read:
                 self.client.receive_data(self.down.take(), now)
                 moved = True
         if self.down.data:  # the client would still be writing, to a socket that is closed
+            self.wire.ended(now, reset=True)
             self.client.receive_reset(now)
         else:
+            self.wire.peer_ended(now, reset=False)
             self.client.receive_eof(now)
 
     def next_deadline(self) -> float | None:
@@ -118,25 +145,37 @@ class Pair:
 
 
 class World:
-    """A lab, its clients and their time."""
+    """A lab, its clients and their time. `tap` is told what passes, `read` every event."""
 
-    def __init__(self, plan: LabPlan, people: People, style: WritingStyle) -> None:
-        self._lab = Lab(plan, ALL)
+    def __init__(
+        self,
+        plan: LabPlan,
+        people: People,
+        style: WritingStyle,
+        tap: Tap = NO_TAP,
+        read: Callable[[Event], None] = lambda _event: None,
+    ) -> None:
+        keylog = None if tap is NO_TAP else lambda line: tap.secrets(line.decode())
+        self._lab = Lab(plan, ALL, keylog)
         self._people = people
         self._style = style
+        self._tap = tap
+        self._read = read
         self._pairs: list[Pair] = []
         self._events: list[Event] = []
         self.now = 0.0
 
     def walk(self, steps: Sequence[Step]) -> Observation:
         """Take the steps one after the other, then close what is open."""
+        self._tell(self._lab.take_events())
         outcomes = [self._walk_step(step) for step in steps]
         for pair in self._pairs:
             if not pair.over:
+                pair.wire.peer_ended(self.now, reset=False)
                 pair.server.receive_eof(self.now)
                 pair.exchange(self.now)
             pair.server.note_closed(self.now)
-        self._collect()
+            self._collect(pair)
         return Observation(tuple(outcomes), tuple(self._events))
 
     def _walk_step(self, step: Step) -> Outcome:
@@ -164,11 +203,11 @@ class World:
         """Somebody else connects, and leaves."""
         pair = self._pair(step, None)
         while pair.exchange(self.now):
-            pass
+            self._collect(pair)
         pair.client.leave()
         while pair.exchange(self.now):
-            pass
-        self._events += pair.server.take_events() + self._lab.take_events()
+            self._collect(pair)
+        self._collect(pair)
 
     def _pass(self, seconds: float) -> None:
         """Let time go by."""
@@ -183,18 +222,18 @@ class World:
 
     def _pair(self, step: Step, session: Session | None) -> Pair:
         listener, name = find_listener(self._lab.plan, step.binding)
-        number = self._lab.connections_accepted % 10_000
-        server = self._lab.accept(
-            listener, f"127.0.0.1:{50_000 + number}", f"{listener.host}:{listener.port}", self.now
-        )
+        peer = ("127.0.0.1", 50_000 + self._lab.connections_accepted % 10_000)
+        local = (listener.host, listener.port)
+        server = self._lab.accept(listener, f"{peer[0]}:{peer[1]}", f"{local[0]}:{local[1]}", self.now)
+        wire = self._tap.open(server.number, peer, local, self.now)
         settings = self._people.settings_for(step)
-        return Pair(Client(settings, name, f"{name}:{listener.port}", self._style, session), server)
+        return Pair(Client(settings, name, f"{name}:{listener.port}", self._style, session), server, wire)
 
     def _exchange(self) -> bool:
         moved = False
         for pair in self._pairs:
             moved |= pair.exchange(self.now)
-        self._collect()
+            self._collect(pair)
         return moved
 
     def _jump(self, until: float | None = None) -> bool:
@@ -211,10 +250,14 @@ class World:
                 pair.server.tick(self.now)
         return True
 
-    def _collect(self) -> None:
-        for pair in self._pairs:
-            self._events += pair.server.take_events()
-        self._events += self._lab.take_events()
+    def _collect(self, pair: Pair) -> None:
+        self._tell(pair.server.take_events() + self._lab.take_events())
+        pair.wire.settle()
+
+    def _tell(self, events: list[Event]) -> None:
+        self._events += events
+        for event in events:
+            self._read(event)
 
 
 def find_listener(plan: LabPlan, binding_name: str | None) -> tuple[Listener, str]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from tlslab.core.plan import LabPlan, Listener, Site
 from tlslab.errors import UsageProblem
-from tlslab.httpsys.bindings import Binding, Endpoint, Toggle
+from tlslab.httpsys.bindings import Binding, Certificate, Endpoint, Toggle
 from tlslab.iis.access import SslFlag, wants_certificate
 from tlslab.iis.pages import Landing
 from tlslab.pki.authorities import Credential
@@ -22,6 +22,7 @@ from tlslab.scenario.names import suggestion
 from tlslab.scenario.overlay import Keys, apply, path_text, resolve
 from tlslab.scenario.schema import BindingModel, Lab, Scenario, SiteModel
 from tlslab.scenario.stores import has_intermediate, issuer_names, trusts_clients
+from tlslab.schannel.cipher_suites import openssl_names
 from tlslab.schannel.event_log import ISSUER_LIST_TRUNCATED, is_logged
 from tlslab.schannel.issuer_list import issuer_list
 from tlslab.schannel.settings import Schannel
@@ -57,7 +58,9 @@ def build(
         sites=tuple(map(_site, lab.sites)),
         timers=lab.timers,
         schannel=lab.schannel,
+        capi2_operational_log=lab.capi2_operational_log,
         enable_kernel_ssl=lab.enable_kernel_ssl,
+        sstp_listener_port=lab.sstp_listener_port,
         on_unavailable=lab.on_unavailable,
         landing=_landing(loaded.name, loaded.scenario, lab, chosen),
     )
@@ -138,8 +141,13 @@ def _demand(flags: Sequence[SslFlag]) -> str:
 
 
 def _tls(lab: Lab, pki: Pki, names: Sequence[str]) -> dict[str, ServerSettings]:
-    credential = pki.server_credential(names)
-    return {name: _server_settings(lab, model, credential, pki) for name, model in lab.bindings.items()}
+    kinds = {model.certificate for model in lab.bindings.values()} - {Certificate.DELETED}
+    credentials = {kind: pki.server_credential(names, rsa=kind is Certificate.SERVER_RSA) for kind in kinds}
+    return {
+        name: _server_settings(lab, model, credentials[model.certificate], pki)
+        for name, model in lab.bindings.items()
+        if model.certificate in credentials
+    }
 
 
 def _server_settings(lab: Lab, binding: BindingModel, credential: Credential, pki: Pki) -> ServerSettings:
@@ -156,6 +164,7 @@ def _server_settings(lab: Lab, binding: BindingModel, credential: Credential, pk
         client_authorities=roots + intermediates,
         issuer_names=names[:fitting],
         left_out=_left_out(names[fitting:], lab.schannel) if issuers.dropped else None,
+        ciphers=openssl_names(lab.schannel.cipher_suites),
     )
 
 
@@ -183,7 +192,7 @@ def _listeners(bindings: Mapping[str, BindingModel], host: str | None, port: int
     shared: dict[tuple[str, int], list[Binding]] = {}
     for name, model in bindings.items():
         address = _address(host) if host is not None else _listening_address(name, model.endpoint)
-        record = Binding(name, model.endpoint, model.client_cert_negotiation)
+        record = Binding(name, model.endpoint, model.client_cert_negotiation, model.certificate)
         shared.setdefault((address, model.endpoint.port), []).append(record)
     for (address, _), records in shared.items():
         _refuse_shadowed(address, records, host)

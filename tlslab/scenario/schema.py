@@ -26,7 +26,7 @@ from pydantic import (
 
 from tlslab import events
 from tlslab.core.plan import Continue100, OnUnavailable
-from tlslab.httpsys.bindings import EndpointText, Toggle
+from tlslab.httpsys.bindings import Certificate, EndpointText, Toggle
 from tlslab.httpsys.client_certificate import ClientCertRetrieval
 from tlslab.httpsys.timers import HTTPERR_REASON, Timers
 from tlslab.iis.access import SslFlag
@@ -122,7 +122,7 @@ class BindingModel(Knob, json_schema_extra=_optional("client_cert_negotiation", 
     """A record of `netsh http show sslcert`, and the TLS versions Schannel speaks for it."""
 
     endpoint: EndpointText
-    certificate: Literal["server"] = "server"
+    certificate: Certificate = Certificate.SERVER
     client_cert_negotiation: Toggle
     protocols: Annotated[tuple[ProtocolName, ...], Field(min_length=1)]
     ctl_store: StoreName | None = None
@@ -138,14 +138,26 @@ class SiteModel(Knob, json_schema_extra=_optional("ssl_flags", "client_cert_retr
     application_delay: Seconds = 0.0
 
 
-class Lab(Knob, json_schema_extra=_optional("timers", "schannel", "enable_kernel_ssl", "on_unavailable")):
+class Lab(
+    Knob,
+    json_schema_extra=_optional(
+        "timers",
+        "schannel",
+        "capi2_operational_log",
+        "enable_kernel_ssl",
+        "sstp_listener_port",
+        "on_unavailable",
+    ),
+):
     """The half of a scenario that a server is built from, and that `set` can change."""
 
     bindings: Annotated[dict[Name, BindingModel], Field(min_length=1)]
     sites: Annotated[tuple[SiteModel, ...], Field(min_length=1)]
     timers: Timers
     schannel: Schannel
+    capi2_operational_log: StrictBool
     enable_kernel_ssl: StrictBool
+    sstp_listener_port: Annotated[int, Field(strict=True, ge=1, le=65535)] | None
     on_unavailable: OnUnavailable
     stores: Stores = Field(default_factory=dict)
 

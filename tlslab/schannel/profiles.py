@@ -18,6 +18,17 @@ PROTOCOLS = f"{LEARN}, Protocols in TLS/SSL (Schannel SSP)"
 REMOVED_FEATURES = f"{LEARN}, Features removed or no longer developed in Windows Server"
 ISSUER_LIST = f"{LEARN}, What's new in TLS/SSL (Schannel SSP)"
 KERNEL_SSL = f"{LEARN}, aa364671, Kernel Mode SSL"
+CIPHER_SUITE_ORDER = f"{LEARN}, Policy CSP ADMX_CipherSuiteOrder: Windows' own order unless the policy is set"
+CAPI2_DIAGNOSTICS = "TechNet, cc749296, and TechNet Wiki, CAPI2 Diagnostics"
+SSTP_SINCE_2008 = "Blog Tales from the Crypto, Debugging SSTP error -2147023660: Windows Server 2008 and later have it"
+REMOTE_ACCESS = (
+    f"{LEARN}, Unattended Windows Setup, Microsoft-Windows-RasServer: remote access is not configured unless "
+    "ConfigurationFlags says so"
+)
+SSTP_PORT = (
+    "None: no SSTP runs on this machine. Where it does, the port is 443 unless ListenerPort is set (Routing and Remote "
+    "Access Blog, Setting up the SSTP listener and verifying it)."
+)
 POST_HANDSHAKE = "IIS Support Blog, 29 August 2025"
 
 SSL_3_TOO = "It also speaks SSL 3.0, which OpenSSL has dropped."
@@ -25,6 +36,7 @@ CTL_BEFORE_2012 = (
     "Before Windows Server 2012 it is a certificate trust list that shortens the list of issuers, and not a store "
     f"({ISSUER_LIST}); that there is none unless set was not found."
 )
+OPENSSL_CIPHERS = "An empty list is what OpenSSL offers in its order; the default suites of Windows are not imitated."
 SELF_HOSTED = (
     "This is IIS. A component of one's own on http.sys that makes a blocking call for the certificate is `synchronous`."
 )
@@ -107,11 +119,20 @@ WINDOWS_SERVER_2003 = Profile(
         "schannel.event_logging": Default(
             1, "KB933430: warnings are not logged unless EventLogging is set", "KB260729 names 1, errors only."
         ),
+        "schannel.cipher_suites": Default(
+            [],
+            UNVERIFIED,
+            f"Of a policy for the order before Windows Vista nothing was found. {OPENSSL_CIPHERS}",
+        ),
+        "capi2_operational_log": Default(
+            False, f"{CAPI2_DIAGNOSTICS}: it came with Windows Vista and Windows Server 2008"
+        ),
         "enable_kernel_ssl": Default(
             False,
             f"{KERNEL_SSL}, and KB937687: user mode unless EnableKernelSSL is set",
             "In kernel mode this version knows no client certificates (the same page).",
         ),
+        "sstp_listener_port": Default(None, SSTP_SINCE_2008),
         "on_unavailable": Default(
             "reset",
             UNVERIFIED,
@@ -158,9 +179,12 @@ WINDOWS_SERVER_2008_R2 = WINDOWS_SERVER_2003_KB933430.succeeded_by(
         "schannel.maximum_cache_size": Default(20_000, f"{REGISTRY}: Windows Server 2008 and later"),
         "schannel.server_cache_time": Default("10h", f"{REGISTRY}: Windows Server 2008 and later"),
         "schannel.event_logging": Default(1, f"{REGISTRY}: errors only"),
+        "schannel.cipher_suites": Default([], CIPHER_SUITE_ORDER, OPENSSL_CIPHERS),
+        "capi2_operational_log": Default(False, f"{CAPI2_DIAGNOSTICS}: off until somebody enables it"),
         "enable_kernel_ssl": Default(
             True, f"{KERNEL_SSL}: always, from Windows Server 2008 on", "EnableKernelSSL is a value of IIS 6."
         ),
+        "sstp_listener_port": Default(None, REMOTE_ACCESS, SSTP_PORT),
     },
 )
 

@@ -14,6 +14,7 @@ from OpenSSL import SSL, crypto
 from tlslab.tls import _openssl
 from tlslab.types import LeftOut
 
+EVERY_LEVEL = "@SECLEVEL=0"  # above it OpenSSL leaves TLS 1.0 and 1.1 out
 FOR_EVER = 2**31 - 1  # seconds that OpenSSL keeps a session: when it ends is Schannel's table's to say, in lab time
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 KeyLog = Callable[[bytes], None]
@@ -34,6 +35,7 @@ class ServerSettings:
 
     `issuer_names` go into the CertificateRequest, `left_out` tells of those that did not fit; `client_authorities` are
     the roots that a client's chain is checked against; `asks_in_handshake` puts the request into the first handshake.
+    `ciphers` are OpenSSL's names of suites below TLS 1.3, the best one first; none are all that OpenSSL offers.
     """
 
     chain: tuple[x509.Certificate, ...]
@@ -43,6 +45,7 @@ class ServerSettings:
     client_authorities: tuple[x509.Certificate, ...]
     issuer_names: tuple[x509.Name, ...]
     left_out: LeftOut | None = None
+    ciphers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,8 +77,7 @@ def server_context(settings: ServerSettings, name: str, keylog: KeyLog | None = 
     _use_identity(context, settings.chain, settings.key)
     context.set_min_proto_version(min(settings.protocols))
     context.set_max_proto_version(max(settings.protocols))
-    if min(settings.protocols) < Protocol.TLS1_2:
-        context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")  # OpenSSL leaves TLS 1.0 and 1.1 out above that level
+    _offer_ciphers(context, settings)
     context.set_options(SSL.OP_NO_TICKET | _openssl.NO_RESUMPTION_ON_RENEGOTIATION)
     context.set_mode(_openssl.RELEASE_BUFFERS)
     context.set_session_id(name.encode()[:32])
@@ -91,6 +93,17 @@ def server_context(settings: ServerSettings, name: str, keylog: KeyLog | None = 
     return ServerContext(context, texts, settings.left_out)
 
 
+def _offer_ciphers(context: SSL.Context, settings: ServerSettings) -> None:
+    """Restrict the suites to those that are named, by the server's order, which is how Schannel goes by its own."""
+    names = list(settings.ciphers)
+    if min(settings.protocols) < Protocol.TLS1_2:
+        names = [*(names or ["DEFAULT"]), EVERY_LEVEL]
+    if names:
+        context.set_cipher_list(":".join(names).encode())
+    if settings.ciphers:
+        context.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE)
+
+
 @lru_cache(maxsize=64)
 def client_context(settings: ClientSettings) -> SSL.Context:
     """Build a context for the lab's own client: it checks the server's chain and sends what identity it has.
@@ -98,6 +111,7 @@ def client_context(settings: ClientSettings) -> SSL.Context:
     The same settings give the same context: pyOpenSSL lets a session be resumed in the context it came from only.
     """
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_cipher_list(f"DEFAULT:{EVERY_LEVEL}".encode())  # a lab may speak TLS 1.0 and nothing else
     _trust(context, settings.server_authorities)
     context.set_verify(SSL.VERIFY_PEER)
     if settings.key is not None:

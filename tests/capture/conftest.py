@@ -1,0 +1,191 @@
+"""An independent reader of capture files: blocks, options, packets; as slow and as strict as the documents."""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tlslab.capture.files import OutputFile
+from tlslab.capture.recording import Capture
+
+EPOCH = 1_766_000_000.25  # of lab time 0
+FLAGS = {0x01: "F", 0x02: "S", 0x04: "R", 0x08: "P", 0x10: "A"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block: its fixed part as the draft lays it out, and its options in order."""
+
+    kind: int
+    fields: tuple[int, ...]
+    data: bytes
+    options: tuple[tuple[int, bytes], ...]
+
+    @property
+    def comments(self) -> list[str]:
+        """Its comments, as text."""
+        return [value.decode() for code, value in self.options if code == 1]
+
+
+FIXED = {0x0A0D0D0A: "<IHHq", 1: "<HHI", 6: "<IIIII", 10: "<II"}
+DATA_LENGTH = {6: 3, 10: 1}  # which of the fixed fields counts the data
+
+
+def _blocks(data: bytes) -> Iterator[Block]:
+    while data:
+        kind, length = struct.unpack_from("<II", data)
+        assert length % 4 == 0
+        assert struct.unpack_from("<I", data, length - 4) == (length,)
+        body, data = data[8 : length - 4], data[length:]
+        fields = struct.unpack_from(FIXED[kind], body)
+        body = body[struct.calcsize(FIXED[kind]) :]
+        count = fields[DATA_LENGTH[kind]] if kind in DATA_LENGTH else 0
+        content, body = body[:count], body[_up(count) :]
+        assert len(content) == count
+        yield Block(kind, fields, content, tuple(_options(body)))
+
+
+def _options(body: bytes) -> Iterator[tuple[int, bytes]]:
+    while body:
+        code, length = struct.unpack_from("<HH", body)
+        value, body = body[4 : 4 + length], body[4 + _up(length) :]
+        if code == 0:
+            assert not value
+            assert not body
+            return
+        assert len(value) == length
+        yield code, value
+
+
+def _up(length: int) -> int:
+    return -(-length // 4) * 4
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One TCP segment out of its IP packet, both checksums proved."""
+
+    source: tuple[str, int]
+    target: tuple[str, int]
+    flags: str
+    sequence: int
+    acknowledgment: int
+    options: bytes
+    payload: bytes
+    identification: int | None
+
+
+def _segment(packet: bytes) -> Segment:
+    """Take a packet apart; the checksums are added up word by word (RFC 1071)."""
+    identification = None
+    if packet[0] >> 4 == 4:
+        assert struct.unpack_from("!H", packet, 2) == (len(packet),)
+        assert (packet[0], packet[8], packet[9]) == (0x45, 64, 6)
+        assert struct.unpack_from("!H", packet, 6) == (0x4000,)  # don't fragment
+        assert _sum(packet[:20]) == 0xFFFF
+        [identification] = struct.unpack_from("!H", packet, 4)
+        source, target, tcp = packet[12:16], packet[16:20], packet[20:]
+    else:
+        assert struct.unpack_from("!IHBB", packet) == (6 << 28, len(packet) - 40, 6, 64)
+        source, target, tcp = packet[8:24], packet[24:40], packet[40:]
+    assert _sum(source + target + struct.pack("!II", len(tcp), 6) + tcp) == 0xFFFF
+    sport, dport, sequence, acknowledgment, offset_flags, _window, checksum, _urgent = struct.unpack_from(
+        "!HHIIHHHH", tcp
+    )
+    assert checksum != 0xFFFF  # legal, but Wireshark wonders (RFC 1624)
+    offset = (offset_flags >> 12) * 4
+    return Segment(
+        (str(ipaddress.ip_address(source)), sport),
+        (str(ipaddress.ip_address(target)), dport),
+        "".join(name for bit, name in FLAGS.items() if offset_flags & bit),
+        sequence,
+        acknowledgment,
+        tcp[20:offset],
+        tcp[offset:],
+        identification,
+    )
+
+
+def _sum(data: bytes) -> int:
+    total = 0
+    for (word,) in struct.iter_unpack("!H", data + b"\0" * (len(data) % 2)):
+        total += word
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
+
+
+def _streams(segments: list[Segment]) -> dict[tuple[str, int], bytes]:
+    """The payload of each sender by sequence number; what would be a gap, a repetition or out of order fails."""
+    streams: dict[tuple[str, int], bytearray] = {}
+    following: dict[tuple[str, int], int] = {}
+    for one in segments:
+        if "S" in one.flags:
+            following[one.source] = one.sequence
+            streams[one.source] = bytearray()
+        assert one.sequence == following[one.source]
+        if "A" in one.flags:
+            assert one.acknowledgment == following[one.target]
+        streams[one.source] += one.payload
+        length = len(one.payload) + ("S" in one.flags) + ("F" in one.flags)
+        following[one.source] = (one.sequence + length) % 2**32
+    return {sender: bytes(stream) for sender, stream in streams.items()}
+
+
+@pytest.fixture(scope="session")
+def read_blocks() -> Callable[[bytes], list[Block]]:
+    """Take a capture file apart."""
+    return lambda data: list(_blocks(data))
+
+
+@pytest.fixture(scope="session")
+def read_segment() -> Callable[[bytes], Segment]:
+    """Take a packet apart."""
+    return _segment
+
+
+@pytest.fixture(scope="session")
+def read_streams() -> Callable[[list[Segment]], dict[tuple[str, int], bytes]]:
+    """Put the payload of each sender together."""
+    return _streams
+
+
+class Recording:
+    """A capture in a file, and what is in it."""
+
+    def __init__(self, path: Path, **options: Any) -> None:
+        self.path = path
+        self.ends: list[str] = []
+        self.file = OutputFile(str(path), "the capture", on_end=self.ends.append, **options)
+        self.capture = Capture(self.file, EPOCH, "tlslab 1.2", "a scenario")
+
+    def blocks(self) -> list[Block]:
+        """All of it."""
+        return list(_blocks(self.path.read_bytes()))
+
+    def packets(self) -> list[tuple[Segment, list[str]]]:
+        """Segments with their comments."""
+        return [(_segment(block.data), block.comments) for block in self.blocks() if block.kind == 6]
+
+    def comments(self) -> list[tuple[int, str, list[str]]]:
+        """Of what has comments: number in the file from 1, flags and comments."""
+        return [(number, one.flags, texts) for number, (one, texts) in enumerate(self.packets(), 1) if texts]
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Iterator[Callable[..., Recording]]:
+    """Return a function that begins a capture in a file."""
+    made: list[Recording] = []
+
+    def make(path: str = "", **options: Any) -> Recording:
+        made.append(Recording(Path(path) if path else tmp_path / f"{len(made)}.pcapng", **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.file.__exit__(None, None, None)

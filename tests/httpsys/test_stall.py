@@ -1,0 +1,26 @@
+"""What is told of a body that is no longer read."""
+
+from __future__ import annotations
+
+from tlslab.events import ALL, EntityBodyResumed, EntityBodyStalled, Recorder, UnreadBytesChanged
+from tlslab.httpsys.entity_body import EntityBody
+from tlslab.httpsys.stall import Stall
+
+
+def test_a_stall():
+    """It is told once, then only what changes, and how long it took in the end."""
+    emit = Recorder(1, ALL, 10.0)
+    stall, body = Stall(emit), EntityBody(9)
+    body.take(b"abc")
+    for waits in (1, 1, 2):
+        stall.note(body, 4, waits, "ClientHello")
+    assert stall.told
+    emit.now = 15.5
+    stall.end()
+    stall.end()
+    assert not stall.told
+    assert emit.take() == [
+        EntityBodyStalled(10.0, 1, "", 3, 9, 4, 1, "ClientHello"),
+        UnreadBytesChanged(10.0, 1, "", 4, 2),
+        EntityBodyResumed(15.5, 1, "", 5.5),
+    ]

@@ -1,0 +1,158 @@
+"""What the pump tells the tap: the bytes as they passed, how both sides ended, and secrets before what they decrypt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import trio.testing
+
+from tlslab.core.plan import LabPlan
+from tlslab.events import ConnectionClosed, EntityBodyStalled, RequestReceived, ResponseSent
+from tlslab.net.clock import RateClock
+from tlslab.tap import Address
+
+if TYPE_CHECKING:
+    from tests.net.conftest import Dial, Running, Serving
+
+Plan = Callable[..., LabPlan]
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+FREEZE = b"POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 204800\r\n\r\n" + bytes(200 * 1024)
+
+
+@dataclass
+class Heard:
+    """A tap, and its one wire, that keep what they are told."""
+
+    looks_ahead: bool = True
+    told: list[str] = field(default_factory=list)
+    up: bytearray = field(default_factory=bytearray)
+    down: bytearray = field(default_factory=bytearray)
+    unread: bytes = b""
+    addresses: tuple[Address, Address] | None = None
+
+    def open(self, _number: int, peer: Address, local: Address, _at: float) -> Heard:
+        self.addresses = (peer, local)
+        self.told.append("open")
+        return self
+
+    def secrets(self, line: str) -> None:
+        assert line.startswith("CLIENT_RANDOM ")
+        self.told.append("secrets")
+
+    def received(self, data: bytes, _at: float) -> None:
+        self.up += data
+        self.unread = self.unread[len(data) :]
+        self.told.append("received")
+
+    def waiting(self, data: bytes, _at: float) -> None:
+        self.unread = data
+
+    def sent(self, data: bytes, _at: float) -> None:
+        self.down += data
+        self.told.append("sent")
+
+    def peer_ended(self, _at: float, *, reset: bool) -> None:
+        self.told.append("peer reset" if reset else "peer fin")
+
+    def ended(self, _at: float, *, reset: bool) -> None:
+        self.told.append("reset" if reset else "fin")
+
+    def settle(self) -> None:
+        self.told.append("settled")
+
+    @property
+    def facts(self) -> list[str]:
+        """What was told, without the pauses."""
+        return [word for word in self.told if word != "settled"]
+
+
+async def test_the_bytes_are_those_of_the_client(plan: Plan, serving: Serving, dial: Dial) -> None:
+    """Both directions byte for byte, the real addresses, secrets first, and an orderly end from both sides."""
+    heard = Heard()
+    async with serving(plan(), heard) as running:
+        peer = await dial(running)
+        await peer.write(FREEZE.replace(b"204800", b"1024")[: -199 * 1024])
+        assert (await peer.read()).startswith(b"HTTP/1.1 200")
+        address = peer.sock.getsockname()
+        await peer.leave()
+        await running.wait_for(ConnectionClosed)
+    assert (heard.up, heard.down) == (peer.sent, peer.received)
+    assert heard.addresses == (address, (running.bound[0].host, running.bound[0].port))
+    assert heard.facts[0] == "open"
+    assert heard.facts[-3:] == ["peer fin", "fin", "fin"]  # shutdown, then close
+    assert heard.facts.count("secrets") == 2  # a handshake, a renegotiation
+    for place, word in enumerate(heard.facts):
+        if word == "secrets":  # before the packet that brought them
+            assert heard.facts[place + 1 : place + 3] == ["received", "sent"]
+
+
+async def test_a_stall(plan: Plan, serving: Serving, dial: Dial, fast_clock: RateClock) -> None:
+    """What the lab does not read is shown where it waits; the end is the lab's reset."""
+    heard = Heard()
+    async with serving(plan(**{"timers.ssl_renegotiation": 30}), heard) as running:
+        peer = await dial(running)
+        await peer.write(FREEZE)
+        await running.wait_for(ConnectionClosed)
+    assert peer.sent.startswith(heard.up + heard.unread)  # the rest never left the client's own buffer
+    assert len(heard.unread) > 60 * 1024
+    assert heard.facts[-1] == "reset"
+
+
+async def test_a_tap_that_does_not_look_ahead(plan: Plan, serving: Serving, dial: Dial, fast_clock: RateClock) -> None:
+    """It is told nothing of what waits, and it costs nothing."""
+    heard = Heard(looks_ahead=False)
+    async with serving(plan(**{"timers.ssl_renegotiation": 30}), heard) as running:
+        peer = await dial(running)
+        await peer.write(FREEZE)
+        await running.wait_for(ConnectionClosed)
+    assert heard.unread == b""
+    assert len(heard.up) < 60 * 1024
+
+
+async def ended(running: Running, dial: Dial, *, with_reset: bool) -> Any:
+    """A client that has its answer, and goes."""
+    peer = await dial(running)
+    await peer.write(GET)
+    await peer.read()
+    await peer.leave(with_reset=with_reset)
+    return (await running.wait_for(ConnectionClosed))[0].how
+
+
+async def test_a_reset_of_the_client(plan: Plan, serving: Serving, dial: Dial) -> None:
+    """It is the client's, and comes before anything the lab does about it."""
+    heard = Heard()
+    async with serving(plan(), heard) as running:
+        assert await ended(running, dial, with_reset=True) == "reset_by_peer"
+    assert heard.facts[-2:] == ["peer reset", "reset"]  # a wire that was reset takes no more
+
+
+async def test_what_a_lab_throws_away_was_on_the_wire(plan: Plan, serving: Serving, dial: Dial) -> None:
+    """Bytes behind an early answer are discarded, and told all the same."""
+    heard = Heard()
+    async with serving(plan(), heard) as running:
+        peer = await dial(running)
+        await peer.write(b"this is not HTTP\r\n\r\n")
+        await running.wait_for(ResponseSent)
+        await peer.write(bytes(200_000))
+        assert (await peer.read_to_end()).startswith(b"HTTP/1.1 400")
+        await peer.leave()
+        await running.wait_for(ConnectionClosed)
+    assert (heard.up, heard.down) == (peer.sent, peer.received)
+    assert heard.facts[-3:-1] == ["received", "peer fin"]
+
+
+async def test_a_lab_that_ends(plan: Plan, serving: Serving, dial: Dial) -> None:
+    """Its kernel says FIN where all was read, and resets where bytes wait."""
+    read, unread = Heard(), Heard()
+    async with serving(plan(), read) as running:
+        peer = await dial(running)
+        await peer.write(GET)
+        await running.wait_for(RequestReceived)
+    async with serving(plan(), unread) as running:
+        peer = await dial(running)
+        await peer.write(FREEZE)
+        await running.wait_for(EntityBodyStalled)
+        await trio.testing.wait_all_tasks_blocked()
+    assert (read.facts[-1], unread.facts[-1]) == ("fin", "reset")

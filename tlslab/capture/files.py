@@ -1,0 +1,130 @@
+"""Files that a lab writes while it runs, none of which can hold it up."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import stat
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from tlslab.errors import LabError
+
+STANDARD_OUTPUT = "-"
+WAITING_BYTES = 16 * 1024 * 1024  # ours: how much waits for a reader that does not read
+LAST_WORDS_SECONDS = 0.3  # Ctrl-C ends a lab within a second
+
+
+class OutputFile:
+    """A file that gets each piece whole and at once; `-` is standard output.
+
+    A full disk, a closed pipe, a reader that stopped reading or `limit_bytes` ends the writing, never the lab:
+    `failure` says so, and `on_end` is told why, once, by the next call of `write`. Whatever can hold up its writer (a
+    pipe, a terminal) is written by a thread of its own. LabError: it cannot be opened.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        what: str,
+        *,
+        append: bool = False,
+        private: bool = False,
+        limit_bytes: int | None = None,
+        on_end: Callable[[str], None] = lambda _why: None,
+    ) -> None:
+        self._what = what
+        self._why = ""
+        self._told = False
+        self._on_end = on_end
+        self._room = limit_bytes
+        self._is_stdout = path == STANDARD_OUTPUT
+        self._fd = sys.stdout.fileno() if self._is_stdout else _open(path, what, append, private)
+        self._pieces: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._waiting = 0
+        self._lock = threading.Lock()
+        self._writer: threading.Thread | None = None
+        if not stat.S_ISREG(os.fstat(self._fd).st_mode):
+            self._writer = threading.Thread(target=self._write_all, daemon=True)
+            self._writer.start()
+
+    @property
+    def failure(self) -> str:
+        """How the file ended before the lab did, or ""."""
+        return f"{self._what} ends before the lab did: {self._why}" if self._why else ""
+
+    def write_line(self, line: str) -> None:
+        """Write a line and its end."""
+        self.write((line + "\n").encode())
+
+    def write(self, data: bytes) -> None:
+        """Write a piece whole, or nothing of it where it would pass the limit."""
+        if not self._why:
+            self._take(data)
+        if self._why and not self._told:
+            self._told = True
+            self._on_end(self._why)
+
+    def _take(self, data: bytes) -> None:
+        if self._room is not None:
+            if len(data) > self._room:
+                self._why = "it has reached the size it may have"
+                return
+            self._room -= len(data)
+        if self._writer is None:
+            self._write(data)
+        elif self._waiting > WAITING_BYTES:
+            self._why = f"its reader left {WAITING_BYTES // 2**20} MiB unread"
+        else:
+            self._count(len(data))
+            self._pieces.put(data)
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._waiting += change
+
+    def _write_all(self) -> None:
+        while (data := self._pieces.get()) is not None and not self._why:
+            self._write(data)
+            self._count(-len(data))
+
+    def _write(self, data: bytes) -> None:
+        try:
+            while data:
+                data = data[os.write(self._fd, data) :]
+        except OSError as error:
+            self._why = error.strerror or str(error)
+
+    def __enter__(self) -> OutputFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._pieces.put(None)
+            self._writer.join(LAST_WORDS_SECONDS)
+            if self._writer.is_alive():
+                self._why = self._why or "its reader does not read"
+                return  # the thread is in the middle of a write; the process takes the file along
+        if not self._is_stdout:
+            with contextlib.suppress(OSError):
+                os.close(self._fd)
+
+
+def _open(path: str, what: str, append: bool, private: bool) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC) | getattr(os, "O_BINARY", 0)
+    try:
+        return os.open(path, flags, 0o600 if private else 0o666)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise cannot_write(what, path, error) from None
+
+
+def cannot_write(what: str, path: str | Path, error: Exception) -> LabError:
+    """What to say of a file that cannot be written."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return LabError(f"cannot write {what} {path}: {reason}", "name a file in a folder that you may write to")

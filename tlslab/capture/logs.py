@@ -1,0 +1,236 @@
+"""The logs that a Windows server keeps, in one folder: the site's W3C log, HTTPERR, and the event logs."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+from tlslab.capture.files import OutputFile
+from tlslab.capture.windows_events import HEADING, Record, entry_for
+from tlslab.errors import LabError
+from tlslab.events import (
+    AlertReceived,
+    AlertSent,
+    CertificateNotUsable,
+    ClientCertificateReceived,
+    ConnectionClosed,
+    ConnectionOpened,
+    Event,
+    HandshakeCompleted,
+    HttpErrLogged,
+    IssuerListTruncated,
+    RequestReceived,
+    ResponseSent,
+    SstpCertificatesDiffer,
+    TlsFailed,
+)
+from tlslab.httpsys import error_log
+from tlslab.iis import w3c_log
+from tlslab.schannel.settings import Schannel
+
+THE_LAB = 0  # the number of the connection in events that belong to none
+EVENTS_JSON, EVENTS_TEXT = "windows-events.jsonl", "windows-events.txt"
+KINDS: frozenset[type[Event]] = frozenset(
+    {
+        AlertReceived,
+        AlertSent,
+        CertificateNotUsable,
+        ClientCertificateReceived,
+        ConnectionClosed,
+        ConnectionOpened,
+        HandshakeCompleted,
+        HttpErrLogged,
+        IssuerListTruncated,
+        RequestReceived,
+        ResponseSent,
+        SstpCertificatesDiffer,
+        TlsFailed,
+    }
+)
+
+
+@dataclass(slots=True)
+class _Connection:
+    """What is known of a connection: its ends, and the request that has no line in any log yet."""
+
+    peer: str
+    client: tuple[str, int]
+    server: tuple[str, int]
+    request: RequestReceived | None = None
+
+
+class Logs:
+    """Writes the logs of one lab; its files are there when they have something in them, and grow if they were before.
+
+    Hand every event of `kinds` to `note`. `epoch` is the Unix time of lab time 0, `capi2` whether CAPI2's operational
+    log is on. A log that cannot be written on ends, and `on_end` is told which and why, once; the others go on.
+    LabError: the folder cannot be made, or nothing can be written in it.
+    """
+
+    kinds = KINDS
+
+    def __init__(
+        self,
+        folder: Path,
+        epoch: float,
+        schannel: Schannel,
+        *,
+        capi2: bool = False,
+        on_end: Callable[[str, str], None] = lambda _what, _why: None,
+    ) -> None:
+        _make(folder)
+        self._epoch = epoch
+        self._schannel = schannel
+        self._capi2 = capi2
+        self._connections: dict[int, _Connection] = {}
+        self._site = _Log(folder, "the site's log", on_end)
+        self._httperr = _Log(folder, "the HTTPERR log", on_end)
+        self._json = _Log(folder, f"the event log {EVENTS_JSON}", on_end)
+        self._text = _Log(folder, f"the event log {EVENTS_TEXT}", on_end)
+        self._httperr_number = _last_httperr(folder)
+
+    @property
+    def failures(self) -> list[str]:
+        """How logs ended before the lab did."""
+        return [log.failure for log in self._logs if log.failure]
+
+    def note(self, event: Event) -> None:
+        """Write down what Windows would of an event."""
+        match event:
+            case ConnectionOpened():
+                ends = _address(event.peer), _address(event.local)
+                self._connections[event.connection] = _Connection(event.peer, *ends)
+                return
+            case ConnectionClosed():
+                self._connections.pop(event.connection, None)
+                return
+        moment = datetime.fromtimestamp(self._epoch + event.at, UTC)
+        connection = self._connections.get(event.connection)
+        if connection is not None:
+            self._note(event, connection, moment)
+        elif event.connection == THE_LAB:
+            self._write_entry(event, "", moment)
+
+    def _note(self, event: Event, connection: _Connection, moment: datetime) -> None:
+        match event:
+            case RequestReceived():
+                connection.request = event
+            case HttpErrLogged():
+                connection.request = None  # what http.sys answers or ends by itself is nothing for the site's log
+                self._write_httperr(error_log.line(moment, connection.client, connection.server, event))
+            case ResponseSent() if connection.request is not None:
+                client, server = connection.client[0], connection.server
+                line = w3c_log.line(moment, client, server, connection.request, event)
+                connection.request = None
+                self._site.write(w3c_log.file_name(moment), line, w3c_log.heading(moment))
+            case _:
+                self._write_entry(event, connection.peer, moment)
+
+    def _write_httperr(self, line: str) -> None:
+        name = error_log.file_name(self._httperr_number)
+        if self._httperr.size(name) + len(line.encode()) > error_log.TRUNCATE_SIZE:
+            self._httperr_number += 1
+            name = error_log.file_name(self._httperr_number)
+        self._httperr.write(name, line)
+
+    def _write_entry(self, event: Event, peer: str, moment: datetime) -> None:
+        found = entry_for(event, self._schannel, capi2=self._capi2)
+        if found is not None:
+            entry, data = found
+            record = Record(moment, entry, event.connection, peer, data)
+            self._json.write(EVENTS_JSON, record.as_json())
+            self._text.write(EVENTS_TEXT, record.as_text(), HEADING)
+
+    @property
+    def _logs(self) -> tuple[_Log, ...]:
+        return self._site, self._httperr, self._json, self._text
+
+    def __enter__(self) -> Logs:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for log in self._logs:
+            log.close()
+
+
+class _Log:
+    """One log and the file it is in now."""
+
+    def __init__(self, folder: Path, what: str, on_end: Callable[[str, str], None]) -> None:
+        self._folder = folder
+        self._what = what
+        self._on_end = on_end
+        self._name = ""
+        self._size = 0
+        self._file: OutputFile | None = None
+        self.failure = ""
+
+    def size(self, name: str) -> int:
+        """How large a file of this log is, in bytes."""
+        if name == self._name:
+            return self._size
+        try:
+            return (self._folder / name).stat().st_size
+        except OSError:
+            return 0
+
+    def write(self, name: str, text: str, heading: str = "") -> None:
+        """Write on in the file `name`, with the heading where it has to be opened for that."""
+        if self.failure:
+            return
+        if name != self._name:
+            text = heading + text
+            self._turn_to(name)
+        if self._file is not None:
+            data = text.encode(errors="replace")
+            self._size += len(data)
+            self._file.write(data)
+
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        if self._file is not None:
+            with self._file as file:
+                self._file, self._name = None, ""
+            self.failure = self.failure or file.failure
+
+    def _turn_to(self, name: str) -> None:
+        self.close()
+        self._size = self.size(name)
+        try:
+            self._file = OutputFile(str(self._folder / name), self._what, append=True, on_end=self._end)
+            self._name = name
+        except LabError as error:
+            self._end(str(error))
+
+    def _end(self, why: str) -> None:
+        self.failure = f"{self._what} ends before the lab did: {why}"
+        self._on_end(self._what, why)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        why = getattr(error, "strerror", None) or str(error)
+        raise LabError(
+            f"cannot write logs in {folder}: {why}", "name a folder, there or not, that you may write to"
+        ) from None
+
+
+def _last_httperr(folder: Path) -> int:
+    names = (re.fullmatch(r"httperr([1-9]\d{0,8})\.log", path.name, re.ASCII) for path in folder.iterdir())
+    return max((int(name[1]) for name in names if name), default=1)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,92 @@
+"""Blocks of a pcapng file. Pure: values in, whole blocks out, little-endian.
+
+Source of layouts and constants: draft-ietf-opsawg-pcapng (sections 3.1 and 3.5 blocks and options, 4.1 Section Header,
+4.2 Interface Description, 4.3 Enhanced Packet, 4.7 Decryption Secrets).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from struct import Struct
+
+SECTION_HEADER = 0x0A0D0D0A
+INTERFACE_DESCRIPTION = 0x00000001
+ENHANCED_PACKET = 0x00000006
+DECRYPTION_SECRETS = 0x0000000A
+
+BYTE_ORDER_MAGIC = 0x1A2B3C4D
+VERSION = (1, 0)
+LENGTH_UNKNOWN = -1  # of the section: it is written while it happens
+LINKTYPE_RAW = 101  # a packet begins with its IPv4 or IPv6 header (the registry of link types, tcpdump.org/linktypes)
+NO_LIMIT = 0  # snap length: packets are whole
+TLS_KEY_LOG = 0x544C534B
+
+OPT_END = 0
+OPT_COMMENT = 1
+SHB_USERAPPL = 4
+IF_NAME = 2
+IF_TSRESOL = 9
+NANOSECONDS = b"\x09"  # timestamps count 10^-9 s
+
+MOST_OF_AN_OPTION = 0xFFFF
+
+_FRAME = Struct("<II")
+_LENGTH = Struct("<I")
+_OPTION = Struct("<HH")
+_SECTION = Struct("<IHHq")
+_INTERFACE = Struct("<HHI")
+_PACKET = Struct("<7I")
+_PACKET_OVERHEAD = _PACKET.size + _LENGTH.size
+_PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")  # what brings a length up to four
+
+
+def section_header(application: str, comment: str) -> bytes:
+    """Begin a file: which program writes it, and what the person who opens it should know."""
+    body = _SECTION.pack(BYTE_ORDER_MAGIC, *VERSION, LENGTH_UNKNOWN)
+    return _block(SECTION_HEADER, body + _options((OPT_COMMENT, _text(comment)), (SHB_USERAPPL, _text(application))))
+
+
+def interface_description(name: str) -> bytes:
+    """The one interface all packets are from."""
+    body = _INTERFACE.pack(LINKTYPE_RAW, 0, NO_LIMIT)
+    return _block(INTERFACE_DESCRIPTION, body + _options((IF_NAME, _text(name)), (IF_TSRESOL, NANOSECONDS)))
+
+
+def enhanced_packet(nanoseconds: int, packet: bytes, comments: Sequence[str] = ()) -> bytes:
+    """One packet, beginning with its IP header; `nanoseconds` since 1970, UTC. Each comment is an option of its own."""
+    length = len(packet)
+    padding = _PADDING[length & 3]
+    options = _options(*((OPT_COMMENT, _text(comment)) for comment in comments)) if comments else b""
+    total = _PACKET_OVERHEAD + length + len(padding) + len(options)
+    head = _PACKET.pack(
+        ENHANCED_PACKET, total, 0, nanoseconds >> 32 & 0xFFFFFFFF, nanoseconds & 0xFFFFFFFF, length, length
+    )
+    return b"".join((head, packet, padding, options, _LENGTH.pack(total)))
+
+
+def decryption_secrets(lines: Iterable[str]) -> bytes:
+    """Lines of a TLS key log, for the packets that follow."""
+    secrets = "".join(f"{line}\n" for line in lines).encode("ascii")
+    return _block(DECRYPTION_SECRETS, _FRAME.pack(TLS_KEY_LOG, len(secrets)) + _padded(secrets))
+
+
+def _block(kind: int, body: bytes) -> bytes:
+    total = _FRAME.size + len(body) + _LENGTH.size
+    return _FRAME.pack(kind, total) + body + _LENGTH.pack(total)
+
+
+def _options(*options: tuple[int, bytes]) -> bytes:
+    packed = (_OPTION.pack(code, len(value)) + _padded(value) for code, value in options)
+    return b"".join(packed) + _OPTION.pack(OPT_END, 0)
+
+
+def _text(text: str) -> bytes:
+    """UTF-8, cut between characters where an option has no room for more."""
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) > MOST_OF_AN_OPTION:
+        encoded = encoded[:MOST_OF_AN_OPTION].decode("utf-8", "ignore").encode()
+    return encoded
+
+
+def _padded(data: bytes) -> bytes:
+    return data + _PADDING[len(data) & 3]

@@ -1,0 +1,150 @@
+"""The capture that a lab writes while it runs: a tap that makes packets of what passes, and comments of events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+from weakref import WeakValueDictionary
+
+from tlslab.capture import comments, pcapng
+from tlslab.capture.files import OutputFile
+from tlslab.capture.segments import Conversation, Kind, Packet
+from tlslab.events import Event
+from tlslab.tap import NO_TAP, Address, Wire
+
+INTERFACE = "tlslab"
+NANOSECONDS = 1_000_000_000
+
+
+class Capture:
+    """A pcapng file that decrypts itself: all connections of a lab, and beside them why it did what it did.
+
+    It is a `tap.Tap`, and a reader of the events in `kinds`. `epoch` is the wall clock (seconds since 1970) at lab time
+    0. Every piece that the file gets is of whole blocks, the secrets before the packets that they decrypt.
+    """
+
+    kinds = comments.KINDS
+
+    def __init__(self, file: OutputFile, epoch: float, application: str, comment: str) -> None:
+        self._file = file
+        self._epoch = round(epoch * 1_000_000) * 1000  # a float has no more digits for this century's seconds
+        self._secrets: list[str] = []
+        # By weak reference: whoever moves the bytes holds the wire, and lets it go when the connection is over.
+        self._wires: WeakValueDictionary[int, RecordedWire] = WeakValueDictionary()
+        self.ended = False
+        self._write(pcapng.section_header(application, comment) + pcapng.interface_description(INTERFACE))
+
+    def open(self, number: int, peer: Address, local: Address, at: float) -> Wire:
+        """A connection was accepted; after the end of the file nobody records it."""
+        if self.ended:
+            return NO_TAP
+        wire = self._wires[number] = RecordedWire(self, Conversation(peer, local, number), at)
+        return wire
+
+    def secrets(self, line: str) -> None:
+        """Keep a line of the key log for the packets that come next."""
+        if not self.ended:
+            self._secrets.append(line)
+
+    def note(self, event: Event) -> None:
+        """Put what there is to say of an event beside the packet that it belongs to."""
+        wire = self._wires.get(event.connection)
+        if wire is not None and (text := comments.comment(event)):
+            wire.comment(event, text)
+
+    def nanoseconds(self, at: float) -> int:
+        """Since 1970, of a lab time."""
+        return self._epoch + round(at * NANOSECONDS)
+
+    def write(self, blocks: Iterable[bytes]) -> None:
+        """Write packets, and before them the secrets that came since the last ones."""
+        secrets = pcapng.decryption_secrets(self._secrets) if self._secrets else b""
+        self._secrets.clear()
+        self._write(secrets + b"".join(blocks))
+
+    def _write(self, data: bytes) -> None:
+        # The write after a failure is the last, and not left out: it is what tells the lab of it.
+        failed = bool(self._file.failure)
+        self._file.write(data)
+        self.ended = failed
+
+
+class RecordedWire:
+    """A `tap.Wire` that holds the packets of a step until their comments are known."""
+
+    def __init__(self, capture: Capture, conversation: Conversation, at: float) -> None:
+        self.looks_ahead = True
+        self._capture = capture
+        self._conversation = conversation
+        self._held: list[Packet] = []
+        self._times: list[int] = []
+        self._comments: dict[int, list[str]] = {}  # by place in _held; place 0 may be of a packet still to come
+        self._shown_ahead = 0  # bytes that wait in the socket and are written already
+        self._hold(conversation.opened(), at)
+
+    def received(self, data: bytes, at: float) -> None:
+        """The lab took bytes; those that were shown while they waited are not shown again."""
+        shown = min(self._shown_ahead, len(data))
+        self._shown_ahead -= shown
+        if shown < len(data):
+            self._hold(self._conversation.client_sent(data[shown:]), at)
+
+    def waiting(self, data: bytes, at: float) -> None:
+        """All that waits in the socket: show what was not shown before."""
+        if len(data) > self._shown_ahead:
+            self._hold(self._conversation.client_sent(data[self._shown_ahead :]), at)
+            self._shown_ahead = len(data)
+
+    def sent(self, data: bytes, at: float) -> None:
+        """The lab sent a piece."""
+        self._hold(self._conversation.server_sent(data), at)
+
+    def peer_ended(self, at: float, *, reset: bool) -> None:
+        """The client ended its side."""
+        self._hold(self._conversation.client_ended(reset=reset), at)
+
+    def ended(self, at: float, *, reset: bool) -> None:
+        """The lab ended its side."""
+        self._hold(self._conversation.server_ended(reset=reset), at)
+
+    def comment(self, event: Event, text: str) -> None:
+        """Put a comment beside the last packet that it can belong to, or the next one where none is held."""
+        about_what_came = type(event) in comments.ABOUT_WHAT_CAME
+        beside = self._comments.setdefault(self._place(from_client=about_what_came), [])
+        if beside and type(event) in comments.CONTINUES:
+            beside[-1] += f"; {text}"
+        else:
+            beside.append(text)
+
+    def _place(self, *, from_client: bool) -> int:
+        """The last data of the side, else the lab's FIN or RST, else what the other side sent, else the last packet."""
+        places = range(len(self._held) - 1, -1, -1)
+        speaking = [place for place in places if self._held[place].kind is not Kind.CONTROL]
+        own = [place for place in speaking if self._held[place].from_client == from_client]
+        data = [place for place in own if self._held[place].kind is Kind.DATA]
+        return next(chain(data, [] if from_client else own, speaking, places), 0)
+
+    def settle(self) -> None:
+        """Write what is held, in order."""
+        if self._capture.ended:
+            self.looks_ahead = False
+            self._forget()
+        elif self._held:
+            late = self._conversation.settled()
+            self._held += late
+            self._times += self._times[-1:] * len(late)
+            self._capture.write(map(self._block, range(len(self._held))))
+            self._forget()
+
+    def _hold(self, packets: list[Packet], at: float) -> None:
+        if not self._capture.ended:
+            self._held += packets
+            self._times += [self._capture.nanoseconds(at)] * len(packets)
+
+    def _block(self, place: int) -> bytes:
+        return pcapng.enhanced_packet(self._times[place], self._held[place].data, self._comments.get(place, ()))
+
+    def _forget(self) -> None:
+        self._held.clear()
+        self._times.clear()
+        self._comments.clear()

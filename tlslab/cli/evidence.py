@@ -1,0 +1,173 @@
+"""The files that a lab writes while it runs: their options, and one place that opens them and hangs them on it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from tlslab.capture.files import STANDARD_OUTPUT, OutputFile
+from tlslab.cli.options import Options, a_size
+from tlslab.cli.release import release
+from tlslab.cli.sinks import event_json
+from tlslab.core.plan import LabPlan
+from tlslab.errors import UsageProblem
+from tlslab.events import ALL, EvidenceEnded
+from tlslab.net.bus import Bus
+from tlslab.net.clock import lab_time
+from tlslab.tap import NO_TAP, Tap
+from tlslab.tls.context import KeyLog
+
+if TYPE_CHECKING:
+    from tlslab.capture.logs import Logs
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+# The lab's own name comes first: a curl beside it writes its secrets to the file of the general one, too.
+KEY_LOG_VARIABLES = ("TLSLAB_SSLKEYLOGFILE", "SSLKEYLOGFILE")
+SMALLEST_CAPTURE = 1024  # bytes: what the capture says of itself has to fit
+OPTIONS = (
+    click.option(
+        "--pcapng", metavar="FILE|-", help="Write a capture that Wireshark opens decrypted; - is standard output."
+    ),
+    click.option(
+        "--pcapng-limit",
+        callback=a_size(SMALLEST_CAPTURE),
+        metavar="SIZE",
+        help="End the capture before it is larger than this: 500KB, 10MiB.",
+    ),
+    click.option(
+        "--keylog",
+        metavar="FILE",
+        help="Write the TLS secrets for other people's captures (or set TLSLAB_SSLKEYLOGFILE or SSLKEYLOGFILE).",
+    ),
+    click.option(
+        "--logs",
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="DIR",
+        help="Write the logs of Windows: the site's W3C log, HTTPERR, and the events of Schannel and others.",
+    ),
+)
+
+
+def options(command: Command) -> Command:
+    """Give a command that runs a lab the options of its evidence."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def key_log_file(option: str | None, environment: Mapping[str, str]) -> tuple[str | None, str]:
+    """Where the key log goes (None: nowhere), and what to call it when that fails."""
+    if option is not None:
+        return option, "the key log"
+    for name in KEY_LOG_VARIABLES:
+        if environment.get(name):
+            return environment[name], f"the key log of {name}"
+    return None, ""
+
+
+class Evidence:
+    """The files of one lab: `tap` and `keylog` go to the lab, and `bus` has their readers.
+
+    Files are closed with `stack`. LabError: one of them cannot be opened, or they cannot be had together.
+    """
+
+    def __init__(self, options: Options, plan: LabPlan, bus: Bus, stack: contextlib.ExitStack, epoch: float) -> None:
+        self._bus = bus
+        self._stack = stack
+        self._files: list[OutputFile] = []
+        self.tap: Tap = NO_TAP
+        check(options)
+        self._open_events(options)
+        self._key_file = self._open_key_log(options)
+        self._open_capture(options, plan, epoch)
+        self._logs = self._open_logs(options, plan, epoch)
+
+    @property
+    def keylog(self) -> KeyLog | None:
+        """What takes the lines of the key log; None where nobody wants them."""
+        if self._key_file is None and self.tap is NO_TAP:
+            return None
+        return self._take_secrets
+
+    def notes(self) -> list[str]:
+        """What to say of files that ended before the lab did."""
+        failures = [file.failure for file in self._files]
+        return [failure for failure in [*failures, *(self._logs.failures if self._logs else [])] if failure]
+
+    def _take_secrets(self, line: bytes) -> None:
+        text = line.decode()
+        self.tap.secrets(text)
+        if self._key_file is not None:
+            self._key_file.write_line(text)
+
+    def _open_events(self, options: Options) -> None:
+        if options.events is not None:
+            file = self._open(options.events, "the events file")
+            self._bus.record(ALL, lambda event: file.write_line(event_json(event)))
+
+    def _open_key_log(self, options: Options) -> OutputFile | None:
+        path, what = key_log_file(options.keylog, os.environ)
+        return None if path is None else self._open(path, what, append=True, private=True)
+
+    def _open_capture(self, options: Options, plan: LabPlan, epoch: float) -> None:
+        if options.pcapng is None:
+            return
+        from tlslab.capture.recording import Capture
+
+        # What is in it decrypts it: it is for its owner, as a key log is.
+        file = self._open(options.pcapng, "the capture", private=True, limit_bytes=options.pcapng_limit)
+        capture = Capture(file, epoch, release(), heading(plan, options))
+        self._bus.record(capture.kinds, capture.note)
+        self.tap = capture
+
+    def _open_logs(self, options: Options, plan: LabPlan, epoch: float) -> Logs | None:
+        if options.logs is None:
+            return None
+        from tlslab.capture.logs import Logs
+
+        logs = self._stack.enter_context(
+            Logs(options.logs, epoch, plan.schannel, capi2=plan.capi2_operational_log, on_end=self._tell)
+        )
+        self._bus.record(logs.kinds, logs.note)
+        return logs
+
+    def _open(self, path: str, what: str, **more: Any) -> OutputFile:
+        file = self._stack.enter_context(OutputFile(path, what, on_end=lambda why: self._tell(what, why), **more))
+        self._files.append(file)
+        return file
+
+    def _tell(self, what: str, why: str) -> None:
+        self._bus.publish([EvidenceEnded(lab_time(), 0, "", what, why)])
+
+
+def heading(plan: LabPlan, options: Options) -> str:
+    """What a capture says of the lab that wrote it."""
+    parts = [f"scenario {plan.scenario}"]
+    parts += [f"fix {fix}" for fix in plan.fixes] or ["no fix"]
+    parts += [f"--set {setting}" for setting in options.settings]
+    if options.speed != 1:
+        parts.append(f"times are the lab's, whose clock ran {options.speed:g} times as fast")
+    return "; ".join(parts)
+
+
+def check(options: Options) -> None:
+    """UsageProblem: options that make no sense together, or where standard output is."""
+    if options.pcapng_limit is not None and options.pcapng is None:
+        raise UsageProblem("--pcapng-limit without --pcapng", "name the capture's file with --pcapng FILE")
+    key_log, what = key_log_file(options.keylog, os.environ)
+    if key_log == STANDARD_OUTPUT:
+        raise UsageProblem(f"{what} cannot be standard output", "name a file")
+    if options.pcapng != STANDARD_OUTPUT:
+        return
+    if options.events == STANDARD_OUTPUT:
+        raise UsageProblem("--events and --pcapng cannot both be standard output", "give one of them a file")
+    if sys.stdout.isatty():
+        raise UsageProblem(
+            "a capture is nothing for a terminal", "pipe it: tlslab serve ... --pcapng - | wireshark -k -i -"
+        )

@@ -1,0 +1,49 @@
+"""HTTPERR, the log of what http.sys ends by itself (KB820729; Learn, Format of the HTTP Server API Error Logs)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tlslab.events import HttpErrLogged
+
+TRUNCATE_SIZE = 0x100000  # ErrorLogFileTruncateSize: the default, and the least it can be
+URL_LIMIT = 4096  # bytes of URL and query
+VERB_LIMIT = 255  # bytes of a verb that http.sys does not know; those that it knows are shorter
+NOTHING = "-"
+
+
+def file_name(number: int) -> str:
+    """Name a file, counted from 1."""
+    return f"httperr{number}.log"
+
+
+def line(moment: datetime, client: tuple[str, int], server: tuple[str, int], event: HttpErrLogged) -> str:
+    """Write a line; there are no headings.
+
+    `moment` is UTC, `client` and `server` are address and port. The site id is always `-`; so is the queue name here,
+    for the lab has no application pools.
+    """
+    fields = (
+        f"{moment:%Y-%m-%d}",
+        f"{moment:%H:%M:%S}",
+        client[0],
+        str(client[1]),
+        server[0],
+        str(server[1]),
+        f"HTTP/{event.http_version}" if event.http_version else "",
+        _cut(event.method or "", VERB_LIMIT),
+        _cut(event.target or "", URL_LIMIT),
+        str(event.status or ""),
+        NOTHING,
+        event.reason,
+        NOTHING,
+    )
+    return " ".join(map(_field, fields)) + "\n"
+
+
+def _cut(text: str, limit_bytes: int) -> str:
+    return text.encode(errors="replace")[:limit_bytes].decode(errors="ignore")
+
+
+def _field(text: str) -> str:
+    return "".join(letter if letter.isprintable() and letter != " " else "+" for letter in text) or NOTHING

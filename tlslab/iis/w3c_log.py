@@ -1,0 +1,63 @@
+"""The log of a site in the W3C extended format, with the fields that IIS writes unless told otherwise.
+
+Sources: iis-docs (logFile; HTTP/2 on IIS for a sample) for the fields, their order and UTC, TechNet cc786596 for what
+each says, cc728311 for `+` in place of what cannot be printed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tlslab.events import RequestReceived, ResponseSent
+from tlslab.iis.sites import origin_form
+
+SOFTWARE = "Microsoft Internet Information Services (imitated by tlslab)"
+FIELDS = (
+    "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) "
+    "sc-status sc-substatus sc-win32-status time-taken"
+)
+NOTHING = "-"
+
+
+def file_name(moment: datetime) -> str:
+    """Name the file that a moment (UTC) belongs to: one a day."""
+    return f"u_ex{moment:%y%m%d}.log"
+
+
+def heading(moment: datetime) -> str:
+    """Write what stands at the top of a file, and again where IIS goes on with one after a restart."""
+    lines = (f"#Software: {SOFTWARE}", "#Version: 1.0", f"#Date: {moment:%Y-%m-%d %H:%M:%S}", f"#Fields: {FIELDS}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def line(
+    moment: datetime, client: str, server: tuple[str, int], request: RequestReceived, response: ResponseSent
+) -> str:
+    """Write the line of an answered request.
+
+    `moment` is UTC, `client` an IP address, `server` address and port. The URL stands there as it was sent. Nobody has
+    a user name: no account is mapped to the certificate. A sc-win32-status that no document shows is `-`.
+    """
+    stem, _, query = origin_form(request.target).partition("?")
+    fields = (
+        f"{moment:%Y-%m-%d}",
+        f"{moment:%H:%M:%S}",
+        server[0],
+        request.method,
+        stem,
+        query,
+        str(server[1]),
+        NOTHING,
+        client,
+        request.user_agent,
+        request.referer,
+        str(response.status),
+        str(response.substatus),
+        NOTHING if response.win32 is None else str(response.win32),
+        str(round(response.seconds * 1000)),
+    )
+    return " ".join(map(_field, fields)) + "\n"
+
+
+def _field(text: str) -> str:
+    return "".join(letter if letter.isprintable() and letter != " " else "+" for letter in text) or NOTHING

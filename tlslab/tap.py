@@ -1,0 +1,84 @@
+"""The tap: what passes on the wire, told to whoever writes it down.
+
+It is the one thing beside the stream of events: bytes, their direction and the TLS secrets, none of which ever enters
+an event. Whoever moves the bytes of a connection tells its `Wire`; a lab whose capture nobody wants has `NO_TAP`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+Address = tuple[str, int]  # host and port
+
+
+class Wire(Protocol):
+    """One connection, as the server sees it. Times are lab time in seconds.
+
+    Call `settle` when the events of what happened have been published: until then what was told may still get the
+    comments that belong to it.
+    """
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether to tell what waits unread."""
+
+    def received(self, data: bytes, at: float) -> None:
+        """The lab took bytes from the socket, and TLS has made of them what it could: their secrets came first."""
+
+    def waiting(self, data: bytes, at: float) -> None:
+        """All that waits in the socket now and that nobody has taken; what was told of it before is told again."""
+
+    def sent(self, data: bytes, at: float) -> None:
+        """Bytes went out in one piece."""
+
+    def peer_ended(self, at: float, *, reset: bool) -> None:
+        """The client ended its side: FIN, or RST."""
+
+    def ended(self, at: float, *, reset: bool) -> None:
+        """The lab ended its side: FIN, or RST. Said more than once, only the first FIN and the first RST count."""
+
+    def settle(self) -> None:
+        """All that happened so far has been told, the events too."""
+
+
+class Tap(Protocol):
+    """All connections of a lab."""
+
+    def open(self, number: int, peer: Address, local: Address, at: float) -> Wire:
+        """The TCP connection that events call `number` was accepted."""
+
+    def secrets(self, line: str) -> None:
+        """A line of the key log (NSS format), of whatever connection."""
+
+
+class _NoTap:
+    """Takes everything and keeps nothing."""
+
+    looks_ahead = False
+
+    def open(self, number: int, peer: Address, local: Address, at: float) -> Wire:
+        return self
+
+    def secrets(self, line: str) -> None:
+        pass
+
+    def received(self, data: bytes, at: float) -> None:
+        pass
+
+    def waiting(self, data: bytes, at: float) -> None:
+        pass
+
+    def sent(self, data: bytes, at: float) -> None:
+        pass
+
+    def peer_ended(self, at: float, *, reset: bool) -> None:
+        pass
+
+    def ended(self, at: float, *, reset: bool) -> None:
+        pass
+
+    def settle(self) -> None:
+        pass
+
+
+NO_TAP = _NoTap()
