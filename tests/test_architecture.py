@@ -34,6 +34,7 @@ TABLE = {
     "core": ("", "tls wire httpsys iis schannel types events errors knobs"),
     "scenario": ("pydantic yaml", "core schannel httpsys iis pki tls.context types events errors knobs"),
     "capture": ("", "wire iis httpsys schannel types events errors tap"),
+    "trace": ("", "wire errors"),
     "net": ("trio", "core types events errors tap"),
     "run": ("h11 trio", "scenario net core pki tls schannel wire types events errors knobs tap"),
     "__main__": ("", "cli"),
@@ -45,7 +46,7 @@ FILES = {"fileinput", "glob", "mmap", "open", "os", "pathlib", "shutil", "tempfi
 SOCKETS = {"asyncio", "select", "selectors", "socket", "socketserver", "urllib.request"}
 PROCESSES = {"multiprocessing", "signal", "subprocess", "threading"}
 WORLD = CLOCKS | RANDOM | FILES | SOCKETS | PROCESSES
-WORLDLY = {"net", "pki", "run", "capture", "cli"}
+WORLDLY = {"net", "pki", "run", "capture", "trace", "cli"}
 EXCUSED = {
     "scenario": {"pathlib"},  # the loader reads the file it is given
     "tls": {"socket.MSG_PEEK"},  # a number that pyOpenSSL's recv takes; no socket comes with it

@@ -1,0 +1,171 @@
+"""`tlslab trace`: what a person sees of a report, and what is wrong with a command line. tshark is not needed here."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from tlslab.cli.console import LabConsole
+from tlslab.cli.trace import show
+from tlslab.trace.frames import Frame, Kind, Piece
+from tlslab.trace.report import explain
+from tlslab.trace.tshark import Trace
+
+SERVER = ("192.0.2.2", 443)
+HELLO = Piece(Kind.HANDSHAKE, "ClientHello")
+BODY, PART = Piece(Kind.BODY, size=1000), Piece(Kind.PARTIAL, size=300)
+POST = Piece(Kind.REQUEST, "POST /a", 80, content_length=50_000)
+
+
+def stream(number, *lines):
+    """Frames of one connection: (second, C or S, pieces, flags)."""
+    client = ("192.0.2.1", 50000 + number)
+    for count, (at, who, pieces, *flags) in enumerate(lines, 1):
+        ends = (client, SERVER) if who == "C" else (SERVER, client)
+        yield Frame(number * 100 + count, float(at), number, *ends, pieces=tuple(pieces), **dict.fromkeys(flags, True))
+
+
+@pytest.fixture
+def shown():
+    """Return a function that gives what is printed for frames."""
+
+    def show_frames(*frames, notes=()):
+        file = io.StringIO()
+        out = LabConsole(patient=False, file=file, width=100, soft_wrap=True, highlight=False, markup=False)
+        show(explain(Trace(tuple(frames), notes)), out)
+        return file.getvalue()
+
+    return show_frames
+
+
+def _said(text):
+    """The lines of the ladder: frame, and what was said."""
+    return [
+        (int(line.split()[0]), line.partition(" -> ")[2][3:])
+        for line in text.splitlines()
+        if "  C -> S  " in line or "  S -> C  " in line
+    ]
+
+
+def test_a_ladder(shown):
+    """One line for what a side sent in a frame, and one for a body over many."""
+    finished = Piece(Kind.HANDSHAKE, "Finished")
+    bodies = [(1, "C", [BODY])] * 3 + [(1, "C", [PART]), (1, "C", [BODY]), (1, "C", [PART])]
+    lines = [(0, "C", [HELLO]), (0, "S", [Piece(Kind.CHANGE_CIPHER_SPEC), finished]), (1, "C", [POST, BODY]), *bodies]
+    text = shown(*stream(0, *lines, (9, "S", [], "rst")))
+    assert _said(text) == [
+        (1, "ClientHello"),
+        (2, "ChangeCipherSpec, Finished"),
+        (3, "POST /a (body: 50,000 bytes), 1,000 bytes of the body"),
+        (4, "... 4,000 bytes of the body in 6 frames, 300 bytes of a message that is not whole yet"),
+        (10, "RST: resets the connection"),
+    ]
+    assert "8.0 s of silence, turn: client" in text
+    assert "Longest silence: 8.0 s, between frame 9 and frame 10. It was the client's turn." in text
+    assert "What went wrong: POST /a was never answered." in text
+
+
+def test_a_body_with_a_pause(shown):
+    """A body that pauses for more than a second is two lines."""
+    text = shown(*stream(0, (0, "C", [HELLO]), (1, "C", [BODY]), (1, "C", [BODY]), (5, "C", [BODY])))
+    assert [said for _, said in _said(text)] == [
+        "ClientHello",
+        "... 2,000 bytes of the body in 2 frames",
+        "... 1,000 bytes of the body",
+    ]
+    assert "still open when the capture ends" in text
+
+
+def test_the_order_of_the_wire(shown):
+    """What stands behind a body is said behind it, and behind one over many frames on a line of its own."""
+    alert = Piece(Kind.ALERT, "close_notify", fatal=False)
+    answer = Piece(Kind.RESPONSE, "200", status=200)
+    text = shown(
+        *stream(0, (0, "C", [HELLO]), (1, "C", [BODY]), (1, "C", [BODY, HELLO]), (2, "S", [answer, BODY, alert]))
+    )
+    assert [said for _, said in _said(text)] == [
+        "ClientHello",
+        "... 2,000 bytes of the body in 2 frames",
+        "ClientHello",
+        "200, 1,000 bytes of the body, alert close_notify",
+    ]
+
+
+def test_parts_of_a_message(shown):
+    """A message over several frames is one line, with the time of its first byte."""
+    whole = Piece(Kind.HANDSHAKE, "ServerHello")
+    text = shown(*stream(0, (0, "C", [HELLO]), (1, "S", [PART]), (1, "S", [PART]), (1, "S", [whole])))
+    assert _said(text) == [(1, "ClientHello"), (2, "ServerHello")]
+
+
+def test_the_deadlock(shown):
+    """The silence stands in the ladder, both wait, and the scenario that shows it is named."""
+    ask, again = Piece(Kind.HANDSHAKE, "HelloRequest"), (1, "C", [HELLO])
+    text = shown(
+        *stream(0, (0, "C", [HELLO]), (1, "C", [POST]), (1, "C", [BODY]), (1, "S", [ask]), again, (61, "S", [], "rst"))
+    )
+    assert "60.0 s of silence, turn: server (both wait)" in text
+    assert "    tlslab show large-post-deadlock\n" in text
+
+
+def _failing(number):
+    answer = Piece(Kind.RESPONSE, "403" if number % 2 else "503", status=403 if number % 2 else 503)
+    request = Piece(Kind.REQUEST, "GET /a")
+    return stream(
+        number, (0, "C", [HELLO]), (1, "C", [request]), (1, "S", [answer]), (2, "C", [], "fin"), (2, "S", [], "fin")
+    )
+
+
+def test_many(shown):
+    """Many connections are a table, and one of each kind of failure in full."""
+    text = shown(*(frame for number in range(20) for frame in _failing(number)))
+    table = text.partition("\n\n")[0].splitlines()
+    assert len(table) == 21
+    row = "1 192.0.2.1:50001 2.0 s 403 1.0 s server closed by client the answer was 403"
+    assert " ".join(table[2].split()) == row
+    assert text.count("tcp.stream") == 2
+    assert "18 more: tlslab trace FILE --stream N" in text
+
+
+def test_few(shown):
+    """Five are all shown in full, and no table."""
+    text = shown(*(frame for number in range(5) for frame in _failing(number)))
+    assert (text.count("tcp.stream"), "whose turn" in text) == (5, False)
+
+
+def test_notes(shown):
+    """What is to be known about the capture comes first."""
+    assert shown(*stream(0, (0, "C", [HELLO])), notes=("the capture ends early",)).startswith(
+        "Note: the capture ends early.\n"
+    )
+
+
+def test_no_tshark(run, tmp_path):
+    """A machine without tshark is told what to install."""
+    capture = tmp_path / "a.pcapng"
+    capture.write_bytes(b"x")
+    result = run("trace", str(capture), PATH=str(tmp_path), ProgramFiles=str(tmp_path), ProgramW6432=str(tmp_path))
+    assert result.exit_code == 1
+    assert "tshark is needed" in result.output
+    assert "apt install tshark" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["nowhere.pcapng"], 1, "cannot read the capture nowhere.pcapng: No such file"),
+        (["."], 1, "cannot read the capture .: "),
+        (["empty"], 1, "the capture empty is empty"),
+        (["some", "--keylog", "nowhere"], 1, "cannot read the key log nowhere: No such file"),
+        (["some", "--stream", "x"], 2, "'x' is not a valid integer"),
+        ([], 2, "Missing argument 'FILE'"),
+    ],
+)
+def test_mistakes(run, tmp_path, monkeypatch, words, code, said):
+    """What can be mended is said in a line."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").touch()
+    (tmp_path / "some").write_bytes(b"x")
+    result = run("trace", *words)
+    assert (result.exit_code, said in result.output) == (code, True), result.output

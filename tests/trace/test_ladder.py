@@ -1,0 +1,69 @@
+"""Silences: between what, how long, and the longest of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tlslab.trace.ladder import in_seconds, longest, silences
+
+LINES = [
+    (0, "C", "ClientHello"),
+    (1, "S", "ServerHello"),
+    (1, "S", "ServerHelloDone"),
+    (3, "C", "Finished"),
+    (3, "S", "Finished"),
+    (3, "C", "GET /a"),
+    (8, "S", "200"),
+    (68, "C", "GET /b"),
+]
+
+
+def test_longest(talk):
+    """The longest silence is the longest in which somebody had to move; idle time is told apart."""
+    found = silences(talk(LINES))
+    work, idle = longest(found), longest(found, idle=True)
+    assert work is not None
+    assert idle is not None
+    assert (work.seconds, work.after.frame, work.before and work.before.frame, str(work.turn.who)) == (
+        5,
+        6,
+        7,
+        "server",
+    )
+    assert (idle.seconds, str(idle.turn.who)) == (60, "nobody")
+
+
+def test_the_capture_ends_first(talk):
+    """An open connection is silent up to the end of the capture."""
+    found = longest(silences(talk(LINES, until=200)))
+    assert found is not None
+    assert (found.seconds, found.before, str(found.turn.who)) == (132, None, "server")
+
+
+def test_nothing_follows_a_reset(talk):
+    """A connection that is over is not silent."""
+    lines = [*LINES, (69, "S", "RST")]
+    assert silences(talk(lines, until=500)) == silences(talk(lines))
+
+
+def test_windows_end_no_silence(talk):
+    """A receive window that closes is in the middle of a silence, and decides whose it is."""
+    found = longest(silences(talk([*LINES, (70, "S", "full"), (80, "S", "RST")])))
+    assert found is not None
+    assert (found.seconds, found.after.frame, found.before and found.before.frame) == (12, 8, 10)
+    assert "receive window is full (frame 9)" in found.turn.why
+
+
+def test_one_message(talk):
+    """A single message has no silence after it when the capture ends there."""
+    assert silences(talk(LINES[:1])) == []
+    assert longest([]) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0.0 ms"), (0.0123, "12.3 ms"), (0.35, "350 ms"), (1, "1.0 s"), (120.4, "120.4 s"), (3600, "3,600 s")],
+)
+def test_in_seconds(seconds, text):
+    """Durations are short to read."""
+    assert in_seconds(seconds) == text

@@ -1,0 +1,244 @@
+"""`tlslab trace`: a capture, explained as a colleague would."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby, takewhile
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from tlslab.cli.console import STYLES, console, prose
+from tlslab.errors import UsageProblem
+from tlslab.trace.conversation import Message, Side
+from tlslab.trace.frames import BULK, WINDOWS, Kind
+from tlslab.trace.ladder import Silence, in_seconds
+from tlslab.trace.report import Explained, Report, as_json, endpoint, explain, say
+from tlslab.trace.tshark import read_trace
+
+MANY = 5  # connections that are all shown in full
+PAUSE = 1.0  # seconds; a body that pauses for longer is two lines
+ODD = ("HelloRequest", "no_renegotiation")
+ARROWS = {Side.CLIENT: "C -> S", Side.SERVER: "S -> C"}
+
+
+@click.command(name="trace")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--keylog", type=click.Path(path_type=Path), metavar="FILE", help="TLS secrets (NSS format), if not in the capture."
+)
+@click.option("--stream", type=int, metavar="N", help="Only one connection, by Wireshark's tcp.stream.")
+@click.option("--json", "as_json_", is_flag=True, help="Print an object with every connection and message.")
+def command(file: Path, keylog: Path | None, stream: int | None, as_json_: bool) -> None:
+    """Explain a capture: who said what and when, whose turn it was in the longest silence, and what that looks like.
+
+    FILE is what Wireshark, dumpcap, tcpdump or --pcapng wrote; tshark reads it. Of more than five connections, one of
+    each kind that failed is shown in full.
+    """
+    report = explain(read_trace(file, keylog), has_key_log=keylog is not None)
+    if stream is not None:
+        report = _only(report, stream)
+    if as_json_:
+        click.echo(json.dumps(as_json(report), indent=1))
+        return
+    show(report, console())
+
+
+def show(report: Report, out: Console) -> None:
+    """Print what a person should see of a report."""
+    for note in report.notes:
+        prose(out, f"Note: {note}.", style=STYLES["odd"])
+    shown = report.connections
+    if len(shown) > MANY:
+        _print_table(shown, out)
+        shown = _one_of_each(shown)
+    for explained in shown:
+        _print_connection(explained, out)
+    left = len(report.connections) - len(shown)
+    if left:
+        out.print()
+        prose(out, f"{left:,} more: tlslab trace FILE --stream N", style="dim")
+
+
+def _only(report: Report, stream: int) -> Report:
+    found = tuple(one for one in report.connections if one.conversation.stream == stream)
+    if not found:
+        streams = [one.conversation.stream for one in report.connections]
+        known = f"those with TLS: {', '.join(map(str, streams[:20]))}{', ...' * (len(streams) > 20)}"
+        raise UsageProblem(f"there is no TLS in stream {stream}", known)
+    return Report(report.notes, found)
+
+
+def _one_of_each(shown: Sequence[Explained]) -> tuple[Explained, ...]:
+    """The first of each kind of failure, so that two hundred of one kind fill no screens."""
+    kinds: dict[object, Explained] = {}
+    for one in shown:
+        names = tuple(finding.name for finding in one.findings)
+        if names or one.failure:
+            kinds.setdefault((names, one.failure), one)
+    return tuple(kinds.values())
+
+
+# --- the table ------------------------------------------------------------------------------------------------
+
+
+def _print_table(shown: Sequence[Explained], out: Console) -> None:
+    rows = [
+        ("stream", "client", "took", "answers", "longest silence", "whose turn", "end", "looks like"),
+        *map(_row, shown),
+    ]
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    for number, row in enumerate(rows):
+        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        out.print(Text(line, style="dim" if number == 0 else STYLES["bad"] * bool(shown[number - 1].failure)))
+
+
+def _row(explained: Explained) -> tuple[str, ...]:
+    one = explained.conversation
+    answers = [message.name for message in one.messages if message.kind is Kind.RESPONSE]
+    more = f" ... ({len(answers)})" if len(answers) > 3 else ""
+    silence = explained.silence
+    return (
+        str(one.stream),
+        endpoint(one.client),
+        in_seconds(one.messages[-1].at),
+        " ".join(answers[:3]) + more or "none",
+        in_seconds(silence.seconds) if silence else "none",
+        _whose(silence) if silence else "",
+        _end(explained),
+        ", ".join(dict.fromkeys(finding.name for finding in explained.findings)) or explained.failure,
+    )
+
+
+def _whose(silence: Silence) -> str:
+    return f"{silence.turn.who} (both wait)" if silence.turn.both_wait else str(silence.turn.who)
+
+
+def _end(explained: Explained) -> str:
+    end = explained.conversation.end
+    return "open" if end is None else f"{end.how.replace('_', ' ')} by {end.by}"
+
+
+# --- one connection -------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Step:
+    """A line of the ladder: what one side sent in a frame, or a body over many."""
+
+    messages: list[Message] = field(default_factory=list)
+
+    @property
+    def is_bulk(self) -> bool:
+        return all(message.kind in BULK for message in self.messages)
+
+    @property
+    def is_partial(self) -> bool:
+        return all(message.kind is Kind.PARTIAL for message in self.messages)
+
+    def takes(self, message: Message) -> bool:
+        """Whether the message belongs to this line."""
+        last = self.messages[-1]
+        if message.sender is not last.sender or message.at - last.at > PAUSE or message.kind in WINDOWS:
+            return False
+        if last.kind in WINDOWS or (self.is_bulk and not self.is_partial and message.kind not in BULK):
+            return False
+        return message.frame == last.frame or self.is_partial or (self.is_bulk and message.kind in BULK)
+
+
+def _steps(messages: Sequence[Message]) -> Iterator[_Step]:
+    step: _Step | None = None
+    for message in messages:
+        if step is None or not step.takes(message):
+            if step is not None:
+                yield step
+            step = _Step()
+        step.messages.append(message)
+    if step is not None:
+        yield step
+
+
+def _print_connection(explained: Explained, out: Console) -> None:
+    one = explained.conversation
+    began = datetime.fromtimestamp(one.began, UTC)
+    out.print()
+    title = f"{endpoint(one.client)} (C) to {endpoint(one.server)} (S), {began:%Y-%m-%d %H:%M:%S} UTC"
+    out.print(Text(f"{title}, tcp.stream {one.stream}", style="bold"))
+    out.print(Text(f"{'frame':>7} {'seconds':>10} {'after':>10}", style="dim"))
+    before = 0.0
+    for step in _steps(one.messages):
+        first = step.messages[0]
+        _print_silence(explained, first, out)
+        columns = f"{first.frame:>7} {first.at:>10.3f} {in_seconds(first.at - before):>10}"
+        out.print(Text.assemble((columns, "dim"), f"  {ARROWS[first.sender]}  ", _styled(step)))
+        before = step.messages[-1].at
+    _print_silence(explained, None, out)
+    _print_conclusions(explained, out)
+
+
+def _print_silence(explained: Explained, before: Message | None, out: Console) -> None:
+    silence = explained.silence
+    if silence is not None and silence.before is before and silence.seconds >= PAUSE:
+        text = f"  ...  {in_seconds(silence.seconds)} of silence, turn: {_whose(silence)}"
+        out.print(Text(f"{'':>29}{text}", style=STYLES["bad" if silence.turn.both_wait else "odd"]))
+
+
+def _styled(step: _Step) -> Text:
+    """The line's words, in the order of the wire."""
+    parts: list[str] = []
+    for is_bulk, messages in groupby(step.messages, lambda message: message.kind in BULK):
+        run = list(messages)
+        parts += _bulk(run, whole=step.messages[-1]) if is_bulk else map(say, run)
+    text = ", ".join(parts)
+    return Text(f"... {text}" if step.is_bulk else text, style=STYLES[_mark(step)])
+
+
+def _mark(step: _Step) -> str:
+    pieces = [message.piece for message in step.messages]
+    if any(piece.kind is Kind.RST or piece.fatal or (piece.status or 0) >= 400 for piece in pieces):
+        return "bad"
+    return "odd" if any(piece.kind is Kind.ZERO_WINDOW or piece.name in ODD for piece in pieces) else ""
+
+
+def _bulk(run: Sequence[Message], *, whole: Message) -> Iterator[str]:
+    """Bodies of a line, counted. Parts of a message count only where nothing of the line completes it."""
+    frames = len({message.frame for message in run})
+    over = f" in {frames:,} frames" if frames > 1 else ""
+    for kind, what in ((Kind.BODY, "of the body"), (Kind.DATA, "of encrypted data")):
+        if size := sum(message.piece.size for message in run if message.kind is kind):
+            yield f"{size:,} bytes {what}{over}"
+    parts = takewhile(lambda message: message.kind is Kind.PARTIAL, reversed(run))
+    if run[-1] is whole and (size := sum(message.piece.size for message in parts)):
+        yield f"{size:,} bytes of a message that is not whole yet"
+
+
+def _print_conclusions(explained: Explained, out: Console) -> None:
+    if explained.conversation.end is None:
+        out.print(Text(f"{'':>31}the connection is still open when the capture ends", style="dim"))
+    for silence, what in ((explained.silence, "Longest silence"), (explained.idle, "Longest idle time")):
+        if silence is not None and (silence is explained.silence or silence.seconds >= PAUSE):
+            prose(out, f"{what}: {in_seconds(silence.seconds)}, {_between(silence)}. {_turn(silence)}", first="  ")
+    if explained.failure:
+        prose(out, f"What went wrong: {explained.failure}.", first="  ", style=STYLES["bad"])
+    for finding in explained.findings:
+        probably = "probable: " if finding.certainty == "probable" else ""
+        prose(out, f"{probably}{finding.sentence}", first="  * ", rest="    ")
+        for scenario in finding.scenarios:
+            out.print(Text(f"    tlslab show {scenario}", style="cyan"))
+
+
+def _between(silence: Silence) -> str:
+    before = "the end of the capture" if silence.before is None else f"frame {silence.before.frame}"
+    return f"between frame {silence.after.frame} and {before}"
+
+
+def _turn(silence: Silence) -> str:
+    if silence.turn.who == "nobody":
+        return silence.turn.why
+    probably = "probably " * silence.turn.is_probable
+    return f"It was {probably}the {silence.turn.who}'s turn. {silence.turn.why}"

@@ -1,0 +1,227 @@
+"""tshark's PDML (packet details as XML) taken apart into frames; the one format that keeps the order of the wire."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError, XMLPullParser
+
+from tlslab.errors import LabError
+from tlslab.trace.frames import Frame, Kind, Piece
+from tlslab.wire.alerts import Alert, AlertLevel
+from tlslab.wire.handshake import message_name
+
+# What tshark's -j keeps of a packet: each protocol's own fields and the trees named here. `text` are trees that have no
+# name of their own, such as a request line and a TLS extension.
+KEPT = (
+    "ip ipv6 tcp tcp.flags tcp.analysis tcp.analysis.flags _ws.expert tls tls.record tls.handshake tls.alert_message "
+    "http http.content_length_header text"
+)
+LONGEST_NAME = 200  # characters of a request's target; a header may have 16 KiB of it
+NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA = 20, 21, 22, 23
+TLS_1_3 = 0x0304
+REPEATED = ("retransmission", "fast_retransmission", "spurious_retransmission", "keep_alive", "zero_window_probe")
+FLAGS = {"fin": 1, "syn": 2, "rst": 4, "ack": 16}
+
+
+def read_pdml(chunks: Iterable[bytes]) -> Iterator[Frame]:
+    """Frames of TCP, one by one as they come; LabError where the XML does not parse. A stream cut short just ends."""
+    parser: XMLPullParser[Any] = XMLPullParser(["end"])
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    try:
+        for chunk in chunks:
+            parser.feed(NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", decoder.decode(chunk)))
+            yield from filter(None, map(_frame, _packets(parser)))
+    except (ParseError, ValueError, KeyError, IndexError) as error:
+        raise LabError(
+            f"tshark says something that cannot be read: {error}", "another version of it may help"
+        ) from None
+
+
+def _packets(parser: XMLPullParser[Any]) -> Iterator[Element]:
+    """Each packet that is complete; what it held is forgotten when the next one is asked for."""
+    events: Iterator[Any] = parser.read_events()
+    for _, element in events:
+        if element.tag == "packet":
+            yield element
+            element.clear()
+
+
+def printable(text: str) -> str:
+    """The text without anything that could move a cursor or begin a line, and not too long."""
+    if len(text) > LONGEST_NAME:
+        text = f"{text[:LONGEST_NAME]}..."
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+# --- XML ------------------------------------------------------------------------------------------------------
+
+
+def _fields(tree: Element) -> Iterator[Element]:
+    return (field for field in tree.iter("field") if field.get("name"))
+
+
+def _find(tree: Element, name: str) -> Element | None:
+    return next((field for field in _fields(tree) if field.get("name") == name), None)
+
+
+def _shown(tree: Element, name: str) -> str | None:
+    field = _find(tree, name)
+    return None if field is None else field.get("show", "")
+
+
+def _number(tree: Element, name: str) -> int | None:
+    text = _shown(tree, name)
+    return int(text, 0) if text else None
+
+
+def _text(field: Element) -> str:
+    """The bytes of a field, as they are: what `show` has is shortened and escaped in a way of its own."""
+    return bytes.fromhex(field.get("value", "")).decode("utf-8", "backslashreplace")
+
+
+def _end(field: Element) -> int:
+    return int(field.get("pos") or 0) + int(field.get("size") or 0)
+
+
+# --- TCP ------------------------------------------------------------------------------------------------------
+
+
+def _frame(packet: Element) -> Frame | None:
+    layers = packet.findall("proto")
+    index = next((index for index, layer in enumerate(layers) if layer.get("name") == "tcp"), None)
+    if index is None:
+        return None
+    tcp = layers[index]
+    addresses = [layer for layer in layers[:index] if layer.get("name") in ("ip", "ipv6")]
+    general = {field.get("name"): field for field in layers[0]}
+    flags = _number(tcp, "tcp.flags") or 0
+    source, target = (_shown(addresses[-1], f"{addresses[-1].get('name')}.{end}") or "?" for end in ("src", "dst"))
+    notes = {(field.get("name") or "").removeprefix("tcp.analysis.") for field in _fields(tcp)}
+    length = _number(tcp, "tcp.len") or 0
+    pieces = tuple(_pieces(layers[index + 1 :]))
+    if length and not pieces:
+        pieces = (Piece(Kind.PARTIAL, size=length),)
+    return Frame(
+        number=int(general["num"].get("show", "")),
+        at=float(general["timestamp"].get("value", "")),
+        stream=_number(tcp, "tcp.stream") or 0,
+        source=(source, _number(tcp, "tcp.srcport") or 0),
+        destination=(target, _number(tcp, "tcp.dstport") or 0),
+        length=length,
+        zero_window=_number(tcp, "tcp.window_size") == 0 and not flags & (FLAGS["syn"] | FLAGS["rst"]),
+        repeated=not notes.isdisjoint(REPEATED),
+        lost_before="lost_segment" in notes,
+        cut_bytes=int(general["len"].get("show", "")) - int(general["caplen"].get("show", "")),
+        pieces=pieces,
+        **{name: bool(flags & bit) for name, bit in FLAGS.items()},
+    )
+
+
+# --- TLS ------------------------------------------------------------------------------------------------------
+
+
+def _pieces(layers: list[Element]) -> Iterator[Piece]:
+    """The pieces of a frame. Each `tls` layer is followed by what its application data decrypted to."""
+    starts = [index for index, layer in enumerate(layers) if layer.get("name") == "tls"]
+    for start, end in pairwise([*starts, len(layers)]):
+        yield from _with_http(
+            list(_records(layers[start])), [_http(one) for one in layers[start + 1 : end] if _is(one)]
+        )
+
+
+def _is(layer: Element) -> bool:
+    return layer.get("name") == "http"
+
+
+def _with_http(records: list[Piece], http: list[list[Piece]]) -> Iterator[Piece]:
+    """Put what was decrypted where its records stand; where the numbers differ, at the last of them."""
+    data = [index for index, piece in enumerate(records) if piece.kind is Kind.DATA]
+    places = data if len(data) == len(http) else data[-1:] * len(http)
+    for index, piece in enumerate(records):
+        decrypted = [pieces for place, pieces in zip(places, http, strict=False) if place == index]
+        if decrypted:
+            yield from (one for pieces in decrypted for one in pieces)
+        elif not (piece.kind is Kind.DATA and http):
+            yield piece
+
+
+def _records(tls: Element) -> Iterator[Piece]:
+    for record in tls:
+        if record.get("name") != "tls.record":
+            continue
+        length = _number(record, "tls.record.length") or 0
+        content = _number(record, "tls.record.content_type") or _number(record, "tls.record.opaque_type")
+        if content == CHANGE_CIPHER_SPEC:
+            yield Piece(Kind.CHANGE_CIPHER_SPEC, "ChangeCipherSpec")
+        elif content == ALERT:
+            yield _alert(record, length)
+        elif content == HANDSHAKE:
+            messages = [field for field in record if field.get("name") == "tls.handshake"]
+            yield from (_handshake(message, length) for message in messages)
+        elif content == APPLICATION_DATA:
+            yield Piece(Kind.DATA, size=length, encrypted=True)
+
+
+def _alert(record: Element, length: int) -> Piece:
+    level, code = _number(record, "tls.alert_message.level"), _number(record, "tls.alert_message.desc")
+    if level is None or code is None:
+        return Piece(Kind.ALERT, size=length, encrypted=True)
+    return Piece(Kind.ALERT, Alert(level, code).name, fatal=level == AlertLevel.FATAL)
+
+
+def _handshake(message: Element, record_length: int) -> Piece:
+    code = _number(message, "tls.handshake.type")
+    if code is None and "fragment" in message.get("showname", ""):  # of a message over several records
+        return Piece(Kind.PARTIAL, size=record_length)
+    if code is None:
+        return Piece(Kind.HANDSHAKE, size=record_length, encrypted=True)
+    certificates = _number(message, "tls.handshake.certificates_length")
+    chosen = _number(message, "tls.handshake.extensions.supported_version")
+    return Piece(
+        Kind.HANDSHAKE,
+        message_name(code),
+        _number(message, "tls.handshake.length") or 0,
+        session_id=(_shown(message, "tls.handshake.session_id") or "").replace(":", "") or None,
+        is_tls13=None if message_name(code) != "ServerHello" else chosen == TLS_1_3,
+        issuer_bytes=_number(message, "tls.handshake.dnames_len"),
+        certificate_bytes=certificates if message_name(code) == "Certificate" else None,
+    )
+
+
+# --- HTTP -----------------------------------------------------------------------------------------------------
+
+
+def _http(layer: Element) -> list[Piece]:
+    """A request or response and the bytes of its body behind it, or the bytes of a body."""
+    file_data = _find(layer, "http.file_data")
+    whole = max([_end(layer), *([] if file_data is None else [_end(file_data)])]) - int(layer.get("pos") or 0)
+    method, status = _find(layer, "http.request.method"), _number(layer, "http.response.code")
+    if method is None and status is None:
+        return [Piece(Kind.BODY, size=whole)]
+    body = 0 if file_data is None else int(file_data.get("size") or 0)
+    headers = _headers(layer)
+    length = headers.get("content-length", "")
+    target = _find(layer, "http.request.uri")
+    name = str(status) if method is None else f"{_text(method)} {'' if target is None else _text(target)}"
+    head = Piece(
+        Kind.RESPONSE if method is None else Kind.REQUEST,
+        printable(name.rstrip()),
+        whole - body,
+        content_length=int(length) if re.fullmatch("[0-9]{1,18}", length) else None,
+        chunked="chunked" in headers.get("transfer-encoding", "").lower(),
+        expects_continue="100-continue" in headers.get("expect", "").lower() if method is not None else None,
+        status=status if method is None else None,
+    )
+    return [head, Piece(Kind.BODY, size=body)] if body else [head]
+
+
+def _headers(layer: Element) -> dict[str, str]:
+    lines = [
+        _text(field) for field in _fields(layer) if field.get("name") in ("http.request.line", "http.response.line")
+    ]
+    return {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
