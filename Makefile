@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := .venv-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --all-build-deps \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
-.PHONY: help install demo serve test check lint format bench lock clean venv
+.PHONY: help install demo serve test check lint format bench docs lock clean venv
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
@@ -29,6 +29,10 @@ format: .venv/.dev ## rewrite the code in the house format
 	@$(BIN)/ruff format
 bench: .venv/.run ## compare with Apache, Hypercorn and uvicorn, and write docs/benchmarks.md; some three minutes
 	@$(BIN)/python -m bench $(ARGS)
+docs: .venv/.run ## write the generated pages of docs/ anew; the frames of reading-a-trace.md need tshark
+	@$(BIN)/tlslab schema > docs/scenario.schema.json
+	@$(BIN)/tlslab profiles --markdown > docs/profiles.md
+	@$(BIN)/python docs/frames.py
 lock: ## refresh requirements/*.txt: make lock PYTHON=python3.11 ARGS=--upgrade
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 	 { echo "The lock is made with the oldest Python there is a promise for: make lock PYTHON=python3.11" >&2; exit 1; }
