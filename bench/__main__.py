@@ -13,12 +13,13 @@ from pathlib import Path
 
 from bench import measure, report
 from bench.measure import Unit
-from bench.servers import ROOT, make_files
+from bench.servers import EVIDENCE, ROOT, make_files
 
 UNITS = (
-    Unit("cycle", "/secure", 800, ("tlslab", "tlslab-events", "bare", "apache")),
-    Unit("connect", "/open", 1200, ("tlslab", "bare", "hypercorn", "uvicorn")),
-    Unit("keepalive", "/open", 6000, ("tlslab", "bare", "hypercorn", "uvicorn")),
+    Unit("cycle", "/secure", 400, ("tlslab", *EVIDENCE, "bare", "apache")),
+    Unit("connect", "/open", 700, ("tlslab", *EVIDENCE, "bare", "hypercorn", "uvicorn")),
+    Unit("keepalive", "/open", 4000, ("tlslab", *EVIDENCE, "bare", "hypercorn", "uvicorn")),
+    Unit("upload", "/open", 12, ("tlslab", *EVIDENCE, "bare")),  # some 500 MB of capture in the temporary folder
 )
 HELD = (500, 2000)
 STARTS = 5
@@ -42,7 +43,7 @@ def main() -> None:
         files = make_files(Path(folder))
         costs = {unit.kind: (unit, measure.costs(unit, files, options.rounds, say)) for unit in UNITS}
         held = {}
-        for name in ("tlslab", "bare"):
+        for name in ("tlslab", "tlslab-pcapng", "bare"):
             for uploads in HELD:
                 held[name, uploads] = measure.held_bytes(name, uploads, files)
                 say(f"{uploads} uploads held: {name} {held[name, uploads] / 1024:.1f} KiB each")

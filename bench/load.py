@@ -16,7 +16,8 @@ from collections.abc import Callable
 
 CIPHER = "ECDHE-ECDSA-AES128-GCM-SHA256"
 TIMEOUT_SECONDS = 20.0
-UPLOAD_BYTES = 112 * 1024
+HELD_BYTES = 112 * 1024
+UPLOAD_BYTES = 8 * 1024 * 1024
 RECORD_BYTES = 16 * 1024  # the most a TLS record holds, as curl and others write it
 
 
@@ -86,13 +87,12 @@ def keepalive(tls: ssl.SSLContext, port: int, count: int) -> None:
 
 
 def upload(tls: ssl.SSLContext, port: int, count: int) -> None:
-    """So many uploads of 8 MiB, one after the other on one connection, to the path that never asks."""
-    size = 8 * 1024 * 1024
-    head = f"POST /open HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n".encode()
+    """So many uploads, one after the other on one connection, to the path that never asks."""
+    head = f"POST /open HTTP/1.1\r\nHost: localhost\r\nContent-Length: {UPLOAD_BYTES}\r\n\r\n".encode()
     with connect(tls, port) as sock:
         for _ in range(count):
             sock.sendall(head)
-            sock.sendall(bytes(size))
+            sock.sendall(bytes(UPLOAD_BYTES))
             answer(sock)
 
 
@@ -118,10 +118,10 @@ def hold(tls: ssl.SSLContext, port: int, count: int) -> None:
 def _upload(tls: ssl.SSLContext, port: int) -> ssl.SSLSocket:
     sock = connect(tls, port)
     sock.setblocking(False)
-    head = f"POST /secure HTTP/1.1\r\nHost: localhost\r\nContent-Length: {UPLOAD_BYTES}\r\n\r\n"
+    head = f"POST /secure HTTP/1.1\r\nHost: localhost\r\nContent-Length: {HELD_BYTES}\r\n\r\n"
     try:
         sock.send(head.encode())
-        for _ in range(UPLOAD_BYTES // RECORD_BYTES):
+        for _ in range(HELD_BYTES // RECORD_BYTES):
             sock.send(bytes(RECORD_BYTES))
     except ssl.SSLWantWriteError:
         pass  # the socket takes no more: as stalled as it gets

@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from bench import load, process
 from bench.servers import Files, Server, Skipped, started
@@ -31,16 +33,25 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """CPU milliseconds of a unit, one number for each run, and the units a second that went through meanwhile."""
+    """CPU milliseconds of a unit, one number for each run; the units a second that went through; bytes of evidence."""
 
     version: str
     milliseconds: tuple[float, ...]
     per_second: float
+    written: float
 
     @property
     def median(self) -> float:
         """The middle run."""
         return median(self.milliseconds)
+
+
+class Run(NamedTuple):
+    """CPU and elapsed seconds of so many units, and the bytes of evidence they left."""
+
+    cpu: float
+    elapsed: float
+    written: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,36 +83,41 @@ def costs(unit: Unit, files: Files, rounds: int, say: Say) -> dict[str, Cost | s
                 results[name] = str(skipped)
         for name, runs in _interleaved(unit, servers, files, rounds, say).items():
             version = next(server.version for server in servers if server.name == name)
-            each = tuple(cpu / unit.count * 1000 for cpu, _ in runs)
-            results[name] = Cost(version, each, unit.count / median(elapsed for _, elapsed in runs))
+            each = tuple(run.cpu / unit.count * 1000 for run in runs)
+            per_second = unit.count / median(run.elapsed for run in runs)
+            results[name] = Cost(version, each, per_second, median(run.written for run in runs) / unit.count)
     return {name: results[name] for name in unit.servers}
 
 
-def _interleaved(
-    unit: Unit, servers: list[Server], files: Files, rounds: int, say: Say
-) -> dict[str, list[tuple[float, float]]]:
+def _interleaved(unit: Unit, servers: list[Server], files: Files, rounds: int, say: Say) -> dict[str, list[Run]]:
     for server in servers:
-        _run(server, unit.kind, unit.count // 10, files)  # warm: imports, caches, the first allocations
-    runs: dict[str, list[tuple[float, float]]] = {server.name: [] for server in servers}
+        _run(server, unit.kind, max(unit.count // 10, WORKERS), files)  # warm: imports, caches, the first allocations
+    runs: dict[str, list[Run]] = {server.name: [] for server in servers}
     for number in range(rounds):
         for server in servers:
             runs[server.name].append(_run(server, unit.kind, unit.count, files))
-            cpu, _ = runs[server.name][-1]
+            cpu = runs[server.name][-1].cpu
             say(f"{unit.kind} {number + 1}/{rounds}: {server.name} {cpu / unit.count * 1000:.3f} ms")
     return runs
 
 
-def _run(server: Server, kind: str, count: int, files: Files) -> tuple[float, float]:
-    """CPU and elapsed seconds of `count` units, done by a few client processes at once."""
+def _run(server: Server, kind: str, count: int, files: Files) -> Run:
+    """What `count` units cost, done by a few client processes at once."""
     server.settle()
-    before, begun = server.cpu_seconds(), time.monotonic()
+    evidence = files.evidence(server.name)
+    written, before, begun = _size(evidence), server.cpu_seconds(), time.monotonic()
     with _clients(kind, count, server, files) as clients:
         for client in clients:
             if client.wait(LOAD_SECONDS) != 0:
                 raise RuntimeError(f"a client of {server.name} failed ({kind})")
         elapsed = time.monotonic() - begun
     server.settle()
-    return server.cpu_seconds() - before, elapsed
+    return Run(server.cpu_seconds() - before, elapsed, _size(evidence) - written)
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file or of those in a folder; 0 where there is neither."""
+    return sum(file.stat().st_size for file in (path, *path.glob("*")) if file.is_file())
 
 
 @contextmanager

@@ -10,13 +10,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.load import CIPHER, UPLOAD_BYTES
+from bench.load import CIPHER, HELD_BYTES, UPLOAD_BYTES
 from bench.measure import WORKERS, Cost, Ready, Unit
+from bench.servers import EVIDENCE
 
+MIB = 1024 * 1024
 KEPT = "<!-- Above: written by `make bench`. Below: written by hand, and kept. -->"
 NAMES = {
     "tlslab": "**tlslab serve**",
-    "tlslab-events": "tlslab serve --events",
+    "tlslab-events": "tlslab serve --events FILE",
+    "tlslab-keylog": "tlslab serve --keylog FILE",
+    "tlslab-logs": "tlslab serve --logs DIR",
+    "tlslab-pcapng": "tlslab serve --pcapng FILE",
     "bare": "bare loop, same libraries",
     "apache": "Apache mod_ssl",
     "hypercorn": "Hypercorn",
@@ -26,8 +31,10 @@ UNITS = {
     "cycle": "A full cycle: new connection, GET, renegotiation with client certificate, 200, close",
     "connect": "A new connection with one GET",
     "keepalive": "One more GET on an open connection",
+    "upload": f"An upload of {UPLOAD_BYTES // MIB} MiB that is read",
 }
-PLURALS = {"cycle": "cycles", "connect": "connections", "keepalive": "GETs"}
+PLURALS = {"cycle": "cycles", "connect": "connections", "keepalive": "GETs", "upload": "uploads"}
+SINGULARS = {"cycle": "a cycle", "connect": "a connection", "keepalive": "a GET", "upload": "an upload"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ def page(measured: Measured) -> str:
     """The page as Markdown."""
     parts = [_beginning(measured)]
     parts += [_costs(kind, unit, results) for kind, (unit, results) in measured.costs.items()]
-    parts += [_held(measured), _ready(measured), _versions(measured), _method(measured)]
+    parts += [_evidence(measured), _held(measured), _ready(measured), _versions(measured), _method(measured)]
     return "\n".join(parts)
 
 
@@ -70,15 +77,49 @@ def _costs(kind: str, unit: Unit, results: Mapping[str, Cost | str]) -> str:
     lines.append("|---|---|---|---|---|")
     lab = results["tlslab"]
     assert isinstance(lab, Cost)
-    for name in unit.servers:
+    for name in (server for server in unit.servers if server not in EVIDENCE):
         cost = results[name]
         if isinstance(cost, str):
             lines.append(f"| {NAMES[name]} | skipped: {cost} | | | |")
             continue
         spread = f"{min(cost.milliseconds):.2f} to {max(cost.milliseconds):.2f}"
-        ratio = "" if name.startswith("tlslab") else f"{lab.median / cost.median:.2f} times that"
+        ratio = "" if name == "tlslab" else f"{lab.median / cost.median:.2f} times that"
         lines.append(f"| {NAMES[name]} | {cost.median:.2f} | {spread} | {ratio} | {cost.per_second:,.0f} |")
     return "\n".join([*lines, ""])
+
+
+def _evidence(measured: Measured) -> str:
+    kinds = list(measured.costs)
+    lines = [
+        "## What evidence costs",
+        "",
+        "CPU beside the lab that writes none of it, and what one unit leaves in the file.",
+        "",
+    ]
+    lines += [f"| server | {' | '.join(SINGULARS[kind] for kind in kinds)} |", f"|---{'|---' * len(kinds)}|"]
+    for name in ("tlslab", *EVIDENCE):
+        costs = [(results["tlslab"], results[name]) for _, results in measured.costs.values()]
+        lines.append(f"| {NAMES[name]} | {' | '.join(_beside(*pair) for pair in costs)} |")
+    return "\n".join([*lines, "", _uploads(measured.costs["upload"][1]), ""])
+
+
+def _beside(lab: Cost | str, cost: Cost | str) -> str:
+    if isinstance(lab, str) or isinstance(cost, str):
+        return f"skipped: {cost}"
+    if lab is cost:
+        return f"{lab.median:.2f} ms"
+    return f"{cost.median / lab.median:.2f} times that, {cost.written / 1024:,.1f} KiB"
+
+
+def _uploads(results: Mapping[str, Cost | str]) -> str:
+    lab, capture = results["tlslab"], results["tlslab-pcapng"]
+    if isinstance(lab, str) or isinstance(capture, str):
+        return "No upload was measured."
+    plain, captured = (UPLOAD_BYTES / MIB / cost.median * 1000 for cost in (lab, capture))
+    return (
+        f"A CPU second reads {plain:,.0f} MiB of uploads, or {captured:,.0f} MiB where they are captured; a capture\n"
+        f"takes {capture.written / UPLOAD_BYTES:.2f} MiB for each MiB of body."
+    )
 
 
 def _held(measured: Measured) -> str:
@@ -101,7 +142,7 @@ def _versions(measured: Measured) -> str:
         name: cost.version
         for _, results in measured.costs.values()
         for name, cost in results.items()
-        if isinstance(cost, Cost) and name != "tlslab-events"
+        if isinstance(cost, Cost) and name not in EVIDENCE
     }
     return "\n".join(["## Versions", "", *(f"- {NAMES[name]}: {version}" for name, version in found.items()), ""])
 
@@ -123,7 +164,9 @@ def _method(measured: Measured) -> str:
   one worker in an environment of their own (`bench/requirements.txt`) and serve a constant from memory.
 - The bare loop (`bench/bare.py`) does the work with the same libraries, without events, policies, timers, checks of
   what arrives, or a word on the screen. What tlslab needs above it is what its features cost.
-- A stalled upload announced {UPLOAD_BYTES // 1024} KiB to a path that wants a certificate, and is held after 40 KiB.
+- Evidence is measured in the same rounds: each of the labs writes one kind of it, to a file that nobody reads
+  meanwhile. What the captures of this page leave in the temporary folder is some 500 MB, removed at the end.
+- A stalled upload announced {HELD_BYTES // 1024} KiB to a path that wants a certificate, and is held after 40 KiB.
   Memory is the growth of the server's resident set, divided. The kernel's socket buffers are not in it.
 """
 

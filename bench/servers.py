@@ -20,6 +20,7 @@ from types import MappingProxyType
 
 from bench import process
 from bench.load import CIPHER
+from tlslab.cli.evidence import KEY_LOG_VARIABLES
 from tlslab.pki.export import certificates_pem, key_pem
 from tlslab.pki.store import open_pki
 
@@ -28,6 +29,7 @@ PEERS = ROOT / ".venv-bench"
 READY_SECONDS = 20.0
 INSTALL_SECONDS = 300.0
 NOTHING: Mapping[str, str] = MappingProxyType({})
+EVIDENCE = ("tlslab-events", "tlslab-keylog", "tlslab-logs", "tlslab-pcapng")  # the lab, and what it writes meanwhile
 APACHE_MODULES = ("mpm_event", "authz_core", "socache_shmcb", "ssl")
 
 
@@ -47,6 +49,10 @@ class Files:
     client_cert: Path
     client_key: Path
     body_bytes: int = 0
+
+    def evidence(self, name: str) -> Path:
+        """Where the server of that name writes what it was told to, if it was."""
+        return self.folder / f"{name}-evidence"
 
 
 @dataclass(slots=True)
@@ -132,17 +138,18 @@ Start = tuple[str, list[str], int, dict[str, str]]
 
 
 def _lab(files: Files, *more: str) -> Start:
-    ready = files.folder / f"ready{len(more)}.json"
+    ready = files.folder / f"ready{''.join(more[:1])}.json"
     ready.unlink(missing_ok=True)
     line = [sys.executable, "-m", "tlslab", "serve", "--scenario", "bench/lab.yaml", "--port", "0"]
     line += ["--ready-file", str(ready), *more]
     extra = {"TLSLAB_HOME": str(files.folder / "home"), "READY": str(ready)}
+    extra |= dict.fromkeys(KEY_LOG_VARIABLES, "")  # whoever measures may have one of them set
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return f"tlslab {project['version']}, {_stack()}", line, 0, extra
 
 
-def _lab_events(files: Files) -> Start:
-    return _lab(files, "--events", str(files.folder / "events.jsonl"))
+def _lab_writing(name: str) -> Callable[[Files], Start]:
+    return lambda files: _lab(files, f"--{name.partition('-')[2]}", str(files.evidence(name)))
 
 
 def _bare(files: Files) -> Start:
@@ -231,7 +238,7 @@ def _uvicorn(files: Files) -> Start:
 
 SERVERS: dict[str, Callable[[Files], Start]] = {
     "tlslab": _lab,
-    "tlslab-events": _lab_events,
+    **{name: _lab_writing(name) for name in EVIDENCE},
     "bare": _bare,
     "apache": _apache,
     "hypercorn": _hypercorn,
