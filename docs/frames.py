@@ -61,7 +61,7 @@ PREFERENCES = ("-o", "http.desegment_body:FALSE")
 PIECES = re.compile(
     r"\[T(CP|LS) segment of a reassembled PDU\]|\[TCP PDU reassembled in \d+\]|Continuation|\S+ → .*Len=\d+"
 )
-FLAGS = re.compile(r"\[(SYN|SYN, ACK|FIN, ACK|RST, ACK|RST)\]")
+FLAGS = re.compile(r"\[(SYN|SYN, ACK|FIN, ACK|RST, ACK|RST|TCP ZeroWindow|TCP Window Update)\]")
 
 
 @dataclass(frozen=True)

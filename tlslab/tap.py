@@ -28,6 +28,9 @@ class Wire(Protocol):
     def waiting(self, data: bytes, at: float) -> None:
         """All that waits in the socket now and that nobody has taken; what was told of it before is told again."""
 
+    def window_closed(self, at: float) -> None:
+        """The receive window is closed: the client was told to send no more. Said again, it counts once."""
+
     def sent(self, data: bytes, at: float) -> None:
         """Bytes went out in one piece."""
 
@@ -66,6 +69,9 @@ class _NoTap:
         pass
 
     def waiting(self, data: bytes, at: float) -> None:
+        pass
+
+    def window_closed(self, at: float) -> None:
         pass
 
     def sent(self, data: bytes, at: float) -> None:

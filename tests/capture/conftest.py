@@ -76,6 +76,7 @@ class Segment:
     flags: str
     sequence: int
     acknowledgment: int
+    window: int
     options: bytes
     payload: bytes
     identification: int | None
@@ -95,7 +96,7 @@ def _segment(packet: bytes) -> Segment:
         assert struct.unpack_from("!IHBB", packet) == (6 << 28, len(packet) - 40, 6, 64)
         source, target, tcp = packet[8:24], packet[24:40], packet[40:]
     assert _sum(source + target + struct.pack("!II", len(tcp), 6) + tcp) == 0xFFFF
-    sport, dport, sequence, acknowledgment, offset_flags, _window, checksum, _urgent = struct.unpack_from(
+    sport, dport, sequence, acknowledgment, offset_flags, window, checksum, _urgent = struct.unpack_from(
         "!HHIIHHHH", tcp
     )
     assert checksum != 0xFFFF  # legal, but Wireshark wonders (RFC 1624)
@@ -106,6 +107,7 @@ def _segment(packet: bytes) -> Segment:
         "".join(name for bit, name in FLAGS.items() if offset_flags & bit),
         sequence,
         acknowledgment,
+        window,
         tcp[20:offset],
         tcp[offset:],
         identification,

@@ -123,6 +123,34 @@ def test_the_stalls_comment(made):
     assert texts[1:] == ["HelloRequest sent; 40,960 bytes of body buffered, 61,440 waiting in the socket"]
 
 
+def test_no_decision_comes_of_what_nobody_read(made):
+    """What is said of the client's data stands beside data that was taken, not beside what waits behind it."""
+    seen, wire = made
+    wire.received(b"POST", 1.0)
+    wire.received(b"more", 1.0)
+    wire.waiting(b"body", 1.0)
+    seen.capture.note(at(e.RequestReceived, "POST", "/p", "1.1", 9, False, "", ""))
+    seen.capture.note(NO_CERTIFICATE)
+    wire.settle()
+    about = [(seen.packets()[number - 1][0].payload, text[:7]) for number, _flags, [text] in seen.comments()]
+    assert about == [(b"POST", "POST /p"), (b"more", "the cli")]  # a request begins somewhere, a verdict comes last
+
+
+def test_a_closed_window(made):
+    """It is told once until something is read, in a packet that says nothing else."""
+    seen, wire = made
+    wire.waiting(b"abc", 1.0)
+    for _ in range(2):
+        wire.window_closed(1.0)
+        wire.settle()
+    wire.received(b"abc", 2.0)
+    wire.waiting(b"d", 3.0)
+    wire.window_closed(3.0)
+    wire.settle()
+    closed = [one for one, _ in seen.packets() if one.window == 0]
+    assert [(one.source, one.flags, one.payload) for one in closed] == [(LAB, "A", b"")] * 2
+
+
 def test_each_comment_on_its_side(made):
     """What came is beside the client's last data, what the lab did beside its own."""
     seen, wire = made

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ import trio.testing
 from tlslab.core.plan import LabPlan
 from tlslab.events import ConnectionClosed, EntityBodyStalled, RequestReceived, ResponseSent
 from tlslab.net.clock import RateClock
+from tlslab.net.pump import TCPI_RCV_WND
 from tlslab.tap import Address
 
 if TYPE_CHECKING:
@@ -48,6 +51,9 @@ class Heard:
 
     def waiting(self, data: bytes, _at: float) -> None:
         self.unread = data
+
+    def window_closed(self, _at: float) -> None:
+        self.told.append("window closed")
 
     def sent(self, data: bytes, _at: float) -> None:
         self.down += data
@@ -98,6 +104,16 @@ async def test_a_stall(plan: Plan, serving: Serving, dial: Dial, fast_clock: Rat
     assert peer.sent.startswith(heard.up + heard.unread)  # the rest never left the client's own buffer
     assert len(heard.unread) > 60 * 1024
     assert heard.facts[-1] == "reset"
+    if tells_its_window():
+        assert "window closed" in heard.facts[-3:]  # the client's rest finds no room
+
+
+def tells_its_window() -> bool:
+    """Whether the kernel says what receive window it has advertised (Linux 6.2 and later)."""
+    if sys.platform != "linux":
+        return False
+    with socket.socket() as sock:
+        return len(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1024)) >= TCPI_RCV_WND.stop
 
 
 async def test_a_tap_that_does_not_look_ahead(plan: Plan, serving: Serving, dial: Dial, fast_clock: RateClock) -> None:

@@ -187,6 +187,7 @@ ABOUT_WHAT_CAME: frozenset[type[e.Event]] = frozenset(
         e.BadRequestReceived,
     }
 )
+BEGINS: frozenset[type[e.Event]] = frozenset({e.RequestReceived})  # of what came: beside the first of its packets
 CONTINUES: frozenset[type[e.Event]] = frozenset({e.EntityBodyStalled})  # the comment before it, on the same packet
 
 

@@ -80,10 +80,12 @@ class RecordedWire:
         self._times: list[int] = []
         self._comments: dict[int, list[str]] = {}  # by place in _held; place 0 may be of a packet still to come
         self._shown_ahead = 0  # bytes that wait in the socket and are written already
+        self._window_closed = False
         self._hold(conversation.opened(), at)
 
     def received(self, data: bytes, at: float) -> None:
         """The lab took bytes; those that were shown while they waited are not shown again."""
+        self._window_closed = False
         shown = min(self._shown_ahead, len(data))
         self._shown_ahead -= shown
         if shown < len(data):
@@ -92,8 +94,16 @@ class RecordedWire:
     def waiting(self, data: bytes, at: float) -> None:
         """All that waits in the socket: show what was not shown before."""
         if len(data) > self._shown_ahead:
-            self._hold(self._conversation.client_sent(data[self._shown_ahead :]), at)
+            packets = self._conversation.client_sent(data[self._shown_ahead :])
+            unread = [one._replace(kind=Kind.UNREAD) if one.kind is Kind.DATA else one for one in packets]
+            self._hold(unread, at)
             self._shown_ahead = len(data)
+
+    def window_closed(self, at: float) -> None:
+        """The client was told to send no more."""
+        if not self._window_closed:
+            self._window_closed = True
+            self._hold(self._conversation.server_window_closed(), at)
 
     def sent(self, data: bytes, at: float) -> None:
         """The lab sent a piece."""
@@ -110,19 +120,20 @@ class RecordedWire:
     def comment(self, event: Event, text: str) -> None:
         """Put a comment beside the last packet that it can belong to, or the next one where none is held."""
         about_what_came = type(event) in comments.ABOUT_WHAT_CAME
-        beside = self._comments.setdefault(self._place(from_client=about_what_came), [])
+        place = self._place(from_client=about_what_came, first=type(event) in comments.BEGINS)
+        beside = self._comments.setdefault(place, [])
         if beside and type(event) in comments.CONTINUES:
             beside[-1] += f"; {text}"
         else:
             beside.append(text)
 
-    def _place(self, *, from_client: bool) -> int:
-        """The last data of the side, else the lab's FIN or RST, else what the other side sent, else the last packet."""
+    def _place(self, *, from_client: bool, first: bool) -> int:
+        """The last (or first) data of the side, else the lab's end, else what the other side sent, else anything."""
         places = range(len(self._held) - 1, -1, -1)
         speaking = [place for place in places if self._held[place].kind is not Kind.CONTROL]
         own = [place for place in speaking if self._held[place].from_client == from_client]
         data = [place for place in own if self._held[place].kind is Kind.DATA]
-        return next(chain(data, [] if from_client else own, speaking, places), 0)
+        return next(chain(reversed(data) if first else data, [] if from_client else own, speaking, places), 0)
 
     def settle(self) -> None:
         """Write what is held, in order."""

@@ -21,7 +21,7 @@ from tlslab.tap import Address
 
 MAX_PAYLOAD = 1460  # bytes of a segment: Ethernet's 1,500 without the headers of IPv4 and TCP
 MOST_IN_FLIGHT = 4 * 1024 * 1024  # ours: bytes of a piece before they are acknowledged, far below the window
-WINDOW = 0xFFFF  # times 256: it is never full, for what made the real one full is not seen here
+WINDOW = 0xFFFF  # times 256: as long as nobody tells that the real one is closed, this one is open
 HEADER_WORDS = 5  # of 32 bits, without options (RFC 9293, 3.1)
 # Maximum segment size 1,460, no-operation, window scale 8, two no-operations, SACK permitted (RFC 9293, 7323, 2018).
 SYN_OPTIONS = bytes.fromhex("020405b4 01 030308 01 01 0402")
@@ -43,6 +43,7 @@ class Kind(Enum):
     """What a packet is there for."""
 
     DATA = auto()
+    UNREAD = auto()  # data that nobody has taken yet
     END = auto()  # FIN or RST
     CONTROL = auto()  # the handshake's, and acknowledgments alone
 
@@ -64,7 +65,7 @@ class Side:
         self._v4 = source.address.version == 4
         self._ends: tuple[int | bytes, int | bytes] = (source.packed, target.packed)
         self._addresses = int(source.address) + int(target.address)
-        self._tcp_constant = self._addresses + TCP + source.port + target.port + WINDOW
+        self._tcp_constant = self._addresses + TCP + source.port + target.port
         self._identification = initial & 0xFFFF
         self._acknowledged = -1
         self.next = initial  # sequence number, modulo 2^32
@@ -76,14 +77,21 @@ class Side:
         """Whether the peer has sent what this side has not acknowledged."""
         return self._acknowledged != self.peer.next
 
-    def packet(self, flags: int, payload: bytes = b"", options: bytes = b"", kind: Kind = Kind.CONTROL) -> Packet:
+    def packet(
+        self,
+        flags: int,
+        payload: bytes = b"",
+        options: bytes = b"",
+        kind: Kind = Kind.CONTROL,
+        window: int = WINDOW,
+    ) -> Packet:
         """Send a packet; whatever it is, it acknowledges all there is to acknowledge."""
         acknowledgment = self.peer.next if flags & ACK else 0
         tcp_length = _TCP_HEADER + len(options) + len(payload)
         offset_flags = (HEADER_WORDS + len(options) // 4) << 12 | flags
-        total = self._tcp_constant + tcp_length + self.next + acknowledgment + offset_flags
+        total = self._tcp_constant + tcp_length + self.next + acknowledgment + offset_flags + window
         total += int.from_bytes(options, "big") + (int.from_bytes(payload, "big") << 8 * (len(payload) & 1))
-        tcp = (*self._ports, self.next, acknowledgment, offset_flags, WINDOW, -total % 0xFFFF, 0)
+        tcp = (*self._ports, self.next, acknowledgment, offset_flags, window, -total % 0xFFFF, 0)
         if flags & ACK:
             self._acknowledged = acknowledgment
         self.next = (self.next + len(payload) + (flags & (SYN | FIN) != 0)) & 0xFFFFFFFF
@@ -155,6 +163,10 @@ class Conversation:
             packets += self._server.segments(piece)
             packets += self._client.acknowledgment()
         return packets
+
+    def server_window_closed(self) -> list[Packet]:
+        """The server takes nothing more for now."""
+        return [self._server.packet(ACK, window=0)] if self._may_send(self._server) else []
 
     def client_ended(self, *, reset: bool) -> list[Packet]:
         """The client's FIN or RST."""

@@ -83,6 +83,8 @@ def _story(out: LabConsole, wanted: Options, capture: OutputFile | None) -> None
     if capture is not None and capture.failure:
         prose(out, capture.failure)
     _conclude(out, broken, mended)
+    if wanted.pcapng not in (None, STANDARD_OUTPUT):
+        out.print(f"Both in one capture:      {join(program())} trace {wanted.pcapng}")
 
 
 @dataclass

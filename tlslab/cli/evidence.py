@@ -82,6 +82,7 @@ class Evidence:
         self._stack = stack
         self._files: list[OutputFile] = []
         self.tap: Tap = NO_TAP
+        self._capture_path = options.pcapng if options.pcapng != STANDARD_OUTPUT else None
         check(options)
         self._open_events(options)
         self._key_file = self._open_key_log(options)
@@ -96,9 +97,12 @@ class Evidence:
         return self._take_secrets
 
     def notes(self) -> list[str]:
-        """What to say of files that ended before the lab did."""
+        """What to say at the end: which files ended before the lab did, and what explains the capture."""
         failures = [file.failure for file in self._files]
-        return [failure for failure in [*failures, *(self._logs.failures if self._logs else [])] if failure]
+        notes = [failure for failure in [*failures, *(self._logs.failures if self._logs else [])] if failure]
+        if self._capture_path is not None:
+            notes.append(f"The capture opens in Wireshark, decrypted; tlslab trace {self._capture_path} explains it.")
+        return notes
 
     def _take_secrets(self, line: bytes) -> None:
         text = line.decode()

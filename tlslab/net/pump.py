@@ -11,6 +11,7 @@ import contextlib
 import errno
 import socket
 import struct
+import sys
 from collections.abc import Awaitable, Callable
 
 import trio
@@ -24,9 +25,12 @@ from tlslab.tap import Wire
 from tlslab.types import Drain, Reset
 
 READ_BYTES = 32 * 1024
+TCPI_RCV_WND = slice(232, 236)  # in struct tcp_info (linux/tcp.h): the window last advertised
 LINGER_RESET = struct.pack("ii", 1, 0)  # close() sends RST and forgets what was not sent
-RECOUNT_SECONDS = 1.0  # a paused connection's waiting bytes are counted again after 1 s of lab time, 2, 4 ...
-LOOK_SECONDS = 0.02  # and looked at so soon, and then twice as late each time, where a capture is to show them
+# A paused connection's waiting bytes are counted again after so many seconds of lab time, and each time later by the
+# factor: the buffers fill at once, and then nothing moves. A capture says when they came, so it wants to know sooner.
+RECOUNT_SECONDS, RECOUNT_FACTOR = 1.0, 2.0
+LOOK_SECONDS, LOOK_FACTOR = 0.02, 1.25
 
 
 class Pump:
@@ -42,8 +46,11 @@ class Pump:
         self._hangups = hangups
         self._wire = wire
         self._out = bytearray()
-        self._recount_from = LOOK_SECONDS if wire.looks_ahead else RECOUNT_SECONDS
+        self._recount_from, self._recount_factor = (
+            (LOOK_SECONDS, LOOK_FACTOR) if wire.looks_ahead else (RECOUNT_SECONDS, RECOUNT_FACTOR)
+        )
         self._recount_seconds = self._recount_from
+        self._looked_at = 0  # bytes that waited then, of which none was read since
         self._owes_others_a_turn = False
 
     async def run(self) -> None:
@@ -103,7 +110,7 @@ class Pump:
             else:
                 await self._wait_hangup()
         if scope.cancelled_caught:
-            self._recount_seconds *= 2  # the buffers fill at once, and then nothing moves
+            self._recount_seconds *= self._recount_factor
             self._note_unread()
 
     async def _wait_hangup(self) -> None:
@@ -126,6 +133,7 @@ class Pump:
             now = trio.current_time()
             self._connection.receive_data(data, now)
             self._wire.received(data, now)
+            self._looked_at = 0
         else:
             self._on_eof()
         return True
@@ -191,9 +199,21 @@ class Pump:
 
     def _look_ahead(self, now: float) -> None:
         """Show the tap what waits in the socket, without taking it."""
-        if self._wire.looks_ahead and (count := self._socket_unread()):
+        if self._wire.looks_ahead and (count := self._socket_unread()) > self._looked_at:
+            self._looked_at = count
             with contextlib.suppress(OSError):
                 self._wire.waiting(self._sock.recv(count, socket.MSG_PEEK), now)
+        if self._wire.looks_ahead and self._window_is_closed():
+            self._wire.window_closed(now)
+
+    def _window_is_closed(self) -> bool:
+        """Whether the kernel has told the peer to send no more; False where it cannot be asked (before Linux 6.2)."""
+        if sys.platform != "linux":
+            return False
+        with contextlib.suppress(OSError):
+            info = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCPI_RCV_WND.stop)
+            return info[TCPI_RCV_WND] == bytes(4)
+        return False
 
     def _end_wire(self) -> None:
         """Tell the tap how the kernel will end the connection when its socket is closed: a reset if bytes wait."""
@@ -251,6 +271,7 @@ class Pump:
             self._wire.peer_ended(trio.current_time(), reset=False)
             raise EOFError
         self._wire.received(thrown_away, trio.current_time())
+        self._looked_at = 0
         return len(thrown_away)
 
 

@@ -38,9 +38,9 @@ class Pipe:
         """How much more it takes."""
         return PIPE_BYTES - len(self.data)
 
-    def take(self) -> bytes:
-        """Give what one read would give."""
-        chunk = bytes(self.data[:READ_BYTES])
+    def take(self, limit: int = READ_BYTES) -> bytes:
+        """Give what one read of `limit` bytes would give."""
+        chunk = bytes(self.data[:limit])
         del self.data[: len(chunk)]
         return chunk
 
@@ -77,13 +77,13 @@ class Pair:
         return bool(sent)
 
     def _receive(self, now: float) -> None:
-        data = self.up.take()
+        data = self.up.take(min(self.server.read_limit, READ_BYTES))
         self.server.receive_data(data, now)
         self.wire.received(data, now)
 
     def _end_up(self, now: float) -> None:
         self.up.ended = True
-        if self.up.data and not self.server.reading_paused:
+        while self.up.data and not self.server.reading_paused and self.server.closing is None:
             self._receive(now)
         self.wire.waiting(bytes(self.up.data), now)
         self.wire.peer_ended(now, reset=False)
@@ -99,6 +99,8 @@ class Pair:
             self._write_up(now)
             self.server.note_unread(len(self.up.data), now)
             self.wire.waiting(bytes(self.up.data), now)
+            if not self.up.room:
+                self.wire.window_closed(now)
         if self.server.closing is not None:
             self._close(now)
             return True
