@@ -10,10 +10,12 @@ class Verdict(StrEnum):
     """What a chain check said of a client certificate; `iis.access` turns it into a status."""
 
     TRUSTED = "trusted"
-    UNTRUSTED = "untrusted"
+    UNTRUSTED = "untrusted"  # a root is there, at the end of the chain or alone, and is not trusted
+    INCOMPLETE_CHAIN = "incomplete_chain"  # no issuer was found for the last of the chain
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"
     WRONG_USAGE = "wrong_usage"
+    INVALID = "invalid"  # a fault of the certificate itself, such as a wrong signature
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,7 @@ def test_the_freeze_is_in_httperr_alone(walk, tmp_path):
     [
         ("client-certificate-verdicts", Step(request="GET /protected?a=1", identity="none"), "403 7 5"),
         ("client-certificate-verdicts", Step(request="GET /protected", identity="wrong-ca"), "403 16 2148204809"),
+        ("client-certificate-verdicts", Step(request="GET /protected", identity="leaf-only"), "403 16 -"),
         ("client-certificate-verdicts", Step(request="GET /protected", identity="expired"), "403 17 -"),
         ("client-certificate-verdicts", Step(request="GET /protected"), "200 0 0"),
         ("upload-read-ahead-413", Step(request="POST /upload", body=2**20), "413 0 -"),

@@ -24,7 +24,7 @@ from tlslab.events import (
     HandshakeCompleted,
     SstpCertificatesDiffer,
 )
-from tlslab.schannel.event_log import ALERT_SENT, HANDSHAKE_COMPLETED
+from tlslab.schannel.event_log import ALERT_SENT, HANDSHAKE_COMPLETED, ISSUER_LIST_TRUNCATED
 from tlslab.schannel.settings import Schannel
 from tlslab.types import Verdict
 
@@ -54,7 +54,7 @@ def test_as_json():
     assert datetime.fromisoformat(content["time"]) == MOMENT
     assert [content[name] for name in ("id", "source", "channel", "level")] == [36888, "Schannel", "System", "Error"]
     assert [content[name] for name in ("data", "connection", "peer")] == [{"alert": 40}, 3, "192.0.2.9:5000"]
-    assert content["unverified"] is None
+    assert content["unverified"].startswith("that its level is Error")
 
 
 def test_as_text():
@@ -62,7 +62,8 @@ def test_as_text():
     row, *says = ALERT.as_text().splitlines()
     assert row.split() == ["Error", "2026-03-04", "05:06:07", "Schannel", "36888", "System"]
     assert [row.index("36888"), row.index("System")] == [HEADING.index("Event ID"), HEADING.index("Log")]
-    assert says == [f"    {text}" for text in (ALERT_SENT.message, "alert 40", "connection 3 from 192.0.2.9:5000")]
+    told = (ALERT_SENT.message, "alert 40", "connection 3 from 192.0.2.9:5000", f"unverified: {ALERT_SENT.unverified}")
+    assert says == [f"    {text}" for text in told]
 
 
 def test_an_entry_about_the_machine():
@@ -88,6 +89,13 @@ def test_what_is_unverified_says_so(entry):
     record = Record(MOMENT, entry, 1, "x:1", {})
     assert f"unverified: {entry.unverified}" in record.as_text()
     assert json.loads(record.as_json())["unverified"] == entry.unverified
+
+
+def test_what_is_documented_says_nothing_more():
+    """The contrast: event 36885 is described with its level."""
+    record = Record(MOMENT, ISSUER_LIST_TRUNCATED, 1, "x:1", {})
+    assert "unverified" not in record.as_text()
+    assert json.loads(record.as_json())["unverified"] is None
 
 
 def test_nobody_breaks_an_entry():

@@ -69,7 +69,14 @@ SENTENCES = [
         e.SstpCertificatesDiffer(*AT, 443, "server", ""),
         "bad",
         "SSTP listens on port 443, where 0.0.0.0 has the certificate server and [::] has no record: Windows writes "
-        "event 24 of RasSstp, at boot, whether or not anybody uses IPv6",
+        "event 24 of RasSstp, at boot, whether or not anybody uses IPv6 (that it does so for a missing record is "
+        "unverified)",
+    ),
+    (
+        e.SstpCertificatesDiffer(*AT, 443, "server", "server-rsa"),
+        "bad",
+        "SSTP listens on port 443, where 0.0.0.0 has the certificate server and [::] has the certificate server-rsa: "
+        "Windows writes event 24 of RasSstp, at boot, whether or not anybody uses IPv6",
     ),
     (
         e.HelloRequestSent(*AT),

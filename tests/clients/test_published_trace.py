@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from tlslab.events import HandshakeCompleted
 from tlslab.pki.authorities import Authority, issue_client
 from tlslab.pki.export import certificates_pem, key_pem
 from tlslab.pki.files import read_chain, read_key
@@ -136,11 +137,26 @@ def test_the_printed_lines_keep_the_promises(labs: Labs, curl: CurlClient, trial
     assert judge(expect, Observation((end.outcome,), tuple(seen.settled()))) == []
 
 
+@pytest.mark.parametrize("suites", [None, "[]"])
+def test_the_suite_is_the_labs_choice(labs: Labs, require_client: Callable[[str], str], suites: str | None) -> None:
+    """A curl that offers all it has gets the suite of then; with the list emptied it gets another."""
+    lab = labs(SCENARIO, settings={"schannel.cipher_suites": suites} if suites else {})
+    seen = lab.watch()
+    words = ["-q", "-sS", "--noproxy", "*", "--tlsv1.0", "--tls-max", "1.0", "--ciphers", "DEFAULT:@SECLEVEL=0"]
+    url = f"https://localhost:{lab.port}/favicon.ico"
+    subprocess.run([require_client("curl"), *words, "--cacert", lab.ca_file, url], timeout=PATIENCE, check=True)
+    (completed,) = seen.wait_for(HandshakeCompleted)
+    assert (completed.cipher == "AES128-SHA") is (suites is None)
+
+
 def test_every_difference_has_its_reason() -> None:
     """Where the data file departs from what was published it says why: in three rows, two of them curl's goodbye."""
     differing = [row for row in PUBLISHED if "today" in row or row["number"] is None]
     assert all(row["why"] for row in differing)
     assert (len(differing), len(PUBLISHED)) == (3, 27)
+    (grown,) = [row for row in differing if row["number"]]
+    assert (grown["number"], grown["info"]) == (85, "Certificate, Client Key Exchange, Certificate Verify")
+    assert grown["today"] == f"{grown['info']}, Change Cipher Spec, Finished"
 
 
 @pytest.mark.parametrize(

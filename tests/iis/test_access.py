@@ -7,6 +7,8 @@ import pytest
 from tlslab.iis.access import SslFlag, earns, refusal, wants_certificate
 from tlslab.iis.status import (
     CERTIFICATE_EXPIRED,
+    CERTIFICATE_INCOMPLETE_CHAIN,
+    CERTIFICATE_INVALID,
     CERTIFICATE_REQUIRED,
     CERTIFICATE_UNTRUSTED,
     CERTIFICATE_WRONG_USAGE,
@@ -42,11 +44,14 @@ def test_who_wants_a_certificate(flags, wanted):
         ((NEGOTIATE, REQUIRE), None, "403.7"),
         ((REQUIRE,), Verdict.TRUSTED, None),
         ((REQUIRE,), Verdict.UNTRUSTED, "403.16"),
+        ((REQUIRE,), Verdict.INCOMPLETE_CHAIN, "403.16"),
         ((REQUIRE,), Verdict.EXPIRED, "403.17"),
         ((REQUIRE,), Verdict.NOT_YET_VALID, "403.17"),
         ((REQUIRE,), Verdict.WRONG_USAGE, "403.16"),
+        ((REQUIRE,), Verdict.INVALID, "403.16"),
         ((NEGOTIATE,), Verdict.TRUSTED, None),
         ((NEGOTIATE,), Verdict.UNTRUSTED, "403.16"),
+        ((NEGOTIATE,), Verdict.INCOMPLETE_CHAIN, "403.16"),
         ((NEGOTIATE,), Verdict.EXPIRED, "403.17"),
         ((NEGOTIATE,), Verdict.WRONG_USAGE, "403.16"),
         ((SSL,), Verdict.UNTRUSTED, None),
@@ -69,10 +74,11 @@ def test_every_verdict_earns_a_status(verdict):
 
 
 def test_what_the_log_says_beside_a_status():
-    """sc-win32-status where a document shows the value, and None where none does."""
+    """sc-win32-status where a document shows the value, and None where none does: of the 403.16 one alone."""
     assert CERTIFICATE_REQUIRED.win32 == 5
     assert CERTIFICATE_UNTRUSTED.win32 == 0x800B0109
-    assert (CERTIFICATE_EXPIRED.win32, CERTIFICATE_WRONG_USAGE.win32) == (None, None)
+    unknown = (CERTIFICATE_INCOMPLETE_CHAIN, CERTIFICATE_INVALID, CERTIFICATE_WRONG_USAGE, CERTIFICATE_EXPIRED)
+    assert [status.win32 for status in unknown] == [None] * 4
 
 
 def test_flags_are_written_as_in_the_configuration():

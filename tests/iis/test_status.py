@@ -29,7 +29,7 @@ def test_the_codes():
         "413.0",
         "500.0",
     }
-    assert len({known.advice for known in KNOWN}) == len(KNOWN)  # 403.16 has two reasons
+    assert len({known.advice for known in KNOWN}) == len(KNOWN)  # 403.16 has four reasons
 
 
 def test_the_windows_error_behind_a_status():

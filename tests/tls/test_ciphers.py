@@ -54,6 +54,23 @@ def test_tls_1_3_is_out_of_its_reach(join, rsa):
     assert (facts.protocol, facts.cipher) == ("TLS 1.3", "TLS_AES_256_GCM_SHA384")
 
 
+@pytest.mark.parametrize(("protocol", "finished", "hello_request"), [("TLS1_0", 53, 37), ("TLS1_2", 73, 57)])
+def test_the_sizes_of_encrypted_messages(join, rsa, protocol, finished, hello_request):
+    """TLS 1.0 has those of the published trace: MAC, then encrypt. TLS 1.2 does it in RFC 7366's order, with an IV."""
+    ends = join(Protocol[protocol], ciphers=openssl_names([AES_128]), handshake=False, **rsa)
+    ends.client.read(0)
+    ends.server.read(0)
+    ends.pass_on(ends.client, ends.server)
+    ends.pass_on(ends.server, ends.client)
+    ends.pass_on(ends.client, ends.server)
+    flight = ends.server.data_to_send()
+    assert len(flight) == len(b"\x14\x03\x01\x00\x01\x01") + finished
+    ends.client.receive(flight)
+    ends.exchange()
+    ends.server.request_client_certificate()
+    assert len(ends.server.data_to_send()) == hello_request
+
+
 @pytest.mark.parametrize("asks", [False, True])
 def test_the_first_flight_fits_one_segment(join, rsa, asks):
     """ServerHello, Certificate, CertificateRequest with the client authority's name, ServerHelloDone: 1,460 bytes."""

@@ -99,6 +99,18 @@ def renegotiate(server, client):
     exchange(server, client)
 
 
+@pytest.mark.parametrize(("options", "size"), [(OPTIONS | _openssl.NO_ENCRYPT_THEN_MAC, 53), (OPTIONS, 57)])
+def test_no_encrypt_then_mac(server, alice, options, size):
+    """With the option a MAC is encrypted with its message: HelloRequest, with an IV of 16 bytes, is 4 bytes shorter."""
+    context = server(options)
+    context.set_cipher_list(b"ECDHE-ECDSA-AES128-SHA")
+    one, _, _ = joined(context, alice)
+    one.renegotiate()
+    with suppress(SSL.WantReadError):
+        one.do_handshake()
+    assert len(one.bio_read(2**16)) == size
+
+
 @pytest.mark.parametrize(("options", "has_certificate"), [(OPTIONS, True), (SSL.OP_NO_TICKET, False)])
 def test_no_resumption_on_renegotiation(server, alice, options, has_certificate):
     """Without option 0x10000 the renegotiation is abbreviated: no CertificateRequest, no certificate, no error."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 from OpenSSL import SSL
 
@@ -22,6 +25,7 @@ from tlslab.events import (
     SessionResumed,
     TlsFailed,
 )
+from tlslab.pki.authorities import issue_client, make_authority, make_intermediate
 from tlslab.tls.client import ClientTls
 from tlslab.tls.context import Protocol, client_context, server_context
 from tlslab.tls.failures import FailureKind
@@ -210,6 +214,28 @@ def test_a_verdict_does_not_end_the_handshake(join, identity, verdict, asks):
     assert ends.server.client_certificate.verdict is verdict
     assert ends.server.client_certificate.subject == f"CN={identity}"
     assert not ends.all(AlertSent)
+
+
+@pytest.mark.parametrize(
+    ("sent", "roots", "verdict"),
+    [
+        (("leaf", "intermediate", "root"), True, Verdict.TRUSTED),
+        (("leaf", "intermediate", "root"), False, Verdict.UNTRUSTED),
+        (("leaf", "intermediate"), False, Verdict.INCOMPLETE_CHAIN),
+        (("leaf",), True, Verdict.INCOMPLETE_CHAIN),
+    ],
+)
+def test_a_root_nobody_trusts_is_not_a_missing_piece(join, client_settings, sent, roots, verdict):
+    """Untrusted is a chain that ends in a root, incomplete one that ends before any; only the first has a number."""
+    now = datetime.now(UTC)
+    root = make_authority("Root", now)
+    above = make_intermediate(root, "Intermediate", now)
+    leaf = issue_client(above, "frank", now)
+    known = {"leaf": leaf.chain[0], "intermediate": above.certificate, "root": root.certificate}
+    chain = tuple(known[name] for name in sent)
+    client = client_context(replace(client_settings("alice"), chain=chain, key=leaf.key))
+    ends = join(TLS_1_2, asks=True, client=client, client_authorities=(root.certificate,) if roots else ())
+    assert ends.only(ClientCertificateReceived).verdict is verdict
 
 
 # --- refusing ---

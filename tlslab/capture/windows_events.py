@@ -26,8 +26,10 @@ BINDING_UNUSABLE = Entry(
     Level.ERROR,
     "the certificate of a binding cannot be used, most often because it is no longer in the store; its connections "
     "are reset",
-    "blog.terenceluk.com, Exchange 2016 EAC displays a blank page",
-    "that there is an entry for each connection, and the error code in its data",
+    "microsoft/IIS.Administration issue 284 (reset, an entry at each visit); blog.terenceluk.com, Exchange 2016 EAC "
+    "displays a blank page (Error, constantly)",
+    "that there is an entry for each connection, not only for each visit; the error code in its data, left out here "
+    "(0xC000005F in a user's entry)",
 )
 SSTP_CERTIFICATES_DIFFER = Entry(
     24,

@@ -282,10 +282,11 @@ def _response(event: e.ResponseSent) -> Line:
 
 def _sstp(event: e.SstpCertificatesDiffer) -> Line:
     ipv4, ipv6 = (f"the certificate {name}" if name else "no record" for name in (event.ipv4, event.ipv6))
+    missing = "" if event.ipv4 and event.ipv6 else " (that it does so for a missing record is unverified)"
     return Line(
         f"SSTP listens on port {event.port}, where 0.0.0.0 has {ipv4} and [::] has {ipv6}: Windows writes event "
         f"{SSTP_CERTIFICATES_DIFFER.event_id} of {SSTP_CERTIFICATES_DIFFER.source}, at boot, whether or not anybody "
-        "uses IPv6",
+        f"uses IPv6{missing}",
         "bad",
     )
 

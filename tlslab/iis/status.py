@@ -30,16 +30,35 @@ CERTIFICATE_REQUIRED = Status(
     "This path requires a client certificate and none arrived. The client has none to offer, none of its "
     "certificates matches the issuer names the server sent, or somebody pressed Cancel. Send one (curl: --cert and "
     "--key), and look in the trace whether the server's CertificateRequest names the issuer of yours.",
-    win32=5,  # ERROR_ACCESS_DENIED: the page of KB942067 shows it as HRESULT 0x80070005
+    # ERROR_ACCESS_DENIED: the page shows it as HRESULT 0x80070005 (KB942067), a practitioner's log as 5
+    # (gradenegger.eu).
+    win32=5,
 )
 CERTIFICATE_UNTRUSTED = Status(
     403,
     16,
     "Client certificate is untrusted or invalid",
-    "A certificate arrived, but its chain does not end in an authority this server trusts. Either the authority is "
-    "missing on the server (in IIS: Trusted Root Certification Authorities of the computer, not of a user), or an "
-    "intermediate is missing between the two: have the client send it along, or install it on the server.",
+    "A certificate arrived, but the root at the end of its chain is none that this server trusts. Install that root on "
+    "the server (in IIS: Trusted Root Certification Authorities of the computer, not of a user), or use a certificate "
+    "from an authority that is there.",
     win32=2_148_204_809,  # 0x800B0109 CERT_E_UNTRUSTEDROOT (KB942061, KB2802568)
+)
+CERTIFICATE_INCOMPLETE_CHAIN = Status(
+    403,
+    16,
+    "Client certificate is untrusted or invalid",
+    "A certificate arrived, but no chain leads from it to an authority this server trusts. Either an intermediate is "
+    "missing between the two: have the client send it along, or install it on the server. Or the root is missing on "
+    "the server (in IIS: Trusted Root Certification Authorities of the computer, not of a user). (That the status is "
+    "403.16 where an intermediate alone is missing is our reading; no document says so.)",
+)
+CERTIFICATE_INVALID = Status(
+    403,
+    16,
+    "Client certificate is untrusted or invalid",
+    "A certificate arrived that is damaged or was never in order: its signature is wrong, it cannot be read, or one of "
+    "those above it is no authority. Look at it with another program, and have a new one issued. (Which faults IIS "
+    "calls invalid no document says.)",
 )
 CERTIFICATE_WRONG_USAGE = Status(
     403,
@@ -75,5 +94,7 @@ CERTIFICATE_UNAVAILABLE = Status(
     "The client certificate cannot be asked for (0x80070032)",
     "This connection speaks TLS 1.3 and the client did not offer post-handshake authentication. Ask for the "
     "certificate when the connection opens (clientcertnegotiation=enable), or leave TLS 1.3 out on this binding.",
-    win32=50,  # ERROR_NOT_SUPPORTED: the page shows it as HRESULT 0x80070032 (IIS Support Blog, 29 August 2025)
+    # ERROR_NOT_SUPPORTED: the page shows it as HRESULT 0x80070032 (IIS Support Blog, 29 August 2025); 50 in the log is
+    # our reading.
+    win32=50,
 )

@@ -1,5 +1,6 @@
-"""The log of a site in the W3C extended format, with the fields that IIS writes unless told otherwise.
+"""The log of a site in the W3C extended format, with the fields that IIS 8.0 and later write unless told otherwise.
 
+IIS 7.x has no Referer among them, IIS 6.0 no time-taken either (Microsoft Learn, ms524906); the lab writes one format.
 Sources: iis-docs (logFile; HTTP/2 on IIS for a sample) for the fields, their order and UTC, TechNet cc786596 for what
 each says, cc728311 for `+` in place of what cannot be printed.
 """

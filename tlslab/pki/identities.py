@@ -1,4 +1,4 @@
-"""Who the lab's clients are: one identity for each verdict that a server can come to, and how each is issued.
+"""Who the lab's clients are: one identity for each verdict on a sound certificate, and how each is issued.
 
 Dates hang on the authority's, not on today's: the lab is refused before its authority begins and from
 `AUTHORITY_MARGIN` before it ends, so within the life of a PKI an expired identity stays expired and one that is not yet
@@ -56,7 +56,7 @@ IDENTITIES: Mapping[str, Kind] = {
     ),
     "revoked": Kind(Verdict.TRUSTED, "on the lab's list of revoked certificates, which no lab consults yet"),
     "leaf-only": Kind(
-        Verdict.UNTRUSTED,
+        Verdict.INCOMPLETE_CHAIN,
         "issued by an intermediate authority, and does not send it along",
         INTERMEDIATE_CA,
         shows_issuers=False,

@@ -1,8 +1,8 @@
 """The cipher suites that Schannel and OpenSSL share, by the names of Windows and the RFCs.
 
-Left out on purpose: RC4, 3DES and export suites, which OpenSSL no longer has; DHE, for which the lab holds no
-parameters; TLS 1.3's, which OpenSSL sets elsewhere and always offers. Before Windows 10 the names of ECDHE suites end
-with a curve (`_P256`), which OpenSSL does not tie to a suite.
+Left out on purpose: RC4 and 3DES, which OpenSSL's default build leaves out, and export suites, which it no longer has;
+DHE, for which the lab holds no parameters; TLS 1.3's, which OpenSSL sets elsewhere and always offers. Before Windows 10
+the names of ECDHE suites end with a curve (`_P256`), which OpenSSL does not tie to a suite.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from tlslab.schannel.settings import LOG_ERRORS, LOG_INFORMATION, LOG_WARNINGS, 
 
 SYSTEM = "System"
 _SCHANNEL_EVENTS = "Microsoft Learn, dn786445"
+_NO_LEVEL = "that its level is Error (dn786445 gives none, secondary pages this one)"
 
 
 class Level(StrEnum):
@@ -56,6 +57,7 @@ NO_CIPHER_IN_COMMON = Entry(
     Level.ERROR,
     "a client offered no cipher suite that this server supports, and was refused",
     _SCHANNEL_EVENTS,
+    _NO_LEVEL,
 )
 HANDSHAKE_COMPLETED = Entry(
     36880,
@@ -67,7 +69,13 @@ HANDSHAKE_COMPLETED = Entry(
     "that its level is Information, and EventLogging 4 what lets it through",
 )
 ALERT_RECEIVED = Entry(
-    36887, "Schannel", SYSTEM, Level.ERROR, "the client sent a fatal alert, whose code is in the data", _SCHANNEL_EVENTS
+    36887,
+    "Schannel",
+    SYSTEM,
+    Level.ERROR,
+    "the client sent a fatal alert, whose code is in the data",
+    _SCHANNEL_EVENTS,
+    _NO_LEVEL,
 )
 ALERT_SENT = Entry(
     36888,
@@ -76,6 +84,7 @@ ALERT_SENT = Entry(
     Level.ERROR,
     "this server sent a fatal alert, whose code is in the data",
     _SCHANNEL_EVENTS,
+    _NO_LEVEL,
 )
 ENTRIES = (NO_CIPHER_IN_COMMON, HANDSHAKE_COMPLETED, ISSUER_LIST_TRUNCATED, ALERT_RECEIVED, ALERT_SENT)
 _BITS = {Level.ERROR: LOG_ERRORS, Level.WARNING: LOG_WARNINGS, Level.INFORMATION: LOG_INFORMATION}

@@ -19,6 +19,9 @@ from OpenSSL._util import lib as _lib
 NO_RESUMPTION_ON_RENEGOTIATION = 0x10000
 # The server half of a renegotiation attack is refused by default; nothing of the lab asks for a client to start one.
 NO_RENEGOTIATION = int(_lib.SSL_OP_NO_RENEGOTIATION)
+# SSL_OP_NO_ENCRYPT_THEN_MAC: the published trace is older than RFC 7366, and its messages are four bytes shorter than
+# with it.
+NO_ENCRYPT_THEN_MAC = 0x80000
 # An idle connection gives its 34 KiB of record buffers back: thousands of stalled uploads are part of the job.
 RELEASE_BUFFERS = int(_lib.SSL_MODE_RELEASE_BUFFERS)
 

@@ -94,10 +94,11 @@ def server_context(settings: ServerSettings, name: str, keylog: KeyLog | None = 
 
 
 def _offer_ciphers(context: SSL.Context, settings: ServerSettings) -> None:
-    """Restrict the suites to those that are named, by the server's order, which is how Schannel goes by its own."""
+    """Restrict the suites to those that are named, in the server's order: Schannel chooses in its own (ff468651)."""
     names = list(settings.ciphers)
     if min(settings.protocols) < Protocol.TLS1_2:
         names = [*(names or ["DEFAULT"]), EVERY_LEVEL]
+        context.set_options(_openssl.NO_ENCRYPT_THEN_MAC)  # RFC 7366 (2014) is younger than those versions
     if names:
         context.set_cipher_list(":".join(names).encode())
     if settings.ciphers:

@@ -35,8 +35,18 @@ from tlslab.wire.certificate_request import parse_certificate_request_untrusted
 from tlslab.wire.handshake import HandshakeType
 from tlslab.wire.hello import ClientHello, parse_client_hello_untrusted, parse_server_hello_untrusted, version_name
 
-# X509_V_ codes (openssl/x509_vfy.h). What is not listed and not 0 is a chain that cannot be trusted.
-_VERDICTS = {0: Verdict.TRUSTED, 9: Verdict.NOT_YET_VALID, 10: Verdict.EXPIRED, 26: Verdict.WRONG_USAGE}
+# X509_V_ codes (openssl/x509_vfy.h). What is not listed, such as a wrong signature, makes a certificate invalid.
+_VERDICTS = {
+    0: Verdict.TRUSTED,
+    2: Verdict.INCOMPLETE_CHAIN,  # UNABLE_TO_GET_ISSUER_CERT
+    9: Verdict.NOT_YET_VALID,
+    10: Verdict.EXPIRED,
+    18: Verdict.UNTRUSTED,  # DEPTH_ZERO_SELF_SIGNED_CERT
+    19: Verdict.UNTRUSTED,  # SELF_SIGNED_CERT_IN_CHAIN
+    20: Verdict.INCOMPLETE_CHAIN,  # UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+    21: Verdict.INCOMPLETE_CHAIN,  # UNABLE_TO_VERIFY_LEAF_SIGNATURE: nothing but the certificate itself
+    26: Verdict.WRONG_USAGE,
+}
 UNREADABLE = "(unreadable)"  # the subject and issuer of a certificate whose names cannot be read
 
 
@@ -265,14 +275,14 @@ class ServerTls(Engine):
 
 
 def facts_untrusted(certificate: crypto.X509, verify_result: int) -> CertificateFacts:
-    """What the lab tells of a client's certificate; one that OpenSSL takes and cryptography does not is untrusted."""
+    """What the lab tells of a client's certificate; one that OpenSSL takes and cryptography does not is invalid."""
     try:
         with warnings.catch_warnings():  # about serial numbers and the like: for those who make certificates
             warnings.simplefilter("ignore")
             return certificate_facts(certificate.to_cryptography(), verify_result)
     except (ValueError, x509.InvalidVersion):  # DER that is none, a version 21, a name of another ASN.1 type
         fingerprint = certificate.digest("sha256").replace(b":", b"").decode().lower()
-        return CertificateFacts(UNREADABLE, UNREADABLE, fingerprint, Verdict.UNTRUSTED)
+        return CertificateFacts(UNREADABLE, UNREADABLE, fingerprint, Verdict.INVALID)
 
 
 @lru_cache(maxsize=64)  # a client shows the same certificate again and again
@@ -282,5 +292,5 @@ def certificate_facts(certificate: x509.Certificate, verify_result: int) -> Cert
         subject=certificate.subject.rfc4514_string(),
         issuer=certificate.issuer.rfc4514_string(),
         fingerprint_sha256=certificate.fingerprint(hashes.SHA256()).hex(),
-        verdict=_VERDICTS.get(verify_result, Verdict.UNTRUSTED),
+        verdict=_VERDICTS.get(verify_result, Verdict.INVALID),
     )

@@ -20,8 +20,8 @@ Certainty = Literal["certain", "probable"]
 # Schannel's room for the list of trusted issuers: 16 KB since KB933430. Before it 12,288 bytes are commonly given, as
 # "12,228 (0x3000)", which disagrees with itself: unverified.
 ISSUER_LIMITS = (16_384, 12_288)
-# The list is cut in front of the first name that does not fit, so it ends within one name's length of the limit. Names
-# of authorities seldom have more bytes than this, each with its two bytes of length.
+# Where the list is cut in front of the first name that does not fit (our reading, schannel.issuer_list), it ends within
+# one name's length of the limit. Names of authorities seldom have more bytes than this, with their two bytes of length.
 LONGEST_ISSUER = 256
 SESSION_SCENARIOS = ("session-idle-purge", "session-fifo-eviction", "session-lifetime", "session-cache-disabled")
 EVERYDAY = (401, 404)  # a challenge, and the browser's favicon.ico
@@ -200,11 +200,14 @@ def issuer_list_near_limit(conversation: Conversation) -> Finding | None:
         return None
     size = message.piece.issuer_bytes or 0
     limit = min(limit for limit in ISSUER_LIMITS if limit >= size)
-    source = "" if limit == max(ISSUER_LIMITS) else " (before KB933430; this number is not confirmed)"
+    is_known = limit == max(ISSUER_LIMITS)
+    source = (
+        "16 KB, documented through Windows Server 2012" if is_known else "before KB933430; this number is not confirmed"
+    )
     sentence = (
         f"The list of authorities in the CertificateRequest (frame {message.frame}) has {size:,} bytes, just below the "
-        f"{limit:,} that Schannel has room for{source}. Names that no longer fitted are probably missing: look whether "
-        "the authority of the client's certificate is in it."
+        f"{limit:,} that Schannel has room for ({source}). Names that no longer fitted are probably missing: look "
+        "whether the authority of the client's certificate is in it."
     )
     return Finding("issuer_list_near_limit", "probable", sentence, (message.frame,), ("ca-list-truncation",))
 
@@ -230,7 +233,7 @@ def empty_certificate(conversation: Conversation) -> Finding | None:
     wanted, message = pair
     response = _response(_after(conversation, message))
     frames = [wanted.frame, message.frame]
-    sentence = f"The client has no certificate to send: its Certificate message (frame {message.frame}) is empty."
+    sentence = f"The client sent no certificate: its Certificate message (frame {message.frame}) is empty."
     if response is not None and response.piece.status == 403:
         frames.append(response.frame)
         sentence += (
