@@ -237,7 +237,15 @@ def recorded(own_lab: Labs, require_client: Callable[[str], str], tmp_path_facto
         version = f"1.{kind[5]}"
         words = [f"--tlsv{version}", "--tls-max", version, "--ciphers", "DEFAULT:@SECLEVEL=0"]
         assert outcomes(path, curl(lab, "/protected", *words, binding=number)) == ["200"]
-    words = ["--parallel", "--parallel-immediate", "--parallel-max", str(MANY), "-H", "Connection: close"]
+    words = [
+        "--parallel",
+        "--parallel-immediate",
+        "--parallel-max",
+        str(MANY),
+        "--no-sessionid",
+        "-H",
+        "Connection: close",
+    ]
     crowd = curl(lab, f"/protected?[1-{MANY}]", *words)
     assert outcomes(path, crowd) == ["200"] * MANY
     assert seen.settled()

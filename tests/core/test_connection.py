@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tlslab.core.connection import ALERT_DRAIN_BYTES, ALERT_DRAIN_SECONDS, FIN_SECONDS
+from tlslab.core.lab import Lab
 from tlslab.errors import LocalMisuse
 from tlslab.events import (
+    ALL,
     AlertReceived,
     AlertSent,
     BindingChosen,
@@ -310,9 +312,8 @@ def test_a_client_that_says_close_notify(talk, get, protocol):
     client = said_goodbye(talk(protocol), get)
     assert client.server.closing is None
     client.pass_time(FIN_SECONDS)
-    assert client.server.closing == Drain(
-        FIN_SECONDS + ALERT_DRAIN_SECONDS, ALERT_DRAIN_BYTES
-    )  # the FIN may still come
+    until = FIN_SECONDS + ALERT_DRAIN_SECONDS  # the FIN may still come
+    assert client.server.closing == Drain(until, ALERT_DRAIN_BYTES)
     assert client.only(AlertSent).description == "close_notify"
     assert client.client.peer_closed
 
@@ -327,6 +328,12 @@ def test_a_client_that_says_close_notify_and_ends_its_side(talk, get, protocol):
     assert client.server.closing == Drain(0.1, 0)
     assert len(client.all(PeerClosed)) == 1
     assert not client.all(AlertSent)
+
+
+def test_a_goodbye_takes_the_clients_time(talk, get, make_lab):
+    """A lab whose clock runs 24 times as fast waits for the FIN as long as any other, by the client's watch."""
+    client = said_goodbye(talk(lab=Lab(make_lab().plan, ALL, speed=24.0)), get)
+    assert client.server.next_deadline == pytest.approx(24 * FIN_SECONDS)
 
 
 def said_goodbye(client, get):

@@ -152,7 +152,8 @@ def fast_clock() -> RateClock:
 @pytest.fixture
 def serving(request: pytest.FixtureRequest) -> Serving:
     """Return a context manager that serves a plan while it is open, and gives a `Running`."""
-    patience = PATIENCE * (FAST if "fast_clock" in request.fixturenames else 1)
+    speed = FAST if "fast_clock" in request.fixturenames else 1.0
+    patience = PATIENCE * speed
 
     @asynccontextmanager
     async def run(plan: LabPlan, tap: Tap = NO_TAP) -> AsyncIterator[Running]:
@@ -160,7 +161,7 @@ def serving(request: pytest.FixtureRequest) -> Serving:
         bound = bind(plan.listeners)
         keylog = None if tap is NO_TAP else lambda line: tap.secrets(line.decode())
         bus.record(ALL, lambda event: running.take(event))  # before there is a lab, which speaks from its start
-        running = Running(Lab(plan, bus.wanted, keylog), bus, bound, patience)
+        running = Running(Lab(plan, bus.wanted, keylog, speed), bus, bound, patience)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(serve, running.lab, bound, bus, tap)

@@ -124,7 +124,7 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
         running = Running.of(loaded, plan, pki, bound, options, home())
         show_panel = panel.compose(running)
         files = evidence.Evidence(options, plan, bus, stack, time.time())
-        lab = Lab(plan, bus.wanted, files.keylog)
+        lab = Lab(plan, bus.wanted, files.keylog, options.speed)
         started = time.perf_counter()
         stopped_by = run(
             lab,

@@ -43,22 +43,30 @@ from tlslab.wire.alerts import AlertDescription, fatal_alert_record
 from tlslab.wire.client_hello_reader import MISPLACED, ClientHelloReader
 from tlslab.wire.hello import ClientHello
 
-ALERT_DRAIN_SECONDS = 5.0  # ours: how long bytes are thrown away so that the alert before them arrives
+# Ours, both: what a client needs for them has nothing to do with the lab's clock, so they are seconds of the wall's.
+ALERT_DRAIN_SECONDS = 5.0  # how long bytes are thrown away so that the alert before them arrives
+FIN_SECONDS = 0.02  # how long the FIN may take behind a client's close_notify, before that is answered in kind
 ALERT_DRAIN_BYTES = 1024 * 1024
-# Ours: how long the FIN may take that comes behind a client's close_notify, before that is answered in kind.
-FIN_SECONDS = 0.5
 UNSENT_LIMIT = 64 * 1024  # ours: bytes of answers after which no further request of the same connection is looked at
 
 
 class Connection:
-    """The server's side of one TCP connection."""
+    """The server's side of one TCP connection; `speed` is how many seconds of the lab pass in one of its client's."""
 
     def __init__(
-        self, plan: LabPlan, sessions: Sessions, emit: Recorder, listener: Listener, peer: str, local: str
+        self,
+        plan: LabPlan,
+        sessions: Sessions,
+        emit: Recorder,
+        listener: Listener,
+        peer: str,
+        local: str,
+        speed: float,
     ) -> None:
         self._plan = plan
         self._sessions = sessions
         self._listener = listener
+        self._speed = speed
         self._opened = emit.now
         self._emit = emit
         self._hello: ClientHelloReader | None = ClientHelloReader()
@@ -338,7 +346,7 @@ class Connection:
             self._sessions.forget(self._emit.binding, tls.session_id, reason, self._emit.now)
         if tls.peer_closed:
             self._emit(PeerClosed, during=self._activity, fin_stuck=False)
-            self._waits_for_fin_until = self._emit.now + FIN_SECONDS
+            self._waits_for_fin_until = self._emit.now + FIN_SECONDS * self._speed
         elif refused:
             self._close(Reset())
         else:
@@ -352,7 +360,7 @@ class Connection:
         return "the renegotiation" if renegotiates else self._http.activity
 
     def _alert_drain(self) -> Drain:
-        return Drain(self._emit.now + ALERT_DRAIN_SECONDS, ALERT_DRAIN_BYTES)
+        return Drain(self._emit.now + ALERT_DRAIN_SECONDS * self._speed, ALERT_DRAIN_BYTES)
 
     def _close(self, how: Closing) -> None:
         if self.closing is None:

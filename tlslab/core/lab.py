@@ -18,10 +18,14 @@ class Lab:
 
     `wanted` is the set of event types that are built; it may grow and shrink while the lab runs. The lab has a time of
     its own: call `tick` when `next_deadline` has come, and `take_events` after it and after what connections do.
+    `speed` is how much faster that time runs than its clients'.
     """
 
-    def __init__(self, plan: LabPlan, wanted: Set[type[Event]], keylog: KeyLog | None = None) -> None:
+    def __init__(
+        self, plan: LabPlan, wanted: Set[type[Event]], keylog: KeyLog | None = None, speed: float = 1.0
+    ) -> None:
         self.plan = plan
+        self._speed = speed
         self.wanted = wanted
         self.connections_accepted = 0
         self._ids = count(1)
@@ -33,7 +37,7 @@ class Lab:
         """Take a new connection on `listener`; both addresses are `host:port`."""
         self.connections_accepted += 1
         emit = Recorder(next(self._ids), self.wanted, now)
-        return Connection(self.plan, self._sessions, emit, listener, peer, local)
+        return Connection(self.plan, self._sessions, emit, listener, peer, local, self._speed)
 
     def tick(self, now: float) -> None:
         """Purge the sessions that are due."""
