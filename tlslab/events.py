@@ -55,7 +55,7 @@ class PeerReset(Event):
 class ConnectionClosed(Event):
     """The connection is over.
 
-    `how` is `reset` (by the lab), `reset_by_peer`, `closed` (close_notify and FIN) or `abandoned` (the lab ended).
+    `how` is `reset` (by the lab), `reset_by_peer`, `closed` (both sides said FIN) or `abandoned` (the lab ended).
     """
 
     how: str

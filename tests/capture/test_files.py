@@ -36,9 +36,11 @@ def test_what_was_there(tmp_path, append, content):
 
 @posix
 def test_private(tmp_path):
-    """Secrets are for their owner."""
-    with OutputFile(str(tmp_path / "keys"), "the key log", private=True):
-        assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o600
+    """Secrets are for their owner, and a file that begins anew becomes so."""
+    (tmp_path / "old").touch(0o644)
+    for name in ("new", "old"):
+        with OutputFile(str(tmp_path / name), "the capture", private=True):
+            assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("path", [".", "nowhere/file", "a\0b"])
@@ -64,6 +66,14 @@ def pipe(tmp_path: Path) -> tuple[Path, int]:
     path = tmp_path / "pipe"
     os.mkfifo(path)
     return path, os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+
+@posix
+def test_a_pipe_that_nobody_has_opened(tmp_path):
+    """It is said at once; waiting for a reader would look like a lab that does not start."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(LabError, match="nobody reads this pipe"):
+        OutputFile(str(tmp_path / "pipe"), "the capture")
 
 
 @posix
@@ -108,3 +118,19 @@ def test_a_limit(tmp_path):
     assert path.read_bytes() == b"12345"
     assert told == ["it has reached the size it may have"]
     assert file.failure == "the capture ends before the lab did: it has reached the size it may have"
+
+
+def test_a_disk_that_takes_half_of_a_piece(tmp_path):
+    """The file ends before that piece."""
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "file"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with OutputFile(str(path), "the file") as file:
+        file.write(b"whole")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8, before[1]))
+        try:
+            file.write(b"half of this")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_bytes() == b"whole"
+    assert file.failure

@@ -293,3 +293,14 @@ def test_the_streams_are_what_was_told(recording, read_streams, told):
     assert streams[LAB] == down
     seen.file.__exit__(None, None, None)
     Path(seen.path).unlink()
+
+
+def test_a_timers_comment_where_bytes_wait(made):
+    """It is beside the reset, not beside what the client had sent meanwhile."""
+    seen, wire = made
+    seen.capture.note(at(e.TimerExpired, "ssl_renegotiation", 120.0))
+    wire.settle()
+    wire.waiting(b"more of the body", 120.0)
+    wire.ended(120.0, reset=True)
+    wire.settle()
+    assert [flags for _number, flags, _texts in seen.comments()] == ["RA"]

@@ -69,11 +69,19 @@ def test_one_standard_output(run):
     assert (result.exit_code, "cannot both be standard output" in result.output) == (2, True)
 
 
+def test_one_file_for_two(run, tmp_path):
+    """Two of them in one file would spoil it, by whatever name."""
+    result = run(*SERVE, "--events", str(tmp_path / "x"), "--pcapng", str(tmp_path / "." / "x"))
+    assert (result.exit_code, "--events and --pcapng cannot both write" in result.output) == (2, True), result.output
+    assert not (tmp_path / "x").exists()
+
+
 @pytest.mark.parametrize("name", ["TLSLAB_SSLKEYLOGFILE", "SSLKEYLOGFILE"])
 def test_a_variable_is_named(run, name):
     """A key log that cannot be written is told by what asked for it."""
     result = run(*SERVE, **{name: "nowhere/k"})
     assert (result.exit_code, f"the key log of {name} nowhere/k: No such" in result.output) == (1, True), result.output
+    assert "or unset the variable" in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize(

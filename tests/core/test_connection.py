@@ -330,6 +330,15 @@ def test_a_client_that_says_close_notify_and_ends_its_side(talk, get, protocol):
     assert not client.all(AlertSent)
 
 
+def test_a_client_that_talks_on_after_its_goodbye(talk, get):
+    """What it still says is thrown away, but not without end."""
+    client = said_goodbye(talk(), get)
+    client.server.receive_data(bytes(ALERT_DRAIN_BYTES), 0.01)
+    assert client.server.closing is None
+    client.server.receive_data(b"!", 0.01)
+    assert client.server.closing == Reset()
+
+
 def test_a_goodbye_takes_the_clients_time(talk, get, make_lab):
     """A lab whose clock runs 24 times as fast waits for the FIN as long as any other, by the client's watch."""
     client = said_goodbye(talk(lab=Lab(make_lab().plan, ALL, speed=24.0)), get)

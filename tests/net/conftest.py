@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import struct
@@ -92,6 +93,12 @@ class Peer:
         """Send plaintext and look at nothing that comes."""
         self._tls.write(plaintext)
         await self._flush()
+
+    def send_and_close(self, plaintext: bytes) -> None:
+        """Do both before the lab has a turn."""
+        self._tls.write(plaintext)
+        os.write(self.sock.fileno(), self._out.read())
+        self.sock.close()
 
     async def leave(self, *, with_reset: bool = False) -> None:
         """Go, with FIN or with a reset."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from tlslab.errors import LabError
 from tlslab.events import (
     CertificateNotUsable,
     ConnectionClosed,
+    ConnectionOpened,
     EntityBodyStalled,
     InternalFault,
     ResponseSent,
@@ -168,6 +170,19 @@ async def test_a_lab_that_stops_tells_what_happened_to_it(
         for _ in range(3):
             await dial(running)
     assert [event.reason for event in running.of(SessionEvicted)] == ["fifo", "fifo"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="all of 127.0.0.0/8 is the machine itself on Linux alone")
+async def test_which_address_the_client_took(plan: Callable[..., LabPlan], serving: Serving) -> None:
+    """A lab that listens on all addresses tells each connection's own."""
+    everywhere = plan("post-request-renegotiation")
+    [listener] = everywhere.listeners
+    async with (
+        serving(dataclasses.replace(everywhere, listeners=(dataclasses.replace(listener, host="0.0.0.0"),))) as running,
+        await trio.open_tcp_stream("127.0.0.2", running.bound[0].port),
+    ):
+        [opened] = await running.wait_for(ConnectionOpened)
+    assert opened.local == f"127.0.0.2:{running.bound[0].port}"
 
 
 async def test_a_lab_says_at_once_what_it_has_to_say(

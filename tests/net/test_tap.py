@@ -172,3 +172,41 @@ async def test_a_lab_that_ends(plan: Plan, serving: Serving, dial: Dial) -> None
         await running.wait_for(EntityBodyStalled)
         await trio.testing.wait_all_tasks_blocked()
     assert (read.facts[-1], unread.facts[-1]) == ("fin", "reset")
+
+
+async def test_a_client_that_closes_before_it_has_its_answer(plan: Plan, serving: Serving, dial: Dial) -> None:
+    """Its FIN is followed by the reset with which its kernel met the answer; the lab's own FIN never was."""
+    heard = Heard()
+    async with serving(plan(), heard) as running:
+        peer = await dial(running)
+        peer.send_and_close(GET)
+        await running.wait_for(ConnectionClosed)
+    assert heard.facts[-3:-1] == ["peer fin", "peer reset"]
+
+
+class Unsettled(trio.abc.Instrument):
+    """Sees when a task gives up its turn with something told and not settled."""
+
+    def __init__(self, heard: Heard) -> None:
+        self._heard = heard
+        self.seen: list[list[str]] = []
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        if self._heard.told and self._heard.told[-1] != "settled":
+            self.seen.append(self._heard.told[-3:])
+
+
+async def test_nobody_else_has_a_turn_before_it_settles(plan: Plan, serving: Serving, dial: Dial) -> None:
+    """Or the packets of several connections would not be in the order of time."""
+    heard = Heard()
+    trio.lowlevel.add_instrument(unsettled := Unsettled(heard))
+    async with serving(plan(), heard) as running:
+        peer = await dial(running)
+        await peer.write(b"this is not HTTP\r\n\r\n")
+        await running.wait_for(ResponseSent)
+        await peer.write(bytes(200_000))
+        await peer.read_to_end()
+        await peer.leave()
+        await running.wait_for(ConnectionClosed)
+    trio.lowlevel.remove_instrument(unsettled)
+    assert unsettled.seen == []

@@ -1,8 +1,9 @@
-"""Files that a lab writes while it runs, none of which can hold it up."""
+"""Files that a lab writes while it runs. None that fails ends it, and no reader that does not read holds it up."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import queue
 import stat
@@ -24,7 +25,8 @@ class OutputFile:
 
     A full disk, a closed pipe, a reader that stopped reading or `limit_bytes` ends the writing, never the lab:
     `failure` says so, and `on_end` is told why, once, by the next call of `write`. Whatever can hold up its writer (a
-    pipe, a terminal) is written by a thread of its own. LabError: it cannot be opened.
+    pipe, a terminal) is written by a thread of its own; a regular file is not, so that what happened is in it whatever
+    happens next, and so a disk that hangs holds up the lab. LabError: it cannot be opened.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class OutputFile:
         append: bool = False,
         private: bool = False,
         limit_bytes: int | None = None,
+        last_words_seconds: float = LAST_WORDS_SECONDS,
         on_end: Callable[[str], None] = lambda _why: None,
     ) -> None:
         self._what = what
@@ -42,6 +45,7 @@ class OutputFile:
         self._told = False
         self._on_end = on_end
         self._room = limit_bytes
+        self._last_words_seconds = last_words_seconds
         self._is_stdout = path == STANDARD_OUTPUT
         self._fd = sys.stdout.fileno() if self._is_stdout else _open(path, what, append, private)
         self._pieces: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -93,11 +97,19 @@ class OutputFile:
             self._count(-len(data))
 
     def _write(self, data: bytes) -> None:
+        left = memoryview(data)
         try:
-            while data:
-                data = data[os.write(self._fd, data) :]
+            while left:
+                left = left[os.write(self._fd, left) :]
         except OSError as error:
+            self._take_back(len(data) - len(left))
             self._why = error.strerror or str(error)
+
+    def _take_back(self, count: int) -> None:
+        """A full disk may have taken a part of the piece: the file ends before it."""
+        if count and self._writer is None:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, os.lseek(self._fd, 0, os.SEEK_CUR) - count)
 
     def __enter__(self) -> OutputFile:
         return self
@@ -107,7 +119,7 @@ class OutputFile:
     ) -> None:
         if self._writer is not None:
             self._pieces.put(None)
-            self._writer.join(LAST_WORDS_SECONDS)
+            self._writer.join(self._last_words_seconds)
             if self._writer.is_alive():
                 self._why = self._why or "its reader does not read"
                 return  # the thread is in the middle of a write; the process takes the file along
@@ -119,9 +131,17 @@ class OutputFile:
 def _open(path: str, what: str, append: bool, private: bool) -> int:
     flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC) | getattr(os, "O_BINARY", 0)
     try:
-        return os.open(path, flags, 0o600 if private else 0o666)
+        # Without O_NONBLOCK a pipe that nobody reads yet would hold up the start, without a word.
+        fd = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o600 if private else 0o666)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        if getattr(error, "errno", None) == errno.ENXIO:
+            raise LabError(f"cannot write {what} {path}: nobody reads this pipe", "start its reader first") from None
         raise cannot_write(what, path, error) from None
+    if hasattr(os, "set_blocking"):
+        os.set_blocking(fd, True)
+    if private and not append and stat.S_ISREG(os.fstat(fd).st_mode) and hasattr(os, "fchmod"):
+        os.fchmod(fd, 0o600)  # it may have been there before, for everybody to read
+    return fd
 
 
 def cannot_write(what: str, path: str | Path, error: Exception) -> LabError:

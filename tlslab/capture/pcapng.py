@@ -6,7 +6,7 @@ Source of layouts and constants: draft-ietf-opsawg-pcapng (sections 3.1 and 3.5 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from struct import Struct
 
 SECTION_HEADER = 0x0A0D0D0A
@@ -68,6 +68,17 @@ def decryption_secrets(lines: Iterable[str]) -> bytes:
     """Lines of a TLS key log, for the packets that follow."""
     secrets = "".join(f"{line}\n" for line in lines).encode("ascii")
     return _block(DECRYPTION_SECRETS, _FRAME.pack(TLS_KEY_LOG, len(secrets)) + _padded(secrets))
+
+
+def whole_blocks(data: bytes) -> Iterator[bytes]:
+    """Take apart what this module wrote, as far as the blocks are complete."""
+    start = 0
+    while len(data) - start >= _FRAME.size:
+        _kind, total = _FRAME.unpack_from(data, start)
+        if len(data) - start < total:
+            return
+        yield data[start : start + total]
+        start += total
 
 
 def _block(kind: int, body: bytes) -> bytes:

@@ -14,6 +14,7 @@ from tlslab.tap import NO_TAP, Address, Wire
 
 INTERFACE = "tlslab"
 NANOSECONDS = 1_000_000_000
+TO_COME = -1  # the place of a packet that is not there yet
 
 
 class Capture:
@@ -78,7 +79,7 @@ class RecordedWire:
         self._conversation = conversation
         self._held: list[Packet] = []
         self._times: list[int] = []
-        self._comments: dict[int, list[str]] = {}  # by place in _held; place 0 may be of a packet still to come
+        self._comments: dict[int, list[str]] = {}  # by place in _held, or TO_COME
         self._shown_ahead = 0  # bytes that wait in the socket and are written already
         self._window_closed = False
         self._hold(conversation.opened(), at)
@@ -133,7 +134,7 @@ class RecordedWire:
         speaking = [place for place in places if self._held[place].kind is not Kind.CONTROL]
         own = [place for place in speaking if self._held[place].from_client == from_client]
         data = [place for place in own if self._held[place].kind is Kind.DATA]
-        return next(chain(reversed(data) if first else data, [] if from_client else own, speaking, places), 0)
+        return next(chain(reversed(data) if first else data, [] if from_client else own, speaking, places), TO_COME)
 
     def settle(self) -> None:
         """Write what is held, in order."""
@@ -141,11 +142,19 @@ class RecordedWire:
             self.looks_ahead = False
             self._forget()
         elif self._held:
+            self._place_early()
             late = self._conversation.settled()
             self._held += late
             self._times += self._times[-1:] * len(late)
             self._capture.write(map(self._block, range(len(self._held))))
             self._forget()
+
+    def _place_early(self) -> None:
+        """Comments that had no packet belong to the lab's FIN or RST if that came, else to the first that did."""
+        if early := self._comments.pop(TO_COME, None):
+            ends = (place for place, one in enumerate(self._held) if one.kind is Kind.END and not one.from_client)
+            place = next(ends, 0)
+            self._comments[place] = early + self._comments.get(place, [])
 
     def _hold(self, packets: list[Packet], at: float) -> None:
         if not self._capture.ended:

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from rich.text import Text
 
 from tlslab import events
 from tlslab.capture.files import STANDARD_OUTPUT, OutputFile
+from tlslab.capture.following import Following
 from tlslab.cli import evidence
 from tlslab.cli.console import LabConsole, console, program, prose
 from tlslab.cli.curl import Address, Curl, join, upload_file
@@ -59,14 +60,25 @@ def command(speed: float, **files: Any) -> None:
     evidence.check(wanted)
     out = console(stderr=wanted.pcapng == STANDARD_OUTPUT)
     with contextlib.ExitStack() as stack:
-        _story(out, wanted, _joined_capture(wanted, stack))
+        capture = _joined_capture(wanted, stack)
+        _story(out, wanted, capture)
+    if capture is not None and capture.failure:
+        prose(out, capture.failure)
 
 
 def _joined_capture(wanted: Options, stack: contextlib.ExitStack) -> OutputFile | None:
     """The capture that gets those of both labs, one section after the other, as pcapng allows."""
     if wanted.pcapng is None:
         return None
-    return stack.enter_context(OutputFile(wanted.pcapng, "the capture", private=True, limit_bytes=wanted.pcapng_limit))
+    return stack.enter_context(
+        OutputFile(
+            wanted.pcapng,
+            "the capture",
+            private=True,
+            limit_bytes=wanted.pcapng_limit,
+            last_words_seconds=START_SECONDS,
+        )
+    )
 
 
 def _story(out: LabConsole, wanted: Options, capture: OutputFile | None) -> None:
@@ -79,9 +91,8 @@ def _story(out: LabConsole, wanted: Options, capture: OutputFile | None) -> None
     out.rule(Text(" 1. As it is: the binding does not ask for the certificate ", style="bold red"), align="left")
     broken = _act(out, wanted, capture, step, ())
     out.rule(Text(f" 2. With the fix {FIX} ", style="bold green"), align="left")
-    mended = _act(out, wanted, capture, step, (FIX,))
-    if capture is not None and capture.failure:
-        prose(out, capture.failure)
+    # The second lab begins after the end of the first, by the lab's time, too: else the files would go back in time.
+    mended = _act(out, replace(wanted, ahead=broken.gained_seconds), capture, step, (FIX,))
     _conclude(out, broken, mended)
     if wanted.pcapng not in (None, STANDARD_OUTPUT):
         out.print(f"Both in one capture:      {join(program())} trace {wanted.pcapng}")
@@ -93,6 +104,7 @@ class Seen:
 
     upload: str
     events: list[Event]
+    gained_seconds: float = 0.0  # by which the lab's clock was ahead of the wall's in the end
 
     def reasons(self) -> list[str]:
         """The reasons HTTPERR gives."""
@@ -119,27 +131,32 @@ def _conclude(out: LabConsole, broken: Seen, mended: Seen) -> None:
 def _act(out: LabConsole, wanted: Options, capture: OutputFile | None, step: Step, fixes: tuple[str, ...]) -> Seen:
     shown = ["serve", "--scenario", SCENARIO, *(["--fix", fixes[0]] if fixes else []), "--speed", f"{wanted.speed:g}"]
     out.print(f"$ {join(['tlslab', *shown])}")
-    with tempfile.TemporaryDirectory() as folder:
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         part = Path(folder) / "part.pcapng"
         arguments = [*shown, "--port", "0", "--events", "-", *_files(wanted, part)]
-        with _lab(arguments, Path(folder) / "ready.json") as (ready, process):
-            seen = Seen("", [])
-            reader = threading.Thread(target=_follow, args=(process, Timeline(out, verbose=False), seen), daemon=True)
-            started = time.monotonic()
-            seen.upload = _upload(out, ready, step, reader.start)
-            process.send_signal(signal.SIGTERM)
-            reader.join(START_SECONDS)
-            out.print(Text(f"{seen.upload} after {time.monotonic() - started:.1f} s on your watch\n", style="bold"))
+        ready, process = stack.enter_context(_lab(arguments, Path(folder) / "ready.json"))
         if capture is not None:
-            capture.write(part.read_bytes())
+            stack.enter_context(Following(part, capture))
+        stack.callback(process.wait)  # however this ends, what the lab wrote last is copied, too
+        stack.callback(process.terminate)
+        seen = Seen("", [])
+        reader = threading.Thread(target=_follow, args=(process, Timeline(out, verbose=False), seen), daemon=True)
+        started = time.monotonic()
+        seen.upload = _upload(out, ready, step, reader.start)
+        process.send_signal(signal.SIGTERM)
+        reader.join(START_SECONDS)
+        out.print(Text(f"{seen.upload} after {time.monotonic() - started:.1f} s on your watch\n", style="bold"))
+    seen.gained_seconds = max(0.0, max((event.at for event in seen.events), default=0.0) - (time.monotonic() - began))
     return seen
 
 
 def _files(wanted: Options, capture: Path) -> list[str]:
-    """The options that give a lab of the demo its files."""
+    """The options that give a lab of the demo its files, and its calendar."""
     words = ["--pcapng", str(capture)] if wanted.pcapng is not None else []
     words += ["--keylog", wanted.keylog] if wanted.keylog is not None else []
-    return words + (["--logs", str(wanted.logs)] if wanted.logs is not None else [])
+    words += ["--logs", str(wanted.logs)] if wanted.logs is not None else []
+    return [*words, "--ahead", f"{wanted.ahead:f}"]
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from tlslab.cli.options import Options, a_size
 from tlslab.cli.release import release
 from tlslab.cli.sinks import event_json
 from tlslab.core.plan import LabPlan
-from tlslab.errors import UsageProblem
+from tlslab.errors import LabError, UsageProblem
 from tlslab.events import ALL, EvidenceEnded
 from tlslab.net.bus import Bus
 from tlslab.net.clock import lab_time
@@ -30,6 +30,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 # The lab's own name comes first: a curl beside it writes its secrets to the file of the general one, too.
 KEY_LOG_VARIABLES = ("TLSLAB_SSLKEYLOGFILE", "SSLKEYLOGFILE")
 SMALLEST_CAPTURE = 1024  # bytes: what the capture says of itself has to fit
+LONGEST_HEADING = 500  # characters
 OPTIONS = (
     click.option(
         "--pcapng", metavar="FILE|-", help="Write a capture that Wireshark opens decrypted; - is standard output."
@@ -117,7 +118,14 @@ class Evidence:
 
     def _open_key_log(self, options: Options) -> OutputFile | None:
         path, what = key_log_file(options.keylog, os.environ)
-        return None if path is None else self._open(path, what, append=True, private=True)
+        if path is None:
+            return None
+        try:
+            return self._open(path, what, append=True, private=True)
+        except LabError as error:
+            if options.keylog is None:
+                error.hint += ", or unset the variable"
+            raise
 
     def _open_capture(self, options: Options, plan: LabPlan, epoch: float) -> None:
         if options.pcapng is None:
@@ -157,7 +165,7 @@ def heading(plan: LabPlan, options: Options) -> str:
     parts += [f"--set {setting}" for setting in options.settings]
     if options.speed != 1:
         parts.append(f"times are the lab's, whose clock ran {options.speed:g} times as fast")
-    return "; ".join(parts)
+    return "; ".join(parts)[:LONGEST_HEADING]
 
 
 def check(options: Options) -> None:
@@ -167,6 +175,9 @@ def check(options: Options) -> None:
     key_log, what = key_log_file(options.keylog, os.environ)
     if key_log == STANDARD_OUTPUT:
         raise UsageProblem(f"{what} cannot be standard output", "name a file")
+    _refuse_one_file_twice({"--events": options.events, "--pcapng": options.pcapng, what: key_log})
+    if STANDARD_OUTPUT in (options.events, options.pcapng) and sys.stdout is None:
+        raise UsageProblem("standard output is closed", "name a file instead of -")
     if options.pcapng != STANDARD_OUTPUT:
         return
     if options.events == STANDARD_OUTPUT:
@@ -175,3 +186,13 @@ def check(options: Options) -> None:
         raise UsageProblem(
             "a capture is nothing for a terminal", "pipe it: tlslab serve ... --pcapng - | wireshark -k -i -"
         )
+
+
+def _refuse_one_file_twice(files: Mapping[str, str | None]) -> None:
+    owners: dict[str, str] = {}
+    for what, path in files.items():
+        if path is None or path == STANDARD_OUTPUT or (os.path.exists(path) and not os.path.isfile(path)):
+            continue  # /dev/null and the like may be named twice
+        owner = owners.setdefault(os.path.realpath(path), what)
+        if owner != what:
+            raise UsageProblem(f"{owner} and {what} cannot both write {path}", "give each a file of its own")

@@ -61,6 +61,7 @@ class Options:
     keylog: str | None = None
     logs: Path | None = None
     ready_file: Path | None = None
+    ahead: float = 0.0
     verbose: bool = False
 
     def again(self, fix: str, turns: Collection[str], ports: set[int]) -> list[str]:

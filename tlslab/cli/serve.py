@@ -97,6 +97,7 @@ Ctrl-C ends it with exit code 130, SIGTERM with 0, both within a second.
     metavar="FILE",
     help="Write URLs, certificate files and process id as JSON once everything listens.",
 )
+@click.option("--ahead", type=float, default=0.0, hidden=True, help="Seconds by which the files' calendar is ahead.")
 @click.option("--verbose", "-v", is_flag=True, help="Show every event, each handshake message too.")
 def command(**given: Any) -> None:
     """Be the server of a scenario, and fail as documented, until Ctrl-C.
@@ -123,7 +124,7 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
         stack.callback(close_all, bound)
         running = Running.of(loaded, plan, pki, bound, options, home())
         show_panel = panel.compose(running)
-        files = evidence.Evidence(options, plan, bus, stack, time.time())
+        files = evidence.Evidence(options, plan, bus, stack, time.time() + options.ahead)
         lab = Lab(plan, bus.wanted, files.keylog, options.speed)
         started = time.perf_counter()
         stopped_by = run(

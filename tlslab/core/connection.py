@@ -1,9 +1,9 @@
 """One connection: TLS, http.sys and IIS put together, bytes in, events and bytes out, no I/O.
 
-You must call `take_events`, `data_to_send` and look at `closing`, `reading_paused` and `next_deadline` after every
-call that brings something in. Nothing raises on what a peer does. While `holds_back`, requests that have come are left
-until the answers to others are sent: bring nothing in then, and call `tick` once they are gone. Otherwise a few KiB of
-requests whose answers nobody reads would be megabytes here.
+You must call `take_events`, `data_to_send` (until it gives nothing) and look at `closing`, `reading_paused` and
+`next_deadline` after every call that brings something in. Nothing raises on what a peer does. While `holds_back`,
+requests that have come are left until the answers to others are sent: bring nothing in then, and call `tick` once they
+are gone. Otherwise a few KiB of requests whose answers nobody reads would be megabytes here.
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ class Connection:
         self._reset_by_peer = False
         self._flights: deque[bytes] = deque()
         self._waits_for_fin_until: float | None = None
+        self._behind_goodbye = 0  # bytes thrown away since
         self.closing: Closing | None = None
         self.holds_back = False
         self._emit(ConnectionOpened, peer=peer, local=local)
@@ -93,7 +94,12 @@ class Connection:
     def receive_data(self, data: bytes, now: float) -> None:
         """Take bytes from the socket."""
         self._emit.now = now
-        if self.closing is not None or self._waits_for_fin_until is not None:
+        if self.closing is not None:
+            return
+        if self._waits_for_fin_until is not None:
+            self._behind_goodbye += len(data)
+            if self._behind_goodbye > ALERT_DRAIN_BYTES:
+                self._close(Reset())
             return
         if self._tls is None:
             self._read_hello(data)

@@ -30,7 +30,7 @@ LINGER_RESET = struct.pack("ii", 1, 0)  # close() sends RST and forgets what was
 # A paused connection's waiting bytes are counted again after so many seconds of lab time, and each time later by the
 # factor: the buffers fill at once, and then nothing moves. A capture says when they came, so it wants to know sooner.
 RECOUNT_SECONDS, RECOUNT_FACTOR = 1.0, 2.0
-LOOK_SECONDS, LOOK_FACTOR = 0.02, 1.25
+LOOK_SECONDS, LOOK_FACTOR = 0.02, 1.125
 
 
 class Pump:
@@ -181,15 +181,16 @@ class Pump:
 
     def _send_out(self) -> None:
         while self._out:
+            data = bytes(self._out)
             try:
-                sent = self._sock.send(self._out)
+                sent = self._sock.send(data)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
                 self._out.clear()
                 self._on_reset()
                 return
-            self._wire.sent(bytes(self._out[:sent]), trio.current_time())
+            self._wire.sent(data[:sent], trio.current_time())
             del self._out[:sent]
 
     def _note_unread(self) -> None:
@@ -220,6 +221,8 @@ class Pump:
         if self._wire.looks_ahead:
             now = trio.current_time()
             self._look_ahead(now)
+            if self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):  # it reset what it had ended, or we had
+                self._wire.peer_ended(now, reset=True)
             self._wire.ended(now, reset=self._socket_unread() > 0 or isinstance(self._connection.closing, Reset))
 
     def _socket_unread(self) -> int:

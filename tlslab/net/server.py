@@ -145,13 +145,21 @@ class _Acceptor:
         with contextlib.suppress(OSError):  # the peer may be gone already
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         now = trio.current_time()
-        local = (sock.getsockname()[0], self.bound.port)  # one of this machine's, where the lab listens on all of them
+        local = (self._host(sock), self.bound.port)
         connection = self.lab.accept(self.bound.listener, f"{host}:{port}", f"{local[0]}:{local[1]}", now)
         wire = self.tap.open(connection.number, (host, port), local, now)
         self.bus.publish(connection.take_events())  # at once, so that events come in the order of time
         wire.settle()
         pump = Pump(sock, self.lab, connection, self.bus, self.hangups, wire)
         self.nursery.start_soon(self._run, connection.number, pump)
+
+    def _host(self, sock: socket.socket) -> str:
+        """Which of this machine's addresses the client took, where the lab listens on all of them."""
+        try:
+            host: str = sock.getsockname()[0]
+        except OSError:  # some systems have forgotten it, if the peer is gone already
+            return self.bound.host
+        return host
 
     async def _run(self, number: int, pump: Pump) -> None:
         try:
