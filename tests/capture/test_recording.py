@@ -53,6 +53,16 @@ def test_packet_time(made):
     assert times == [EPOCH] * 3 + [EPOCH + 1_000_000_001] * 2
 
 
+def test_a_later_beginning(made):
+    """What was the wall's clock at lab time 0 is known better when the lab runs."""
+    seen, wire = made
+    seen.capture.begin(1_000_000_000.5)
+    wire.received(b"x", 1.0)
+    wire.settle()
+    times = [block.fields[1] << 32 | block.fields[2] for block in seen.blocks() if block.kind == 6]
+    assert times == [EPOCH] * 3 + [1_000_000_001_500_000_000] * 2
+
+
 def test_nothing_is_written_before_it_settles(made):
     """And then all of it at once, in the order in which it happened."""
     seen, wire = made

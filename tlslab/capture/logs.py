@@ -94,6 +94,10 @@ class Logs:
         self._text = _Log(folder, f"the event log {EVENTS_TEXT}", on_end)
         self._httperr_number = _last_httperr(folder)
 
+    def begin(self, epoch: float) -> None:
+        """Lab time begins; a wall clock that was looked at earlier is a little behind."""
+        self._epoch = epoch
+
     @property
     def failures(self) -> list[str]:
         """How logs ended before the lab did."""

@@ -28,12 +28,16 @@ class Capture:
 
     def __init__(self, file: OutputFile, epoch: float, application: str, comment: str) -> None:
         self._file = file
-        self._epoch = round(epoch * 1_000_000) * 1000  # a float has no more digits for this century's seconds
+        self.begin(epoch)
         self._secrets: list[str] = []
         # By weak reference: whoever moves the bytes holds the wire, and lets it go when the connection is over.
         self._wires: WeakValueDictionary[int, RecordedWire] = WeakValueDictionary()
         self.ended = False
         self._write(pcapng.section_header(application, comment) + pcapng.interface_description(INTERFACE))
+
+    def begin(self, epoch: float) -> None:
+        """Lab time begins; a wall clock that was looked at earlier is a little behind."""
+        self._epoch = round(epoch * 1_000_000) * 1000  # a float has no more digits for this century's seconds
 
     def open(self, number: int, peer: Address, local: Address, at: float) -> Wire:
         """A connection was accepted; after the end of the file nobody records it."""

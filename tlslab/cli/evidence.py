@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -75,10 +76,13 @@ def key_log_file(option: str | None, environment: Mapping[str, str]) -> tuple[st
 class Evidence:
     """The files of one lab: `tap` and `keylog` go to the lab, and `bus` has their readers.
 
-    Files are closed with `stack`. LabError: one of them cannot be opened, or they cannot be had together.
+    Call `begin` when the lab's time begins. Files are closed with `stack`. LabError: one of them cannot be opened, or
+    they cannot be had together.
     """
 
-    def __init__(self, options: Options, plan: LabPlan, bus: Bus, stack: contextlib.ExitStack, epoch: float) -> None:
+    def __init__(self, options: Options, plan: LabPlan, bus: Bus, stack: contextlib.ExitStack) -> None:
+        self._speed, self._ahead = options.speed, options.ahead
+        self._begin: list[Callable[[float], None]] = []
         self._bus = bus
         self._stack = stack
         self._files: list[OutputFile] = []
@@ -87,8 +91,8 @@ class Evidence:
         check(options)
         self._open_events(options)
         self._key_file = self._open_key_log(options)
-        self._open_capture(options, plan, epoch)
-        self._logs = self._open_logs(options, plan, epoch)
+        self._open_capture(options, plan)
+        self._logs = self._open_logs(options, plan)
 
     @property
     def keylog(self) -> KeyLog | None:
@@ -96,6 +100,14 @@ class Evidence:
         if self._key_file is None and self.tap is NO_TAP:
             return None
         return self._take_secrets
+
+    def begin(self) -> None:
+        """The lab's time has begun: from now on it is known which moment of the wall's clock was its 0."""
+        for begin in self._begin:
+            begin(self._epoch())
+
+    def _epoch(self) -> float:
+        return time.time() - lab_time() / self._speed + self._ahead
 
     def notes(self) -> list[str]:
         """What to say at the end: which files ended before the lab did, and what explains the capture."""
@@ -127,26 +139,28 @@ class Evidence:
                 error.hint += ", or unset the variable"
             raise
 
-    def _open_capture(self, options: Options, plan: LabPlan, epoch: float) -> None:
+    def _open_capture(self, options: Options, plan: LabPlan) -> None:
         if options.pcapng is None:
             return
         from tlslab.capture.recording import Capture
 
         # What is in it decrypts it: it is for its owner, as a key log is.
         file = self._open(options.pcapng, "the capture", private=True, limit_bytes=options.pcapng_limit)
-        capture = Capture(file, epoch, release(), heading(plan, options))
+        capture = Capture(file, self._epoch(), release(), heading(plan, options))
         self._bus.record(capture.kinds, capture.note)
+        self._begin.append(capture.begin)
         self.tap = capture
 
-    def _open_logs(self, options: Options, plan: LabPlan, epoch: float) -> Logs | None:
+    def _open_logs(self, options: Options, plan: LabPlan) -> Logs | None:
         if options.logs is None:
             return None
         from tlslab.capture.logs import Logs
 
         logs = self._stack.enter_context(
-            Logs(options.logs, epoch, plan.schannel, capi2=plan.capi2_operational_log, on_end=self._tell)
+            Logs(options.logs, self._epoch(), plan.schannel, capi2=plan.capi2_operational_log, on_end=self._tell)
         )
         self._bus.record(logs.kinds, logs.note)
+        self._begin.append(logs.begin)
         return logs
 
     def _open(self, path: str, what: str, **more: Any) -> OutputFile:

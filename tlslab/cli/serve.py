@@ -124,7 +124,7 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
         stack.callback(close_all, bound)
         running = Running.of(loaded, plan, pki, bound, options, home())
         show_panel = panel.compose(running)
-        files = evidence.Evidence(options, plan, bus, stack, time.time() + options.ahead)
+        files = evidence.Evidence(options, plan, bus, stack)
         lab = Lab(plan, bus.wanted, files.keylog, options.speed)
         started = time.perf_counter()
         stopped_by = run(
@@ -132,7 +132,7 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
             bound,
             bus,
             speed=options.speed,
-            on_ready=lambda: _tell(options.ready_file, running),
+            on_ready=lambda: _begin(files, options.ready_file, running),
             tap=files.tap,
             watch=watch,
             heading=lambda: show_panel(out),
@@ -142,7 +142,8 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
     _leave(out, [*_lost(watch), tally.summary(seconds), *files.notes()], 130 if stopped_by is signal.SIGINT else 0)
 
 
-def _tell(ready_file: Path | None, running: Running) -> None:
+def _begin(files: evidence.Evidence, ready_file: Path | None, running: Running) -> None:
+    files.begin()
     if ready_file is not None:
         write_ready_file(ready_file, running.as_json())
 
