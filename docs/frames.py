@@ -126,9 +126,11 @@ def verdict(path: Path) -> Iterator[str]:
     for one in explain(read_trace(path)).connections:
         silence = one.silence
         if silence is not None and silence.seconds >= 1:
-            yield f"{silence.seconds:.0f} s of silence after frame {silence.after.frame}: {silence.turn.why}"
+            probably = "Probably: " if silence.turn.is_probable else ""
+            yield f"{silence.seconds:.0f} s of silence after frame {silence.after.frame}. {probably}{silence.turn.why}"
         for finding in one.findings:
-            yield f"{finding.sentence} ({', '.join(finding.scenarios)})"
+            probably = "Probably: " if finding.certainty == "probable" else ""
+            yield f"{probably}{finding.sentence} (`tlslab show {'`, `tlslab show '.join(finding.scenarios)}`)"
 
 
 # --- the page -----------------------------------------------------------------------------------------------------
@@ -149,7 +151,7 @@ def block(scenario: str, trial_name: str, pki: Pki) -> str:
 def settled(text: str) -> str:
     """Take out what another PKI and another run would have otherwise."""
     text = re.sub(r"(tlslab \w+ CA) [0-9a-f]{8}", r"\1", text)
-    return re.sub(r"\b(session|one is) [0-9a-f]{8}\b", r"\1 ...", text)
+    return re.sub(r"\b(session|one is) [0-9a-f]{8}\b(\.\.\.)?", r"\1 ...", text)
 
 
 def page(text: str, pki: Pki) -> str:

@@ -125,7 +125,52 @@ def test_many(shown):
     row = "1 192.0.2.1:50001 2.0 s 403 1.0 s server closed by client the answer was 403"
     assert " ".join(table[2].split()) == row
     assert text.count("tcp.stream") == 2
-    assert "18 more: tlslab trace FILE --stream N" in text
+    assert "18 more, message by message: tlslab trace FILE --stream N" in text
+
+
+def _well(number):
+    pieces = [Piece(Kind.REQUEST, "GET /a", ends=True)], [Piece(Kind.RESPONSE, "200", status=200, ends=True)]
+    return stream(number, (0, "C", [HELLO]), (0.1, "C", pieces[0]), (0.2, "S", pieces[1]))
+
+
+def test_many_good_ones(shown):
+    """Where nothing failed none is shown in full, and that is said."""
+    text = shown(*(frame for number in range(6) for frame in _well(number)))
+    assert text.endswith("\nNothing failed. Any of them, message by message: tlslab trace FILE --stream N\n")
+
+
+def test_a_narrow_terminal():
+    """A table is cut and a ladder goes on below itself; a pipe gets both whole."""
+    hello = [Piece(Kind.HANDSHAKE, name) for name in ("ServerHello", "Certificate", "ServerKeyExchange")]
+    frames = [frame for number in range(6) for frame in _failing(number)]
+    few = [*stream(0, (0, "C", [HELLO]), (0, "S", hello))]
+    for is_terminal in (True, False):
+        file = io.StringIO()
+        options = {"force_terminal": is_terminal, "color_system": None, "soft_wrap": True, "highlight": False}
+        out = LabConsole(patient=False, file=file, width=60, markup=False, **options)
+        show(explain(Trace(tuple(frames))), out)
+        show(explain(Trace(tuple(few))), out)
+        assert (max(map(len, file.getvalue().splitlines())) <= 60) is is_terminal
+        assert file.getvalue().count("the answer was 403") == 4
+
+
+def test_short_silences(shown):
+    """Milliseconds are no question, and nobody is blamed for them."""
+    text = shown(*_well(0))
+    assert "There was no silence of a second or more." in text
+    assert "turn" not in text
+
+
+@pytest.mark.parametrize(
+    ("paused", "said"), [(True, "Longest other silence: 60.0 s"), (False, "Longest silence: 60.0 s")]
+)
+def test_what_cannot_be_seen(shown, paused, said):
+    """A silence of which nobody knows whose it was is told as that."""
+    data = [Piece(Kind.DATA, size=900, encrypted=True)]
+    answered = 5 if paused else 0.1
+    text = shown(*stream(0, (0, "C", [HELLO]), (0, "C", data), (answered, "S", data), (answered + 60, "C", data)))
+    assert said in text
+    assert "Whose turn it was cannot be seen. The server spoke last (encrypted)." in " ".join(text.split())
 
 
 def test_few(shown):
@@ -157,6 +202,9 @@ def test_no_tshark(run, tmp_path):
         (["nowhere.pcapng"], 1, "cannot read the capture nowhere.pcapng: No such file"),
         (["."], 1, "cannot read the capture .: "),
         (["empty"], 1, "the capture empty is empty"),
+        (["-"], 2, "the capture cannot come from standard input"),
+        ([""], 2, "the capture has no name"),
+        (["some", "--keylog", ""], 2, "the key log has no name"),
         (["some", "--keylog", "nowhere"], 1, "cannot read the key log nowhere: No such file"),
         (["some", "--stream", "x"], 2, "'x' is not a valid integer"),
         ([], 2, "Missing argument 'FILE'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import struct
 import subprocess
 import sys
 import time
@@ -12,7 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
+from tlslab.capture.pcapng import ENHANCED_PACKET, whole_blocks
+from tlslab.cli.trace import command
 from tlslab.errors import LabError
 from tlslab.events import ConnectionClosed
 from tlslab.scenario.schema import Step
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
     from tests.clients.conftest import CurlClient, Labs
 
 DATA = Path(__file__).parents[1] / "trace" / "data"
-RENEGOTIATION, STALL = "renegotiation_after_request", "upload_stalled"
+RENEGOTIATION, STALL, EMPTY = "renegotiation_after_request", "upload_stalled", "empty_certificate"
 SHOWS = {  # what is found in the last connection, and whose turn the longest silence was
     "renegotiation": ([RENEGOTIATION], "client"),
     "empty-certificate": (["empty_certificate", RENEGOTIATION], "client"),
@@ -105,6 +109,18 @@ def test_the_deadlock() -> None:
     assert connection["failure"] == "POST /upload was never answered"
 
 
+def test_heads_and_bodies_in_records_of_their_own() -> None:
+    """A body without a line end is whole, a slow answer is the server's, and the next request is not taken for body."""
+    [connection] = explained(DATA / "two-records.pcapng")["connections"]
+    http = [
+        one["name"] or one["kind"] for one in connection["messages"] if one["kind"] in ("request", "response", "body")
+    ]
+    assert http == ["POST /j", "body", "200", "body", "GET /a", "403"]
+    silence, idle = connection["silence"], connection["idle"]
+    assert (silence["turn"], silence["certainty"], round(silence["seconds"], 1)) == ("server", "certain", 2.5)
+    assert (idle["turn"], round(idle["seconds"], 1), connection["failure"]) == ("nobody", 1.5, "the answer was 403")
+
+
 @pytest.mark.parametrize(
     ("name", "findings"),
     [
@@ -138,6 +154,8 @@ def test_a_key_log(editcap: Callable[..., None], tmp_path: Path, name: str) -> N
     assert explained(dark, keys) == explained(capture)
     keys.write_bytes(b"CLIENT_RANDOM " + b"0" * 64 + b" " + b"0" * 96 + b"\n")
     assert "does not have the right keys" in explained(dark, keys)["notes"][0]
+    keys.write_bytes(b"")
+    assert "is empty: SSLKEYLOGFILE was perhaps not set" in explained(dark, keys)["notes"][0]
 
 
 def test_another_format(editcap: Callable[..., None], tmp_path: Path) -> None:
@@ -170,9 +188,10 @@ def test_packets_cut_short(editcap: Callable[..., None], tmp_path: Path) -> None
     ("content", "said"),
     [
         (bytes(range(256)) * 20, "is not a capture"),
+        (b"hello\n", "is not a capture"),
         ((DATA / "renegotiation.pcapng").read_bytes()[:300], "there is no TCP packet"),
     ],
-    ids=["nonsense", "the beginning of a capture"],
+    ids=["nonsense", "text", "the beginning of a capture"],
 )
 def test_nothing_to_read(tmp_path: Path, content: bytes, said: str) -> None:
     """A file without anything to explain is one clear line."""
@@ -213,6 +232,14 @@ def test_the_command() -> None:
     assert (none.returncode, none.stderr) == (2, "tlslab: there is no TLS in stream 9\n  hint: those with TLS: 0, 1\n")
 
 
+def test_a_large_capture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long says so, and not where a program reads."""
+    monkeypatch.setattr("tlslab.cli.trace.LARGE", 0)
+    result = CliRunner().invoke(command, [str(DATA / "two-records.pcapng"), "--json"])
+    assert result.stderr.startswith("Reading 0 MB,")
+    assert json.loads(result.stdout)["format"] == 1
+
+
 # --- a lab that runs ------------------------------------------------------------------------------------------
 
 
@@ -246,10 +273,11 @@ def explained_once_over(capture: Path, keys: Path, process: subprocess.Popen[str
     while time.monotonic() < ends:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.1)  # dumpcap writes several times a second
-        report = explained(capture, keys)
-        if report["connections"][0]["end"] is not None:
-            return report
-    pytest.fail(f"no end in {report}")
+        with contextlib.suppress(LabError):  # nothing is in it yet
+            report = explained(capture, keys)
+            if report["connections"][0]["end"] is not None:
+                return report
+    pytest.fail(f"no end in {capture}")
 
 
 def test_a_real_upload_that_stalls(labs: Labs, curl: CurlClient, dumpcap: Any) -> None:
@@ -264,3 +292,51 @@ def test_a_real_upload_that_stalls(labs: Labs, curl: CurlClient, dumpcap: Any) -
     assert found(report) == [(STALL, "certain"), (RENEGOTIATION, "certain")]
     assert (connection["silence"]["turn"], connection["silence"]["both_wait"]) == ("server", True)
     assert connection["end"] == {"how": "reset", "by": "server"}
+
+
+SAME = [
+    ("large-post-deadlock", Step(request="POST /upload", body="1MiB"), 24.0, [(STALL, "certain")]),
+    ("post-request-renegotiation", Step(request="GET /protected", identity="none"), 1.0, [(EMPTY, "certain")]),
+    ("upload-read-ahead-413", Step(request="POST /upload", body="100KB"), 1.0, [("upload_refused", "probable")]),
+]
+
+
+@pytest.mark.parametrize(("scenario", "step", "speed", "first"), SAME, ids=[scenario for scenario, *_ in SAME])
+def test_the_same_answer(
+    labs: Labs, curl: CurlClient, dumpcap: Any, tmp_path: Path, scenario: str, step: Step, speed: float, first: Any
+) -> None:
+    """To the lab's own capture, to the same without a comment, and to dumpcap's of the same run."""
+    own, bare = tmp_path / "lab.pcapng", tmp_path / "bare.pcapng"
+    lab = labs(scenario, speed=speed, more=("--pcapng", str(own)))
+    seen = lab.watch()
+    kernels, process = dumpcap(lab.port)
+    curl.walk(lab, [step])
+    seen.wait_for(ConnectionClosed)
+    foreign = explained_once_over(kernels, lab.key_log, process)
+    assert lab.stop() == 0
+    bare.write_bytes(b"".join(map(without_comments, whole_blocks(own.read_bytes()))))
+    assert (b"client certificate" in own.read_bytes(), b"client certificate" in bare.read_bytes()) == (True, False)
+    assert explained(bare) == explained(own)
+    assert gist(explained(own)) == gist(foreign)
+    assert found(foreign)[:1] == first
+
+
+def without_comments(block: bytes) -> bytes:
+    """A packet's block without its options, as `editcap --discard-packet-comments` (Wireshark 4.2 and later) has it."""
+    kind, _total, length = struct.unpack_from("<II12xI", block)
+    if kind != ENHANCED_PACKET:
+        return block
+    kept = block[8 : 28 + length + -length % 4]
+    total = struct.pack("<I", len(kept) + 12)
+    return block[:4] + total + kept + total
+
+
+def gist(report: dict[str, Any]) -> list[Any]:
+    """What matters of an answer, without moments: who says FIN first may differ by where one looks from."""
+    gists = []
+    for one in report["connections"]:
+        silence = one["silence"]
+        turn = (silence["turn"], silence["both_wait"]) if silence and silence["seconds"] >= 1 else None
+        end = one["end"]["how"], one["end"]["by"] if one["end"]["how"] == "reset" else None
+        gists.append((end, one["failure"], one["bytes"], turn, found(report)))
+    return gists

@@ -34,10 +34,15 @@ def _piece(what: str, values: dict[str, Any]) -> Piece:
     if what in ALERTS:
         return Piece(Kind.ALERT, what, fatal=what == "handshake_failure")
     if what.isdigit():
-        return Piece(Kind.RESPONSE, what, status=int(what), **values)
+        return Piece(Kind.RESPONSE, what, status=int(what), **_head(values))
     if " " in what:
-        return Piece(Kind.REQUEST, what, **values)
+        return Piece(Kind.REQUEST, what, **_head(values))
     return Piece(Kind.HANDSHAKE, what, **values)
+
+
+def _head(values: dict[str, Any]) -> dict[str, Any]:
+    """A head ends its message where nothing says that there is a body."""
+    return {"ends": not values.get("content_length") and not values.get("chunked"), **values}
 
 
 @pytest.fixture

@@ -119,48 +119,6 @@ def test_a_long_message_is_no_hello_request():
 REQUEST = Piece(Kind.REQUEST, "POST /a", 50, content_length=100)
 
 
-def _kinds(*lines):
-    [found] = conversations(frames(("C", [HELLO]), *lines))
-    return [str(message.kind) for message in found.messages[1:]]
-
-
-def test_a_body_that_looks_like_a_request():
-    """Bytes inside an announced body are body, whatever they look like; the request behind it is one."""
-    inside = Piece(Kind.REQUEST, "GET /forged", 60)
-    behind = Piece(Kind.REQUEST, "GET /b", 30)
-    assert _kinds(("C", [REQUEST]), ("C", [inside]), ("C", [Piece(Kind.BODY, size=40)]), ("C", [behind])) == [
-        "request",
-        "body",
-        "body",
-        "request",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("request_name", "status", "kind"),
-    [("HEAD /a", 200, "response"), ("GET /a", 304, "response"), ("GET /a", 200, "body")],
-)
-def test_answers_without_a_body(request_name, status, kind):
-    """The length in the answer to HEAD, and in a 304, announces nothing; elsewhere what follows is the body."""
-    asked = ("C", [Piece(Kind.REQUEST, request_name)])
-    answer = Piece(Kind.RESPONSE, str(status), 50, status=status, content_length=100)
-    following = Piece(Kind.RESPONSE, "200", 50, status=200)
-    assert _kinds(asked, ("S", [answer]), asked, ("S", [following]))[-1] == kind
-
-
-def test_a_body_that_was_refused():
-    """A client that expected 100 and got a final answer sends no body: the next request is one."""
-    waiting = Piece(Kind.REQUEST, "POST /a", content_length=100, expects_continue=True)
-    lines = [("C", [waiting]), ("S", [Piece(Kind.RESPONSE, "413", status=413)]), ("C", [Piece(Kind.REQUEST, "GET /b")])]
-    assert _kinds(*lines) == ["request", "response", "request"]
-
-
-def test_data_that_waits_for_its_rest():
-    """Data that does not decrypt behind data that did is the first part of a head; without keys it stays data."""
-    body, data = Piece(Kind.BODY, size=10), Piece(Kind.DATA, size=29, encrypted=True)
-    assert _kinds(("C", [body]), ("C", [data]), ("S", [data])) == ["body", "partial", "data"]
-
-
 def test_bytes():
     """HTTP is counted for each side."""
     lines = [
@@ -170,3 +128,15 @@ def test_bytes():
     ]
     [found] = conversations(frames(("C", [HELLO]), *lines))
     assert [found.bytes_of(side) for side in Side] == [150, 70]
+
+
+def test_gaps():
+    """Bytes that are missing from the capture, or that a snapshot length cut off, are known of."""
+    whole, lost = ("C", [HELLO]), ("C", [HELLO], "lost_before")
+    assert [conversations(frames(one))[0].has_gaps for one in (whole, lost)] == [False, True]
+
+
+def test_what_is_not_decrypted():
+    """Data that was decrypted and is no HTTP/1 is not taken for encrypted."""
+    data = [Piece(Kind.DATA, size=9, encrypted=encrypted) for encrypted in (False, True)]
+    assert [conversations(frames(("C", [HELLO, one])))[0].is_encrypted for one in data] == [False, True]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tlslab.trace.ladder import in_seconds, longest, silences
@@ -52,6 +54,31 @@ def test_windows_end_no_silence(talk):
     assert found is not None
     assert (found.seconds, found.after.frame, found.before and found.before.frame) == (12, 8, 10)
     assert "receive window is full (frame 9)" in found.turn.why
+
+
+def test_a_window_that_was_closed(talk):
+    """A window that opens at the end of a silence was closed in it; one that is closed for a moment says nothing."""
+    sending = [*LINES[:5], (3, "C", "POST /a", {"content_length": 90}), (3, "C", "body", {"size": 50})]
+    more = (9.1, "C", "body", {"size": 40, "ends": True})
+    closed = longest(silences(talk([*sending, (3.1, "S", "full"), (9, "S", "open"), more])))
+    moment = longest(silences(talk([*sending, (3.1, "S", "full"), (3.2, "S", "open"), more])))
+    before = longest(silences(talk([*sending[:-1], (3, "S", "full"), sending[-1], (9, "S", "open"), more])))
+    assert [one and str(one.turn.who) for one in (closed, moment, before)] == ["server", "client", "server"]
+
+
+def test_missing_packets(talk):
+    """Where packets are missing no turn is certain."""
+    talked = talk(LINES)
+    assert not any(one.turn.is_probable for one in silences(talked))
+    assert all(one.turn.is_probable for one in silences(replace(talked, has_gaps=True)))
+
+
+def test_what_cannot_be_seen(talk):
+    """A silence of which nobody knows whose it was does not hide one that is known."""
+    dark = {"size": 900, "encrypted": True}
+    found = silences(talk([*LINES[:5], (3, "C", "data", dark), (8, "S", "data", dark), (68, "C", "data", dark)]))
+    known, other = longest(found), longest(found, idle=True)
+    assert [one and (one.seconds, str(one.turn.who)) for one in (known, other)] == [(5, "server"), (60, "unknown")]
 
 
 def test_one_message(talk):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tlslab.trace import patterns
 from tlslab.trace.patterns import failure, findings
+from tlslab.trace.sessions import SESSION_SCENARIOS
 
 SCENARIOS = {path.stem for path in (Path(__file__).parents[2] / "scenarios").glob("*.yaml")}
 HANDSHAKE = [
@@ -39,6 +41,13 @@ def sent(certificate_bytes):
 
 
 RENEGOTIATION, REFUSED, STALL = "renegotiation_after_request", "renegotiation_refused", "upload_stalled"
+LATE, RESET = "certificate_after_request", "reset_after_client_hello"
+TLS13 = [
+    (0, "C", "ClientHello"),
+    (0, "S", "ServerHello", {"is_tls13": True}),
+    (0, "S", "Finished"),
+    (0, "C", "Finished"),
+]
 FOUND = {
     "a good connection": ([], [*HANDSHAKE, GET, OK]),
     "renegotiation": (
@@ -55,14 +64,31 @@ FOUND = {
         [*HANDSHAKE, POST, PART, ASK, (2, "S", "full"), RST],
     ),
     "stalled in the body": ([(STALL, "probable"), (RENEGOTIATION, "certain")], [*HANDSHAKE, POST, PART, ASK, RST]),
-    "stalled and went on": (
+    "stalled, no room, and went on": (
         [(STALL, "probable"), (RENEGOTIATION, "certain")],
+        [*HANDSHAKE, POST, PART, ASK, (2, "S", "full"), (60, "S", "open"), (60, *BODY[1:]), HELLO, HELLO_BACK, OK],
+    ),
+    "slow, and went on": (
+        [(RENEGOTIATION, "certain")],
         [*HANDSHAKE, POST, BODY, ASK, HELLO, (5, "S", "ServerHello"), OK],
     ),
     "stalled, encrypted": (
         [(STALL, "probable"), (RENEGOTIATION, "probable")],
         [*HANDSHAKE, DATA, DARK_ASK, DARK_HELLO, RST],
     ),
+    "stalled, the client gives up": (
+        [(STALL, "probable"), (RENEGOTIATION, "certain")],
+        [*HANDSHAKE, POST, BODY, ASK, HELLO, (9, "C", "close_notify"), (19, "C", "FIN")],
+    ),
+    "TLS 1.3 asks after the request": ([(LATE, "certain")], [*TLS13, GET, wanted(40), sent(500), OK]),
+    "TLS 1.3 asks in the handshake": ([], [*TLS13[:2], wanted(40), *TLS13[2:], GET, OK]),
+    "TLS 1.3 asks and gets none": (
+        [("empty_certificate", "certain"), (LATE, "certain")],
+        [*TLS13, GET, wanted(40), sent(0)],
+    ),
+    "reset at once": ([(RESET, "probable")], [(0, "C", "SYN"), (0, "S", "SYN"), *HANDSHAKE[:1], RST]),
+    "reset later": ([], [*HANDSHAKE[:2], RST]),
+    "reset by the client": ([], [*HANDSHAKE[:1], (1, "C", "RST")]),
     "an upload with a quick renegotiation": (
         [(RENEGOTIATION, "certain")],
         [*HANDSHAKE, POST, BODY, ASK, HELLO, HELLO_BACK, OK],
@@ -109,10 +135,10 @@ def test_what_is_found(talk, name):
 def test_every_scenario_exists():
     """What a finding names can be shown."""
     source = Path(patterns.__file__).read_text(encoding="utf-8")
-    named = set(re.findall(r'"((?:post|large|upload|ca|session|client)-[a-z0-9-]+)"', source))
+    named = set(re.findall(r'"((?:post|large|upload|ca|client|stale)-[a-z0-9-]+)"', source))
     assert named
     assert named <= SCENARIOS
-    assert {name for name in SCENARIOS if name.startswith("session-")} == set(patterns.SESSION_SCENARIOS)
+    assert {name for name in SCENARIOS if name.startswith("session-")} == set(SESSION_SCENARIOS)
 
 
 def test_an_empty_certificate_and_its_list(talk):
@@ -126,42 +152,6 @@ def test_an_empty_certificate_and_its_list(talk):
     ]
 
 
-# --- sessions ---------------------------------------------------------------------------------------------------
-
-
-def hellos(offered, given, **more):
-    """A handshake's two hellos with their session ids."""
-    return [(0, "C", "ClientHello", {"session_id": offered}), (0.1, "S", "ServerHello", {"session_id": given, **more})]
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "is_found"),
-    [
-        (hellos(None, "aa"), hellos("aa", "bb"), True),
-        (hellos(None, "aa"), hellos("aa", None), True),
-        (hellos(None, "aa"), hellos("aa", "aa"), False),
-        (hellos(None, "aa"), hellos("cc", "bb"), False),
-        (hellos(None, "aa"), hellos(None, "bb"), False),
-        (hellos("aa", "aa", is_tls13=True), hellos("aa", "bb"), False),
-        (hellos(None, "aa"), hellos("aa", "bb", is_tls13=True), False),
-    ],
-    ids=["lost", "lost, none new", "resumed", "never issued", "none offered", "TLS 1.3 echo", "TLS 1.3 chosen"],
-)
-def test_sessions(talk, first, second, is_found):
-    """Only an id that this server issued before, and that TLS 1.2 did not take up, is a session not honoured."""
-    everything = [talk(first, began=100.0), talk(second, began=400.0, stream=1)]
-    found = [findings(conversation, everything) for conversation in everything]
-    assert [[finding.name for finding in one] for one in found] == [[], ["session_not_honoured"] * is_found]
-    if is_found:
-        assert "issued 299.9 s before (frame 2)" in found[1][0].sentence
-
-
-def test_a_renegotiation_resumes_nothing(talk):
-    """The ClientHello of a renegotiation may offer the connection's own session: that it gets a new one is right."""
-    conversation = talk([*hellos(None, "aa"), *HANDSHAKE[2:], GET, ASK, *hellos("aa", "bb")])
-    assert patterns.session_not_honoured(conversation, [conversation]) is None
-
-
 # --- failures -----------------------------------------------------------------------------------------------------
 
 
@@ -173,6 +163,9 @@ def test_a_renegotiation_resumes_nothing(talk):
         ([*HANDSHAKE, GET, (9, "S", "403")], "the answer was 403"),
         ([*HANDSHAKE, GET, RST], "GET /a was never answered"),
         ([*HANDSHAKE, GET], ""),
+        ([*HANDSHAKE, GET, (9, "S", "101"), RST], ""),
+        ([*HANDSHAKE, GET, GET, (9, "S", "200"), RST], "GET /a was never answered"),
+        ([*HANDSHAKE, GET, (9, "S", "data", DARK), RST], ""),
         ([*HANDSHAKE[:1], RST], "the handshake was never completed"),
         ([*HANDSHAKE[:1], (1, "S", "handshake_failure"), RST], "fatal alert handshake_failure from the server"),
     ],
@@ -180,3 +173,10 @@ def test_a_renegotiation_resumes_nothing(talk):
 def test_failure(talk, lines, said):
     """What went wrong is said whatever the cause; a connection that is still open may yet do well."""
     assert failure(talk(lines)) == said
+
+
+def test_missing_packets(talk):
+    """Where packets are missing, nobody knows what was never answered."""
+    for lines in ([*HANDSHAKE, GET, RST], [*HANDSHAKE[:1], RST]):
+        assert failure(talk(lines))
+        assert failure(replace(talk(lines), has_gaps=True)) == ""

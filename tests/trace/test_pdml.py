@@ -6,7 +6,7 @@ import pytest
 
 from tlslab.errors import LabError
 from tlslab.trace.frames import Kind
-from tlslab.trace.pdml import printable, read_pdml
+from tlslab.trace.pdml import RETRY, read_pdml
 
 
 def field(name, show="", inner="", **attributes):
@@ -26,14 +26,9 @@ def handshake(code, inner=""):
     return record(22, field("tls.handshake", inner=field("tls.handshake.type", code) + inner))
 
 
-def http(*inner, size=10, pos=0):
-    """A layer of decrypted HTTP."""
-    return f'<proto name="http" size="{size}" pos="{pos}">{"".join(inner)}</proto>'
-
-
-def line(name, text, **attributes):
-    """A field whose bytes count."""
-    return field(name, "shortened", value=text.encode().hex(), **attributes)
+def data(plain):
+    """What a record decrypted to, as tshark wraps it."""
+    return f'<proto name="fake-field-wrapper">{field("data", inner=field("data.data", value=plain.hex()))}</proto>'
 
 
 def packet(*layers, flags="0x0018", length=100, caplen=166, more=""):
@@ -84,27 +79,29 @@ def test_tcp():
 
 
 def test_the_order_of_the_wire():
-    """Decrypted HTTP stands where its record stood."""
+    """Decrypted data stands where its record stood."""
     layers = tls(
         record(20),
         handshake(20),
         record(23),
         record(21, field("tls.alert_message.level", 1) + field("tls.alert_message.desc", 0)),
     )
-    [frame] = read(packet(layers, http(field("http.response.code", 200))))
-    assert names(frame) == ["ChangeCipherSpec", "Finished", "200", "close_notify"]
+    [frame] = read(packet(layers, data(b"hello")))
+    assert names(frame) == ["ChangeCipherSpec", "Finished", "data", "close_notify"]
+    assert (frame.pieces[2].plain, frame.pieces[2].encrypted) == (b"hello", False)
 
 
 def test_several_layers():
     """A frame with the end of one record and more behind it has a TLS layer for each."""
-    [frame] = read(packet(tls(record(23)), http(size=5), tls(record(23), handshake(1)), http(size=6)))
-    assert [(str(piece.kind), piece.size) for piece in frame.pieces] == [("body", 5), ("body", 6), ("handshake", 0)]
+    [frame] = read(packet(tls(record(23)), data(b"12345"), tls(record(23), handshake(1)), data(b"123456")))
+    assert [(str(piece.kind), piece.size) for piece in frame.pieces] == [("data", 5), ("data", 6), ("handshake", 0)]
 
 
-def test_a_head_over_two_records():
-    """Where two records make one head it stands at the last of them."""
-    [frame] = read(packet(tls(record(23), record(23), handshake(1)), http(field("http.response.code", 200))))
-    assert names(frame) == ["200", "ClientHello"]
+def test_fewer_pieces_than_records():
+    """Where an empty record decrypted to nothing, what there is stands at the last of them."""
+    [frame] = read(packet(tls(record(23), record(23), handshake(1)), data(b"12345")))
+    assert names(frame) == ["data", "ClientHello"]
+    assert frame.pieces[0].plain == b"12345"
 
 
 def test_encrypted():
@@ -148,28 +145,11 @@ def test_numbers_of_the_handshake():
     assert (wanted.issuer_bytes, certificate.certificate_bytes) == (16_325, 0)
 
 
-def test_a_request():
-    """Method, target and the headers that matter are taken from the bytes; what is left is body."""
-    head = [
-        line("http.request.method", "POST"),
-        line("http.request.uri", "/a\x1b[2J\r\nforged"),
-        line("http.request.line", "Content-Length: 500\r\n"),
-        line("http.request.line", "Expect: 100-continue\r\n"),
-        field("http.file_data", "x", size=60, pos=40),
-    ]
-    [frame] = read(packet(tls(record(23)), http(*head, size=40)))
-    request, body = frame.pieces
-    assert request.name == "POST /a\\x1b[2J\\r\\nforged"
-    assert (request.size, request.content_length, request.expects_continue, request.chunked) == (40, 500, True, False)
-    assert (body.kind, body.size) == (Kind.BODY, 60)
-
-
-@pytest.mark.parametrize("length", ["-5", "1e9", "9" * 30, "", "0x10"])
-def test_a_length_that_is_none(length):
-    """A Content-Length that is no number of bytes is as good as none."""
-    head = line("http.request.method", "POST") + line("http.request.line", f"Content-Length: {length}\r\n")
-    [frame] = read(packet(tls(record(23)), http(head)))
-    assert frame.pieces[0].content_length is None
+def test_a_retry():
+    """A ServerHello that asks for another ClientHello is known by its random."""
+    random = ":".join(RETRY[at : at + 2] for at in range(0, len(RETRY), 2))
+    [frame] = read(packet(tls(handshake(2, field("tls.handshake.random", random)))))
+    assert [(piece.name, piece.is_tls13) for piece in frame.pieces] == [("HelloRetryRequest", None)]
 
 
 def test_part_of_a_record():
@@ -208,11 +188,3 @@ def test_nonsense(text):
     """What cannot be read is a line with a hint."""
     with pytest.raises(LabError, match="cannot be read"):
         list(read_pdml([text.encode()]))
-
-
-def test_printable():
-    """Nothing moves the cursor, begins a line, or fills the screen."""
-    text = printable("ü\x07\u202e\n" + "x" * 5000)
-    assert text.startswith("ü\\x07\\u202e\\nxxx")
-    assert text.endswith("...")
-    assert len(text) < 250

@@ -19,7 +19,7 @@ TALK = [
     ("S", Piece(Kind.HANDSHAKE, "CertificateRequest", issuer_bytes=16_300)),
     ("C", Piece(Kind.HANDSHAKE, "Certificate", certificate_bytes=0)),
     ("C", Piece(Kind.REQUEST, "POST /a", 80, content_length=10, chunked=True, expects_continue=True)),
-    ("S", Piece(Kind.RESPONSE, "403", 80, status=403)),
+    ("S", Piece(Kind.RESPONSE, "403", 80, status=403, ends=True)),
     ("S", Piece(Kind.ALERT, "internal_error", fatal=True)),
     ("S", Piece(Kind.ALERT, size=26, encrypted=True)),
 ]
@@ -77,3 +77,28 @@ def test_what_is_not_decrypted(trace, has_key_log, said):
 def test_endpoint():
     """IPv6 addresses are told from their port."""
     assert (endpoint(("::1", 443)), endpoint(("127.0.0.1", 1))) == ("[::1]:443", "127.0.0.1:1")
+
+
+def _notes(*pieces):
+    frames = [Frame(n, float(n), 0, CLIENT, SERVER, pieces=(piece,)) for n, piece in enumerate(pieces)]
+    return explain(Trace(tuple(frames))).notes
+
+
+def test_another_protocol():
+    """Bytes that were decrypted and are no HTTP/1 are not called encrypted."""
+    [note] = _notes(TALK[0][1], Piece(Kind.DATA, size=9))
+    assert "there is no HTTP/1" in note
+
+
+def test_keys_that_cannot_help():
+    """What tshark cannot decrypt behind a late CertificateRequest of TLS 1.3 is not blamed on the keys."""
+    finished = Piece(Kind.HANDSHAKE, "Finished")
+    opening = [("C", TALK[0][1]), ("S", TALK[1][1]), ("S", finished), ("C", finished)]
+    request = ("C", Piece(Kind.REQUEST, "GET /a", 80, ends=True))
+    late = [("S", TALK[2][1]), ("C", Piece(Kind.DATA, size=105, encrypted=True))]
+    ends = {"C": (CLIENT, SERVER), "S": (SERVER, CLIENT)}
+    lines = [*opening, request, *late]
+    made = explain(Trace(tuple(Frame(n, float(n), 0, *ends[who], pieces=(one,)) for n, (who, one) in enumerate(lines))))
+    assert made.notes == ()
+    [connection] = made.connections
+    assert "tshark cannot decrypt" in connection.findings[-1].sentence

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +16,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from tlslab.cli.console import STYLES, console, prose
+from tlslab.cli.console import NARROWEST, STYLES, console, prose
 from tlslab.errors import UsageProblem
 from tlslab.trace.conversation import Message, Side
 from tlslab.trace.frames import BULK, WINDOWS, Kind
@@ -21,6 +24,7 @@ from tlslab.trace.ladder import Silence, in_seconds
 from tlslab.trace.report import Explained, Report, as_json, endpoint, explain, say
 from tlslab.trace.tshark import read_trace
 
+LARGE = 20  # megabytes of a capture that is read in more than a few seconds
 MANY = 5  # connections that are all shown in full
 PAUSE = 1.0  # seconds; a body that pauses for longer is two lines
 ODD = ("HelloRequest", "no_renegotiation")
@@ -28,19 +32,19 @@ ARROWS = {Side.CLIENT: "C -> S", Side.SERVER: "S -> C"}
 
 
 @click.command(name="trace")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--keylog", type=click.Path(path_type=Path), metavar="FILE", help="TLS secrets (NSS format), if not in the capture."
-)
+@click.argument("file")
+@click.option("--keylog", metavar="FILE", help="TLS secrets (NSS format), if not in the capture.")
 @click.option("--stream", type=int, metavar="N", help="Only one connection, by Wireshark's tcp.stream.")
 @click.option("--json", "as_json_", is_flag=True, help="Print an object with every connection and message.")
-def command(file: Path, keylog: Path | None, stream: int | None, as_json_: bool) -> None:
+def command(file: str, keylog: str | None, stream: int | None, as_json_: bool) -> None:
     """Explain a capture: who said what and when, whose turn it was in the longest silence, and what that looks like.
 
     FILE is what Wireshark, dumpcap, tcpdump or --pcapng wrote; tshark reads it. Of more than five connections, one of
     each kind that failed is shown in full.
     """
-    report = explain(read_trace(file, keylog), has_key_log=keylog is not None)
+    capture, keys = _file(file, "capture"), None if keylog is None else _file(keylog, "key log")
+    _ask_for_patience(capture)
+    report = explain(read_trace(capture, keys), has_key_log=keys is not None)
     if stream is not None:
         report = _only(report, stream)
     if as_json_:
@@ -59,10 +63,25 @@ def show(report: Report, out: Console) -> None:
         shown = _one_of_each(shown)
     for explained in shown:
         _print_connection(explained, out)
-    left = len(report.connections) - len(shown)
-    if left:
+    if left := len(report.connections) - len(shown):
         out.print()
-        prose(out, f"{left:,} more: tlslab trace FILE --stream N", style="dim")
+        what = f"{left:,} more" if shown else "Nothing failed. Any of them"
+        prose(out, f"{what}, message by message: tlslab trace FILE --stream N", style="dim")
+
+
+def _file(name: str, what: str) -> Path:
+    if name == "-":
+        raise UsageProblem(f"the {what} cannot come from standard input", "give a file: it is read more than once")
+    if not name:
+        raise UsageProblem(f"the {what} has no name", "give a file; was a variable empty?")
+    return Path(name)
+
+
+def _ask_for_patience(capture: Path) -> None:
+    with contextlib.suppress(OSError):
+        megabytes = capture.stat().st_size / 1e6
+        if megabytes > LARGE:
+            console(stderr=True).print(f"Reading {megabytes:,.0f} MB, which takes a while.")
 
 
 def _only(report: Report, stream: int) -> Report:
@@ -94,29 +113,51 @@ def _print_table(shown: Sequence[Explained], out: Console) -> None:
     ]
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     for number, row in enumerate(rows):
-        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        out.print(Text(line, style="dim" if number == 0 else STYLES["bad"] * bool(shown[number - 1].failure)))
+        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
+        style = "dim" if number == 0 else STYLES["bad"] * bool(shown[number - 1].failure)
+        for line in _fitted(cells, out):
+            out.print(Text(line, style=style))
+
+
+def _fitted(cells: Sequence[str], out: Console) -> list[str]:
+    """A row of the table; on a terminal that is too narrow it is cut, and its last cell stands below it."""
+    line, width = "  ".join(cells).rstrip(), max(out.width, NARROWEST)
+    if not out.is_terminal or len(line) <= width:
+        return [line]
+    lines = ["  ".join(cells[:-1]).rstrip(), *([f"{'':>8}{cells[-1].rstrip()}"] if cells[-1].strip() else [])]
+    return [one if len(one) <= width else f"{one[: width - 3]}..." for one in lines]
 
 
 def _row(explained: Explained) -> tuple[str, ...]:
     one = explained.conversation
     answers = [message.name for message in one.messages if message.kind is Kind.RESPONSE]
     more = f" ... ({len(answers)})" if len(answers) > 3 else ""
-    silence = explained.silence
+    silence = _told(explained)
     return (
         str(one.stream),
         endpoint(one.client),
         in_seconds(one.messages[-1].at),
         " ".join(answers[:3]) + more or "none",
         in_seconds(silence.seconds) if silence else "none",
-        _whose(silence) if silence else "",
+        _whose(silence) if silence and silence.seconds >= PAUSE else "",
         _end(explained),
         ", ".join(dict.fromkeys(finding.name for finding in explained.findings)) or explained.failure,
     )
 
 
+def _told(explained: Explained) -> Silence | None:
+    """The silence to ask about: one in which a side had to move, else one of which that cannot be seen."""
+    silence, other = explained.silence, explained.idle
+    if other is None or other.turn.who != "unknown" or (silence is not None and silence.seconds >= PAUSE):
+        return silence
+    return other if other.seconds >= PAUSE else silence
+
+
 def _whose(silence: Silence) -> str:
-    return f"{silence.turn.who} (both wait)" if silence.turn.both_wait else str(silence.turn.who)
+    turn = silence.turn
+    if turn.who == "unknown":
+        return "cannot be seen"
+    return f"{'probably ' * turn.is_probable}{turn.who}{' (both wait)' * turn.both_wait}"
 
 
 def _end(explained: Explained) -> str:
@@ -168,34 +209,43 @@ def _print_connection(explained: Explained, out: Console) -> None:
     began = datetime.fromtimestamp(one.began, UTC)
     out.print()
     title = f"{endpoint(one.client)} (C) to {endpoint(one.server)} (S), {began:%Y-%m-%d %H:%M:%S} UTC"
-    out.print(Text(f"{title}, tcp.stream {one.stream}", style="bold"))
+    _print_wrapped("", f"{title}, tcp.stream {one.stream}", "bold", out)
     out.print(Text(f"{'frame':>7} {'seconds':>10} {'after':>10}", style="dim"))
     before = 0.0
     for step in _steps(one.messages):
         first = step.messages[0]
         _print_silence(explained, first, out)
         columns = f"{first.frame:>7} {first.at:>10.3f} {in_seconds(first.at - before):>10}"
-        out.print(Text.assemble((columns, "dim"), f"  {ARROWS[first.sender]}  ", _styled(step)))
+        _print_wrapped(f"{columns}  {ARROWS[first.sender]}  ", _words(step), STYLES[_mark(step)], out)
         before = step.messages[-1].at
     _print_silence(explained, None, out)
     _print_conclusions(explained, out)
 
 
 def _print_silence(explained: Explained, before: Message | None, out: Console) -> None:
-    silence = explained.silence
+    silence = _told(explained)
     if silence is not None and silence.before is before and silence.seconds >= PAUSE:
-        text = f"  ...  {in_seconds(silence.seconds)} of silence, turn: {_whose(silence)}"
-        out.print(Text(f"{'':>29}{text}", style=STYLES["bad" if silence.turn.both_wait else "odd"]))
+        text = f"...  {in_seconds(silence.seconds)} of silence, turn: {_whose(silence)}"
+        _print_wrapped(" " * 31, text, STYLES["bad" if silence.turn.both_wait else "odd"], out)
 
 
-def _styled(step: _Step) -> Text:
-    """The line's words, in the order of the wire."""
+def _print_wrapped(start: str, text: str, style: str, out: Console) -> None:
+    """Print a text behind the start of a line, and below itself where a terminal is narrow."""
+    room = max(out.width - len(start), NARROWEST // 2) if out.is_terminal else sys.maxsize
+    first, *rest = textwrap.wrap(text, room, break_on_hyphens=False) or [""]
+    out.print(Text.assemble((start, "dim"), (first, style)))
+    for line in rest:
+        out.print(Text(" " * len(start) + line, style=style))
+
+
+def _words(step: _Step) -> str:
+    """What is said of a line, in the order of the wire."""
     parts: list[str] = []
     for is_bulk, messages in groupby(step.messages, lambda message: message.kind in BULK):
         run = list(messages)
         parts += _bulk(run, whole=step.messages[-1]) if is_bulk else map(say, run)
     text = ", ".join(parts)
-    return Text(f"... {text}" if step.is_bulk else text, style=STYLES[_mark(step)])
+    return f"... {text}" if step.is_bulk else text
 
 
 def _mark(step: _Step) -> str:
@@ -209,8 +259,10 @@ def _bulk(run: Sequence[Message], *, whole: Message) -> Iterator[str]:
     """Bodies of a line, counted. Parts of a message count only where nothing of the line completes it."""
     frames = len({message.frame for message in run})
     over = f" in {frames:,} frames" if frames > 1 else ""
-    for kind, what in ((Kind.BODY, "of the body"), (Kind.DATA, "of encrypted data")):
-        if size := sum(message.piece.size for message in run if message.kind is kind):
+    counted = ((Kind.BODY, False, "of the body"), (Kind.DATA, True, "of encrypted data"), (Kind.DATA, False, "of data"))
+    for kind, encrypted, what in counted:
+        own = (message.piece for message in run if message.kind is kind and message.piece.encrypted is encrypted)
+        if size := sum(piece.size for piece in own):
             yield f"{size:,} bytes {what}{over}"
     parts = takewhile(lambda message: message.kind is Kind.PARTIAL, reversed(run))
     if run[-1] is whole and (size := sum(message.piece.size for message in parts)):
@@ -219,10 +271,14 @@ def _bulk(run: Sequence[Message], *, whole: Message) -> Iterator[str]:
 
 def _print_conclusions(explained: Explained, out: Console) -> None:
     if explained.conversation.end is None:
-        out.print(Text(f"{'':>31}the connection is still open when the capture ends", style="dim"))
-    for silence, what in ((explained.silence, "Longest silence"), (explained.idle, "Longest idle time")):
-        if silence is not None and (silence is explained.silence or silence.seconds >= PAUSE):
-            prose(out, f"{what}: {in_seconds(silence.seconds)}, {_between(silence)}. {_turn(silence)}", first="  ")
+        _print_wrapped(" " * 31, "the connection is still open when the capture ends", "dim", out)
+    pauses = [one for one in (explained.silence, explained.idle) if one is not None and one.seconds >= PAUSE]
+    for silence in pauses:
+        other = "Longest other silence" if silence.turn.who == "unknown" else "Longest idle time"
+        what = "Longest silence" if silence is _told(explained) else other
+        prose(out, f"{what}: {in_seconds(silence.seconds)}, {_between(silence)}. {_turn(silence)}", first="  ")
+    if not pauses:
+        prose(out, "There was no silence of a second or more.", first="  ")
     if explained.failure:
         prose(out, f"What went wrong: {explained.failure}.", first="  ", style=STYLES["bad"])
     for finding in explained.findings:
@@ -238,7 +294,9 @@ def _between(silence: Silence) -> str:
 
 
 def _turn(silence: Silence) -> str:
-    if silence.turn.who == "nobody":
-        return silence.turn.why
-    probably = "probably " * silence.turn.is_probable
-    return f"It was {probably}the {silence.turn.who}'s turn. {silence.turn.why}"
+    turn = silence.turn
+    if turn.who == "unknown":
+        return f"Whose turn it was cannot be seen. {turn.why}"
+    if turn.who == "nobody":
+        return f"It was probably nobody's turn. {turn.why}" if turn.is_probable else turn.why
+    return f"It was {'probably ' * turn.is_probable}the {turn.who}'s turn. {turn.why}"

@@ -59,7 +59,10 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """One TCP connection. `began` is seconds since 1970, `seconds` until the capture's last packet."""
+    """One TCP connection. `began` is seconds since 1970, `seconds` until the capture's last packet.
+
+    `has_gaps`: bytes of it are missing from the capture.
+    """
 
     stream: int
     client: Endpoint
@@ -89,8 +92,8 @@ class Conversation:
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether there is application data that could not be read."""
-        return any(message.kind is Kind.DATA for message in self.messages)
+        """Whether there is application data that could not be decrypted."""
+        return any(message.kind is Kind.DATA and message.piece.encrypted for message in self.messages)
 
     def bytes_of(self, sender: Side) -> int:
         """The bytes of HTTP that a side sent, where they are decrypted; of its encrypted data, where not."""
@@ -116,12 +119,9 @@ def _has_tls(frame: Frame) -> bool:
 def _conversation(frames: Sequence[Frame], last_seen: float) -> Conversation:
     client, server = _roles(frames)
     began = frames[0].at
-    messages = list(_begun(_messages(frames, client, began)))
-    has_gaps = any(frame.lost_before for frame in frames)
-    if not has_gaps:
-        messages = _Bodies().settle(messages)
-    named = tuple(_named(messages))
-    return Conversation(frames[0].stream, client, server, began, round(last_seen - began, 6), named, has_gaps)
+    messages = tuple(_named(_messages(frames, client, began)))
+    has_gaps = any(frame.lost_before or frame.cut_bytes for frame in frames)
+    return Conversation(frames[0].stream, client, server, began, round(last_seen - began, 6), messages, has_gaps)
 
 
 def _roles(frames: Iterable[Frame]) -> tuple[Endpoint, Endpoint]:
@@ -156,54 +156,6 @@ def _messages(frames: Iterable[Frame], client: Endpoint, began: float) -> Iterat
         own = () if frame.repeated else frame.pieces
         for piece in (*syn, *own, *map(Piece, kinds)):
             yield Message(frame.number, round(frame.at - began, 6), sender, piece)
-
-
-def _begun(messages: Iterable[Message]) -> Iterator[Message]:
-    """Data that does not decrypt, where the data before it did, is the first part of a head: tshark awaits the rest."""
-    decrypted: set[Side] = set()
-    for message in messages:
-        piece = message.piece
-        if piece.kind is Kind.CHANGE_CIPHER_SPEC:
-            decrypted.discard(message.sender)
-        elif piece.kind in (Kind.REQUEST, Kind.RESPONSE, Kind.BODY):
-            decrypted.add(message.sender)
-        elif piece.kind is Kind.DATA and message.sender in decrypted:
-            piece = Piece(Kind.PARTIAL, size=piece.size)
-        yield replace(message, piece=piece)
-
-
-class _Bodies:
-    """Knows how much of a body is still to come, so that a body that looks like a request is not taken for one."""
-
-    def __init__(self) -> None:
-        self._left = {Side.CLIENT: 0, Side.SERVER: 0}
-        self._asked: list[Piece] = []  # requests without a final response
-        self._sent = 0  # of the last request's body
-
-    def settle(self, messages: Iterable[Message]) -> list[Message]:
-        return [replace(message, piece=self._settled(message)) for message in messages]
-
-    def _settled(self, message: Message) -> Piece:
-        piece, sender = message.piece, message.sender
-        if piece.kind not in (Kind.BODY, Kind.REQUEST, Kind.RESPONSE):
-            return piece
-        if piece.kind is Kind.BODY or self._left[sender] > 0:
-            self._left[sender] -= min(piece.size, self._left[sender])
-            self._sent += piece.size if sender is Side.CLIENT else 0
-            return piece if piece.kind is Kind.BODY else Piece(Kind.BODY, size=piece.size)
-        if piece.kind is Kind.REQUEST:
-            self._left[sender], self._sent = piece.content_length or 0, 0
-            self._asked.append(piece)
-        elif piece.status is not None and piece.status >= 200:
-            self._answered(piece)
-        return piece
-
-    def _answered(self, response: Piece) -> None:
-        request = self._asked.pop(0) if self._asked else None
-        has_no_body = response.status in (204, 304) or (request is not None and request.name.startswith("HEAD "))
-        self._left[Side.SERVER] = 0 if has_no_body else response.content_length or 0
-        if request is not None and request.expects_continue and not self._sent:
-            self._left[Side.CLIENT] = 0  # refused before it was sent
 
 
 def _named(messages: Iterable[Message]) -> Iterator[Message]:

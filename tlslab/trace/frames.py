@@ -17,7 +17,7 @@ class Kind(StrEnum):
     REQUEST = "request"
     RESPONSE = "response"
     BODY = "body"  # decrypted application data that begins no request or response
-    DATA = "data"  # application data that is not decrypted, or is no HTTP/1
+    DATA = "data"  # application data that is not decrypted (`encrypted`), or is no HTTP/1
     PARTIAL = "partial"  # bytes of a message whose end comes later, or never
     SYN = "syn"
     FIN = "fin"
@@ -36,7 +36,8 @@ class Piece:
 
     `name` is the RFC's for handshake messages and alerts, empty where they are encrypted; the method and target of a
     request; the status of a response. It is printable. `size` counts the bytes of a body, the encrypted length of a
-    record that is not decrypted, or the length of a message.
+    record that is not decrypted, or the length of a message. `ends` is set where a request or response is whole with
+    it. `plain` is decrypted application data of which it is not yet known what it is.
     """
 
     kind: Kind
@@ -52,6 +53,8 @@ class Piece:
     chunked: bool | None = None
     expects_continue: bool | None = None
     status: int | None = None
+    ends: bool = False
+    plain: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

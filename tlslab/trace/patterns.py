@@ -6,16 +6,16 @@ certainty is `probable`, and its sentence says why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from tlslab.trace.conversation import Conversation, Message, Side
-from tlslab.trace.frames import Endpoint, Kind
+from tlslab.trace.finding import Certainty, Finding, final_response, first_handshake, messages_after
+from tlslab.trace.frames import WINDOWS, Kind
 from tlslab.trace.ladder import in_seconds, silences
-from tlslab.trace.turns import UNABLE_AFTER, Progress
-
-Certainty = Literal["certain", "probable"]
+from tlslab.trace.progress import Progress
+from tlslab.trace.sessions import session_not_honoured
+from tlslab.trace.turns import ENDS, UNABLE_AFTER
 
 # Schannel's room for the list of trusted issuers: 16 KB since KB933430. Before it 12,288 bytes are commonly given, as
 # "12,228 (0x3000)", which disagrees with itself: unverified.
@@ -23,20 +23,8 @@ ISSUER_LIMITS = (16_384, 12_288)
 # Where the list is cut in front of the first name that does not fit (our reading, schannel.issuer_list), it ends within
 # one name's length of the limit. Names of authorities seldom have more bytes than this, with their two bytes of length.
 LONGEST_ISSUER = 256
-SESSION_SCENARIOS = ("session-idle-purge", "session-fifo-eviction", "session-lifetime", "session-cache-disabled")
 EVERYDAY = (401, 404)  # a challenge, and the browser's favicon.ico
 KEYS_WANTED = "This connection is not decrypted: with its keys (--keylog) it could be said for certain."
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something recognised. `frames` are Wireshark's numbers of what it is based on."""
-
-    name: str
-    certainty: Certainty
-    sentence: str
-    frames: tuple[int, ...]
-    scenarios: tuple[str, ...]
 
 
 def findings(conversation: Conversation, everything: Sequence[Conversation]) -> list[Finding]:
@@ -46,37 +34,25 @@ def findings(conversation: Conversation, everything: Sequence[Conversation]) -> 
 
 
 def failure(conversation: Conversation) -> str:
-    """What went wrong in a few words, whatever the cause; empty where nothing did that shows."""
+    """What went wrong in a few words, whatever the cause; empty where nothing did that shows.
+
+    Where packets are missing from the capture, that nothing came is not said.
+    """
     fatal = next((one for one in conversation.messages if one.piece.fatal), None)
     if fatal is not None:
         return f"fatal alert {fatal.name} from the {fatal.sender}"
     progress = Progress()
     for message in conversation.messages:
         progress.take(message)
-    if conversation.is_over and progress.request is not None:
-        return f"{progress.request.name} was never answered"
+    is_known = conversation.is_over and not conversation.has_gaps
+    if is_known and progress.waiting:
+        return f"{progress.waiting[0].name} was never answered"
     has_spoken = any(one.kind in (Kind.REQUEST, Kind.RESPONSE, Kind.DATA) for one in conversation.messages)
-    if conversation.is_over and not has_spoken and not progress.finished:
+    if is_known and not has_spoken and not progress.finished:
         return "the handshake was never completed"
     statuses = (one.piece.status or 0 for one in conversation.messages)
     bad = next((one for one in statuses if one >= 400 and one not in EVERYDAY), None)
     return f"the answer was {bad}" if bad else ""
-
-
-def _after(conversation: Conversation, message: Message) -> Iterator[Message]:
-    messages = iter(conversation.messages)
-    for one in messages:
-        if one is message:
-            break
-    return messages
-
-
-def _first(messages: Iterator[Message], name: str, sender: Side) -> Message | None:
-    return next((one for one in messages if one.is_handshake(name, sender)), None)
-
-
-def _response(messages: Iterator[Message]) -> Message | None:
-    return next((one for one in messages if one.kind is Kind.RESPONSE and (one.piece.status or 0) >= 200), None)
 
 
 # --- renegotiation ----------------------------------------------------------------------------------------------
@@ -113,7 +89,7 @@ def _asked(conversation: Conversation) -> _Asked | None:
 
 
 def _refusal(conversation: Conversation, asked: _Asked) -> Message | None:
-    alerts = (one for one in _after(conversation, asked.hello_request) if one.kind is Kind.ALERT)
+    alerts = (one for one in messages_after(conversation, asked.hello_request) if one.kind is Kind.ALERT)
     return next((one for one in alerts if one.name == "no_renegotiation" and one.sender is Side.CLIENT), None)
 
 
@@ -125,7 +101,7 @@ def renegotiation_refused(conversation: Conversation) -> Finding | None:
         return None
     end = conversation.end
     after = f" The {end.by} then ended the connection." if end is not None and end.by is Side.SERVER else ""
-    if _response(_after(conversation, alert)) is None:
+    if final_response(messages_after(conversation, alert)) is None:
         after = f" The request was never answered.{after}"
     sentence = (
         f"The server asked for a renegotiation after the request ({asked.what}; HelloRequest in frame "
@@ -140,7 +116,7 @@ def renegotiation_after_request(conversation: Conversation) -> Finding | None:
     asked = _asked(conversation)
     if asked is None or _refusal(conversation, asked) is not None:
         return None
-    wanted = _first(_after(conversation, asked.hello_request), "CertificateRequest", Side.SERVER)
+    wanted = first_handshake(messages_after(conversation, asked.hello_request), "CertificateRequest", Side.SERVER)
     frames = (asked.request.frame, asked.hello_request.frame, *([wanted.frame] if wanted else []))
     if not asked.is_certain:
         sentence = (
@@ -164,8 +140,7 @@ def upload_stalled(conversation: Conversation) -> Finding | None:
     if not stalls or asked is None:
         return None
     stall = max(stalls, key=lambda one: one.seconds)
-    went_on = stall.before is not None and stall.before.kind not in (Kind.RST, Kind.FIN)  # a lost packet can do that
-    certainty: Certainty = "probable" if stall.turn.is_probable or went_on else "certain"
+    certainty: Certainty = "probable" if stall.turn.is_probable else "certain"
     sentence = (
         f"An upload ({asked.what}) stalled for {in_seconds(stall.seconds)} after the server's HelloRequest (frame "
         f"{asked.hello_request.frame}): it waits for a ClientHello that comes behind the body, and does not read on."
@@ -178,10 +153,54 @@ def upload_stalled(conversation: Conversation) -> Finding | None:
 def _after_stall(message: Message | None) -> str:
     if message is None:
         return " So it was still when the capture ended."
-    if message.kind in (Kind.RST, Kind.FIN):
-        how = "reset" if message.kind is Kind.RST else "closed"
-        return f" Then the {message.sender} {how} the connection (frame {message.frame})."
-    return f" Then it went on: the {message.sender} spoke in frame {message.frame}."
+    if message.kind not in ENDS:
+        return f" Then it went on: the {message.sender} spoke in frame {message.frame}."
+    how = "reset" if message.kind is Kind.RST else "ended"
+    return f" Then the {message.sender} {how} the connection (frame {message.frame})."
+
+
+def certificate_after_request(conversation: Conversation) -> Finding | None:
+    """TLS 1.3: CertificateRequest behind the handshake, between a request and its answer."""
+    progress = Progress()
+    for message in conversation.messages:
+        is_asked = message.is_handshake("CertificateRequest", Side.SERVER) and progress.is_handshake_done
+        if is_asked and progress.is_tls13 and progress.request is not None:
+            return _certificate_asked(conversation, progress.request, message)
+        progress.take(message)
+    return None
+
+
+def _certificate_asked(conversation: Conversation, request: Message, asked: Message) -> Finding:
+    sentence = (
+        f"The server asked for a client certificate after the request ({request.name} in frame {request.frame}) and "
+        f"before its answer: CertificateRequest in frame {asked.frame}. That is how TLS 1.3 does what a renegotiation "
+        "does in TLS 1.2 (post-handshake authentication)."
+    )
+    following = messages_after(conversation, asked)
+    if any(one.sender is Side.CLIENT and one.kind is Kind.DATA for one in following):
+        sentence += " What the client sends behind it tshark cannot decrypt (seen in 4.0), whatever keys there are."
+    frames = (request.frame, asked.frame)
+    return Finding("certificate_after_request", "certain", sentence, frames, ("post-request-renegotiation",))
+
+
+# --- connections --------------------------------------------------------------------------------------------------
+
+
+def reset_after_client_hello(conversation: Conversation) -> Finding | None:
+    """The server answers the first ClientHello with a reset."""
+    said = [one for one in conversation.messages if one.kind not in (Kind.SYN, Kind.PARTIAL, *WINDOWS)]
+    if conversation.has_gaps or len(said) < 2 or not said[0].is_handshake("ClientHello", Side.CLIENT):
+        return None
+    hello, reset = said[:2]
+    if reset.kind is not Kind.RST or reset.sender is not Side.SERVER:
+        return None
+    sentence = (
+        f"The server answered the ClientHello (frame {hello.frame}) with a reset (frame {reset.frame}), with no alert "
+        "and no certificate before it. Users tell of that where the binding of an http.sys port names a certificate "
+        "that is gone (look for HttpEvent 15021 in the server's System log). A port where nothing speaks TLS, and a "
+        "firewall, look the same from here."
+    )
+    return Finding("reset_after_client_hello", "probable", sentence, (hello.frame, reset.frame), ("stale-binding",))
 
 
 # --- certificates -----------------------------------------------------------------------------------------------
@@ -231,7 +250,7 @@ def empty_certificate(conversation: Conversation) -> Finding | None:
     if pair is None:
         return None
     wanted, message = pair
-    response = _response(_after(conversation, message))
+    response = final_response(messages_after(conversation, message))
     frames = [wanted.frame, message.frame]
     sentence = f"The client sent no certificate: its Certificate message (frame {message.frame}) is empty."
     if response is not None and response.piece.status == 403:
@@ -254,7 +273,7 @@ def certificate_refused(conversation: Conversation) -> Finding | None:
     if pair is None:
         return None
     _, message = pair
-    response = _response(_after(conversation, message))
+    response = final_response(messages_after(conversation, message))
     if response is None or response.piece.status != 403:
         return None
     sentence = (
@@ -293,54 +312,6 @@ def _refused_upload(request: Message, response: Message) -> Finding | None:
     return Finding("upload_refused", "probable", sentence, frames, ("upload-read-ahead-413",))
 
 
-# --- sessions ---------------------------------------------------------------------------------------------------
-
-
-def _hellos(conversation: Conversation) -> tuple[Message, Message] | None:
-    """The ClientHello of the first handshake and its ServerHello, of TLS 1.2 or older."""
-    first = _first(iter(conversation.messages), "ClientHello", Side.CLIENT)
-    if first is None or first.piece.encrypted:
-        return None
-    answer = _first(_after(conversation, first), "ServerHello", Side.SERVER)
-    return None if answer is None or answer.piece.is_tls13 else (first, answer)
-
-
-def _issued(everything: Sequence[Conversation], server: Endpoint, before: float) -> Iterator[tuple[float, Message]]:
-    """Each ServerHello of TLS 1.2 or older that a server sent before a moment, and when."""
-    for conversation in everything:
-        for message in conversation.messages if conversation.server == server else ():
-            at = conversation.began + message.at
-            if at < before and message.is_handshake("ServerHello", Side.SERVER) and not message.piece.is_tls13:
-                yield at, message
-
-
-def session_not_honoured(conversation: Conversation, everything: Sequence[Conversation]) -> Finding | None:
-    """The client offers a session that this server issued earlier in the trace, and gets another one."""
-    hellos = _hellos(conversation)
-    if hellos is None or hellos[0].piece.session_id in (None, hellos[1].piece.session_id):
-        return None
-    offer, answer = hellos
-    offered_at = conversation.began + offer.at
-    own = [
-        (at, message)
-        for at, message in _issued(everything, conversation.server, offered_at)
-        if message.piece.session_id == offer.piece.session_id
-    ]
-    if not own:  # a client that also offers TLS 1.3, or a ticket, makes one up
-        return None
-    (first, issued), (used, _) = own[0], own[-1]
-    resumed = "" if len(own) == 1 else f" and resumed {in_seconds(offered_at - used)} before"
-    sentence = (
-        f"The client offered the session {(offer.piece.session_id or '')[:8]}... (frame {offer.frame}), which this "
-        f"server had issued {in_seconds(offered_at - first)} before (frame {issued.frame}){resumed}. The server made a "
-        f"new one (frame {answer.frame}). Why cannot be seen from here; documented are five idle minutes (IIS 6.0), a "
-        "full table, ten hours, and a cache that is switched off. Behind one address there may also be several "
-        "machines."
-    )
-    frames = (issued.frame, offer.frame, answer.frame)
-    return Finding("session_not_honoured", "certain", sentence, frames, SESSION_SCENARIOS)
-
-
 LOOKS: tuple[Callable[[Conversation], Finding | None], ...] = (
     upload_stalled,
     renegotiation_refused,
@@ -349,4 +320,6 @@ LOOKS: tuple[Callable[[Conversation], Finding | None], ...] = (
     empty_certificate,
     certificate_refused,
     renegotiation_after_request,
+    certificate_after_request,
+    reset_after_client_hello,
 )

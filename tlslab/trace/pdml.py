@@ -15,16 +15,17 @@ from tlslab.wire.alerts import Alert, AlertLevel
 from tlslab.wire.handshake import message_name
 
 # What tshark's -j keeps of a packet: each protocol's own fields and the trees named here. `text` are trees that have no
-# name of their own, such as a request line and a TLS extension.
+# name of their own, such as a TLS extension.
 KEPT = (
     "ip ipv6 tcp tcp.flags tcp.analysis tcp.analysis.flags _ws.expert tls tls.record tls.handshake tls.alert_message "
-    "http http.content_length_header text"
+    "data text"
 )
-LONGEST_NAME = 200  # characters of a request's target; a header may have 16 KiB of it
 NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA = 20, 21, 22, 23
 TLS_1_3 = 0x0304
 REPEATED = ("retransmission", "fast_retransmission", "spurious_retransmission", "keep_alive", "zero_window_probe")
+# What a ServerHello has for its random where it asks for another ClientHello (RFC 8446, 4.1.3).
+RETRY = "cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c"
 FLAGS = {"fin": 1, "syn": 2, "rst": 4, "ack": 16}
 
 
@@ -51,13 +52,6 @@ def _packets(parser: XMLPullParser[Any]) -> Iterator[Element]:
             element.clear()
 
 
-def printable(text: str) -> str:
-    """The text without anything that could move a cursor or begin a line, and not too long."""
-    if len(text) > LONGEST_NAME:
-        text = f"{text[:LONGEST_NAME]}..."
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
-
-
 # --- XML ------------------------------------------------------------------------------------------------------
 
 
@@ -77,15 +71,6 @@ def _shown(tree: Element, name: str) -> str | None:
 def _number(tree: Element, name: str) -> int | None:
     text = _shown(tree, name)
     return int(text, 0) if text else None
-
-
-def _text(field: Element) -> str:
-    """The bytes of a field, as they are: what `show` has is shortened and escaped in a way of its own."""
-    return bytes.fromhex(field.get("value", "")).decode("utf-8", "backslashreplace")
-
-
-def _end(field: Element) -> int:
-    return int(field.get("pos") or 0) + int(field.get("size") or 0)
 
 
 # --- TCP ------------------------------------------------------------------------------------------------------
@@ -129,24 +114,23 @@ def _pieces(layers: list[Element]) -> Iterator[Piece]:
     """The pieces of a frame. Each `tls` layer is followed by what its application data decrypted to."""
     starts = [index for index, layer in enumerate(layers) if layer.get("name") == "tls"]
     for start, end in pairwise([*starts, len(layers)]):
-        yield from _with_http(
-            list(_records(layers[start])), [_http(one) for one in layers[start + 1 : end] if _is(one)]
-        )
+        yield from _with_plain(list(_records(layers[start])), [*_decrypted(layers[start + 1 : end])])
 
 
-def _is(layer: Element) -> bool:
-    return layer.get("name") == "http"
+def _decrypted(layers: list[Element]) -> Iterator[Piece]:
+    fields = (field for layer in layers for field in _fields(layer) if field.get("name") == "data.data")
+    for plain in (bytes.fromhex(field.get("value", "")) for field in fields):
+        yield Piece(Kind.DATA, size=len(plain), plain=plain)
 
 
-def _with_http(records: list[Piece], http: list[list[Piece]]) -> Iterator[Piece]:
+def _with_plain(records: list[Piece], decrypted: list[Piece]) -> Iterator[Piece]:
     """Put what was decrypted where its records stand; where the numbers differ, at the last of them."""
     data = [index for index, piece in enumerate(records) if piece.kind is Kind.DATA]
-    places = data if len(data) == len(http) else data[-1:] * len(http)
+    places = data if len(data) == len(decrypted) else data[-1:] * len(decrypted)
     for index, piece in enumerate(records):
-        decrypted = [pieces for place, pieces in zip(places, http, strict=False) if place == index]
-        if decrypted:
-            yield from (one for pieces in decrypted for one in pieces)
-        elif not (piece.kind is Kind.DATA and http):
+        own = [plain for place, plain in zip(places, decrypted, strict=False) if place == index]
+        yield from own
+        if not own and not (piece.kind is Kind.DATA and decrypted):
             yield piece
 
 
@@ -182,46 +166,13 @@ def _handshake(message: Element, record_length: int) -> Piece:
         return Piece(Kind.HANDSHAKE, size=record_length, encrypted=True)
     certificates = _number(message, "tls.handshake.certificates_length")
     chosen = _number(message, "tls.handshake.extensions.supported_version")
+    is_retry = (_shown(message, "tls.handshake.random") or "").replace(":", "") == RETRY
     return Piece(
         Kind.HANDSHAKE,
-        message_name(code),
+        "HelloRetryRequest" if is_retry else message_name(code),
         _number(message, "tls.handshake.length") or 0,
         session_id=(_shown(message, "tls.handshake.session_id") or "").replace(":", "") or None,
-        is_tls13=None if message_name(code) != "ServerHello" else chosen == TLS_1_3,
+        is_tls13=None if message_name(code) != "ServerHello" or is_retry else chosen == TLS_1_3,
         issuer_bytes=_number(message, "tls.handshake.dnames_len"),
         certificate_bytes=certificates if message_name(code) == "Certificate" else None,
     )
-
-
-# --- HTTP -----------------------------------------------------------------------------------------------------
-
-
-def _http(layer: Element) -> list[Piece]:
-    """A request or response and the bytes of its body behind it, or the bytes of a body."""
-    file_data = _find(layer, "http.file_data")
-    whole = max([_end(layer), *([] if file_data is None else [_end(file_data)])]) - int(layer.get("pos") or 0)
-    method, status = _find(layer, "http.request.method"), _number(layer, "http.response.code")
-    if method is None and status is None:
-        return [Piece(Kind.BODY, size=whole)]
-    body = 0 if file_data is None else int(file_data.get("size") or 0)
-    headers = _headers(layer)
-    length = headers.get("content-length", "")
-    target = _find(layer, "http.request.uri")
-    name = str(status) if method is None else f"{_text(method)} {'' if target is None else _text(target)}"
-    head = Piece(
-        Kind.RESPONSE if method is None else Kind.REQUEST,
-        printable(name.rstrip()),
-        whole - body,
-        content_length=int(length) if re.fullmatch("[0-9]{1,18}", length) else None,
-        chunked="chunked" in headers.get("transfer-encoding", "").lower(),
-        expects_continue="100-continue" in headers.get("expect", "").lower() if method is not None else None,
-        status=status if method is None else None,
-    )
-    return [head, Piece(Kind.BODY, size=body)] if body else [head]
-
-
-def _headers(layer: Element) -> dict[str, str]:
-    lines = [
-        _text(field) for field in _fields(layer) if field.get("name") in ("http.request.line", "http.response.line")
-    ]
-    return {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}

@@ -4,14 +4,15 @@ As JSON (`tlslab trace --json`) an object of:
 
 - `format` (1), `notes` (sentences about the capture), and `connections`, each with
 - `stream` (Wireshark's tcp.stream), `client`, `server` (`address:port`), `began` (seconds since 1970), `seconds`
-  (until the last message), `decrypted` (false where application data could not be read), `bytes` ({client, server}: of
-  HTTP, or of encrypted data), `end` ({how, by}, where `how` is reset, closed or half_closed; null while open),
-  `failure` (what went wrong in a few words, or empty),
+  (until the last message), `decrypted` (false where application data could not be decrypted), `bytes` ({client,
+  server}: of HTTP, or of encrypted data), `end` ({how, by}, where `how` is reset, closed or half_closed; null while
+  open), `failure` (what went wrong in a few words, or empty),
 - `messages`: {frame, at, from, kind, name, size} and, where it has them, `encrypted`, `fatal`, `session_id`,
-  `is_tls13`, `issuer_bytes`, `certificate_bytes`, `content_length`, `chunked`, `expects_continue`, `status`,
-- `silence` and `idle`: the longest gap in which somebody had to move, and the longest in which nobody had to, each
-  {seconds, after, before, turn, both_wait, certainty, why}; `after` and `before` are frames, `before` is null at the
-  end of the capture; `turn` is client, server or nobody; null where there is no such gap,
+  `is_tls13`, `issuer_bytes`, `certificate_bytes`, `content_length`, `chunked`, `expects_continue`, `status`, `ends` (a
+  request or response is whole with it),
+- `silence` and `idle`: the longest gap in which a side had to move, and the longest in which none had to or it cannot
+  be seen, each {seconds, after, before, turn, both_wait, certainty, why}; `after` and `before` are frames, `before` is
+  null at the end of the capture; `turn` is client, server, nobody or unknown; null where there is no such gap,
 - `findings`: {name, certainty, sentence, frames, scenarios}; `certainty` is certain or probable.
 
 Times are seconds since the connection's first packet where nothing else is said. Keys may be added, none will change.
@@ -19,14 +20,15 @@ Times are seconds since the connection's first packet where nothing else is said
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from tlslab.trace.conversation import Conversation, Message, Side, conversations
+from tlslab.trace.finding import Finding
 from tlslab.trace.frames import Endpoint, Kind
 from tlslab.trace.ladder import Silence, longest, silences
-from tlslab.trace.patterns import Finding, failure, findings
+from tlslab.trace.patterns import failure, findings
 from tlslab.trace.tshark import Trace
 
 FORMAT = 1
@@ -58,17 +60,34 @@ class Report:
 def explain(trace: Trace, *, has_key_log: bool = False) -> Report:
     """Explain what tshark read."""
     found = conversations(trace.frames)
-    notes = [*trace.notes, *_notes(found, has_key_log)]
-    return Report(tuple(notes), tuple(_explained(one, found) for one in found))
+    connections = tuple(_explained(one, found) for one in found)
+    return Report((*trace.notes, *_notes(connections, has_key_log)), connections)
 
 
-def _notes(found: Sequence[Conversation], has_key_log: bool) -> list[str]:
-    dark = sum(one.is_encrypted for one in found)
-    if not dark:
-        return []
-    number = "the connection is" if len(found) == 1 else f"{dark} of {len(found)} connections are"
-    why = "the key log does not have the right keys" if has_key_log else KEYS
-    return [f"{number} not decrypted (or not HTTP/1), so less can be seen: {why}"]
+def _notes(connections: Sequence[Explained], has_key_log: bool) -> Iterator[str]:
+    if dark := sum(_is_dark(one) for one in connections):
+        why = "the key log does not have the right keys" if has_key_log else KEYS
+        yield f"{_number(dark, len(connections))} not decrypted, so less can be seen: {why}"
+    if other := sum(_is_other(one.conversation) for one in connections):
+        yield (
+            f"in {other:,} of {len(connections):,} connections there is no HTTP/1 (HTTP/2, for example): only their "
+            "handshakes are read"
+        )
+
+
+def _number(some: int, everything: int) -> str:
+    return "the connection is" if everything == 1 else f"{some:,} of {everything:,} connections are"
+
+
+def _is_dark(explained: Explained) -> bool:
+    """Whether keys are missing, and not only a tshark that can do more."""
+    names = {finding.name for finding in explained.findings}
+    return explained.conversation.is_encrypted and "certificate_after_request" not in names
+
+
+def _is_other(conversation: Conversation) -> bool:
+    kinds = {message.kind for message in conversation.messages if not message.piece.encrypted}
+    return Kind.DATA in kinds and kinds.isdisjoint((Kind.REQUEST, Kind.RESPONSE))
 
 
 def _explained(conversation: Conversation, everything: Sequence[Conversation]) -> Explained:
@@ -111,7 +130,7 @@ def _connection(explained: Explained) -> dict[str, Any]:
 
 def _message(message: Message) -> dict[str, Any]:
     piece = message.piece
-    optional = {one.name: getattr(piece, one.name) for one in fields(piece) if one.name not in ALWAYS}
+    optional = {one.name: getattr(piece, one.name) for one in fields(piece) if one.name not in (*ALWAYS, "plain")}
     return {
         "frame": message.frame,
         "at": message.at,
@@ -161,8 +180,8 @@ def say(message: Message) -> str:
     if piece.kind in (Kind.REQUEST, Kind.RESPONSE):
         length = (
             f" (body: {piece.content_length:,} bytes)"
-            if piece.content_length
-            else " (chunked body)" * bool(piece.chunked)
+            if piece.content_length and not piece.ends
+            else " (chunked body)" * bool(piece.chunked and not piece.ends)
         )
         return f"{piece.name}{length}{', expects 100-continue' * bool(piece.expects_continue)}"
     words = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -14,17 +15,15 @@ from pathlib import Path
 
 from tlslab.errors import LabError
 from tlslab.trace.frames import Frame
+from tlslab.trace.http import with_http
 from tlslab.trace.pdml import KEPT, read_pdml
 
 CHUNK = 1 << 16
 # A TLS record of type handshake that begins with a ClientHello.
 CLIENT_HELLO = "tcp.payload[0:2] == 16:03 && tcp.payload[5:1] == 01"
-OPTIONS = (
-    # A body that never comes whole would keep its request from being shown.
-    ("http.desegment_body", "FALSE"),
-    ("http.dechunk_body", "FALSE"),
-    ("tcp.reassemble_out_of_order", "TRUE"),
-)
+OPTIONS = (("tcp.reassemble_out_of_order", "TRUE"),)
+# What is in TLS is wanted as it is (trace.http reads it): ALPN and guesses would give it to these.
+NOT_WANTED = ("http", "http2", "credssp", "fix", "mq", "rdpmt")
 INSTALL = (
     "Debian and Ubuntu: apt install tshark. Windows and macOS: install Wireshark, which has it. It must be in PATH"
 )
@@ -55,24 +54,34 @@ def read_trace(capture: Path, key_log: Path | None = None) -> Trace:
         capture: pcapng, pcap, or whatever else tshark reads.
         key_log: TLS secrets (NSS format), beside those that the capture has itself.
     """
-    _must_be_file(capture, "the capture")
-    if key_log is not None:
-        _must_be_file(key_log, "the key log")
+    if not _has_content(capture, "the capture"):
+        raise LabError(f"the capture {capture} is empty", "was it written to its end?")
+    notes = []
+    if key_log is not None and not _has_content(key_log, "the key log"):
+        notes.append(f"the key log {key_log} is empty: SSLKEYLOGFILE was perhaps not set where the client ran")
     with tempfile.TemporaryDirectory(prefix="tlslab-") as settings:
         tshark = _Tshark(find_tshark(), capture, key_log, settings)
         ports = tshark.tls_ports()
         frames = tuple(tshark.frames(ports))
-    return Trace(frames, (*tshark.notes, *_notes(frames)))
+    return Trace(frames, (*notes, *tshark.notes, *_notes(frames)))
 
 
-def _must_be_file(path: Path, what: str) -> None:
+def _has_content(path: Path, what: str) -> bool:
     try:
         with path.open("rb") as file:
-            is_empty = not file.read(1)
+            return bool(file.read(1))
     except (OSError, ValueError) as error:
         raise LabError(f"cannot read {what} {path}: {getattr(error, 'strerror', None) or error}") from None
-    if is_empty:
-        raise LabError(f"{what} {path} is empty", "was it written to its end?")
+
+
+def _is_text(path: Path) -> bool:
+    """Whether it begins with nothing but printable ASCII: tshark takes some of that for captures of another kind."""
+    with path.open("rb") as file:
+        return re.fullmatch(rb"[\t\n\r -~]+", file.read(512)) is not None
+
+
+def _no_capture(path: Path) -> LabError:
+    return LabError(f"{path} is not a capture", "give a file of Wireshark, dumpcap, tcpdump or --pcapng")
 
 
 def _notes(frames: Sequence[Frame]) -> Iterator[str]:
@@ -94,6 +103,7 @@ class _Tshark:
         for name, value in OPTIONS:
             self._command += ["-o", f"{name}:{value}"]
         self._environment = {**os.environ, "LC_ALL": "C", "LANGUAGE": "C", "WIRESHARK_CONFIG_DIR": settings}
+        Path(settings, "disabled_protos").write_text("".join(f"{name}\n" for name in NOT_WANTED), encoding="ascii")
         self._complaints = Path(settings, "complaints")
         self.notes: list[str] = []
 
@@ -108,6 +118,8 @@ class _Tshark:
     def _say_why_nothing(self) -> None:
         with self._run("-Y", "tcp", "-T", "fields", "-e", "frame.number") as chunks:
             has_tcp = bool(b"".join(chunks).strip())
+        if not has_tcp and _is_text(self._capture):
+            raise _no_capture(self._capture)
         if not has_tcp:
             raise LabError(f"there is no TCP packet in {self._capture}", "is it a capture, written to its end?")
         raise LabError(
@@ -116,11 +128,11 @@ class _Tshark:
         )
 
     def frames(self, ports: Sequence[int]) -> Iterator[Frame]:
-        """Everything on these ports, decoded as HTTP in TLS."""
-        decode = [word for port in ports for word in ("-d", f"tcp.port=={port},tls", "-d", f"tls.port=={port},http")]
+        """Everything on these ports, decoded as TLS with HTTP in it."""
+        decode = [word for port in ports for word in ("-d", f"tcp.port=={port},tls", "-d", f"tls.port=={port},data")]
         wanted = " || ".join(f"tcp.port == {port}" for port in ports)
         with self._run(*decode, "-Y", wanted, "-T", "pdml", "-j", KEPT) as chunks:
-            yield from read_pdml(chunks)
+            yield from with_http(read_pdml(chunks))
 
     @contextmanager
     def _run(self, *words: str) -> Iterator[Iterator[bytes]]:
@@ -153,9 +165,7 @@ class _Tshark:
         elif "damaged or corrupt" in line:
             self._note(f"the capture is damaged, and only what is before the damage was read ({line})")
         elif "isn't a capture file" in line:
-            raise LabError(
-                f"{self._capture} is not a capture", "give a file of Wireshark, dumpcap, tcpdump or --pcapng"
-            )
+            raise _no_capture(self._capture)
         else:
             raise LabError(f"tshark cannot read {self._capture}: {line}")
 
