@@ -41,6 +41,7 @@ Examples:
   tlslab serve --scenario large-post-deadlock
   tlslab serve --scenario large-post-deadlock --fix negotiate-on-binding
   tlslab serve --scenario large-post-deadlock --speed 24 --set timers.ssl_renegotiation=60s
+  tlslab serve --scenario large-post-deadlock --pcapng freeze.pcapng --logs logs
 
 Ctrl-C ends it with exit code 130, SIGTERM with 0, both within a second.
 """
