@@ -464,6 +464,7 @@ def test_a_full_disk_ends_one_log(make, tmp_path):
     assert len(read_w3c(tmp_path / "u_ex260304.log")[0]) == 1
 
 
+@posix
 def test_a_folder_that_goes(make, tmp_path):
     """The log whose next file cannot be opened ends, and says so once; the lab does not."""
     told: list[str] = []
@@ -471,10 +472,24 @@ def test_a_folder_that_goes(make, tmp_path):
         for event in (OPENED, *exchange(0.0)):
             logs.note(event)
         shutil.rmtree(tmp_path / "logs")
-        for event in (*exchange(DAY), *exchange(2 * DAY)):
+        for event in (*exchange(1.0), *exchange(2.0)):
             logs.note(event)
     assert told == ["the site's log"]
     assert len(logs.failures) == 1
+
+
+@posix
+def test_a_file_that_goes(make, tmp_path):
+    """Somebody tidies up while the lab runs: the log goes on in a file of the same name, with its headings."""
+    with make(tmp_path / "logs") as logs:
+        for event in (OPENED, *exchange(0.0)):
+            logs.note(event)
+        [file] = (tmp_path / "logs").glob("u_ex*.log")
+        first = file.read_text()
+        file.unlink()
+        for event in exchange(1.0):
+            logs.note(event)
+        assert (len(file.read_text().splitlines()), file.read_text()[:10]) == (len(first.splitlines()), first[:10])
 
 
 def test_the_fields_are_the_published_ones():

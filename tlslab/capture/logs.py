@@ -189,7 +189,7 @@ class _Log:
         """Write on in the file `name`, with the heading where it has to be opened for that."""
         if self.failure:
             return
-        if name != self._name:
+        if name != self._name or not (self._folder / name).exists():  # somebody may have tidied up
             text = heading + text
             self._turn_to(name)
         if self._file is not None:
