@@ -10,48 +10,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
+from tlslab.capture import windows_events
 from tlslab.capture.files import OutputFile
 from tlslab.capture.windows_events import HEADING, Record, entry_for
 from tlslab.errors import LabError
-from tlslab.events import (
-    AlertReceived,
-    AlertSent,
-    CertificateNotUsable,
-    ClientCertificateReceived,
-    ConnectionClosed,
-    ConnectionOpened,
-    Event,
-    HandshakeCompleted,
-    HttpErrLogged,
-    IssuerListTruncated,
-    RequestReceived,
-    ResponseSent,
-    SstpCertificatesDiffer,
-    TlsFailed,
-)
+from tlslab.events import ConnectionClosed, ConnectionOpened, Event, HttpErrLogged, RequestReceived, ResponseSent
 from tlslab.httpsys import error_log
 from tlslab.iis import w3c_log
 from tlslab.schannel.settings import Schannel
 
 THE_LAB = 0  # the number of the connection in events that belong to none
 EVENTS_JSON, EVENTS_TEXT = "windows-events.jsonl", "windows-events.txt"
-KINDS: frozenset[type[Event]] = frozenset(
-    {
-        AlertReceived,
-        AlertSent,
-        CertificateNotUsable,
-        ClientCertificateReceived,
-        ConnectionClosed,
-        ConnectionOpened,
-        HandshakeCompleted,
-        HttpErrLogged,
-        IssuerListTruncated,
-        RequestReceived,
-        ResponseSent,
-        SstpCertificatesDiffer,
-        TlsFailed,
-    }
-)
+KINDS = windows_events.KINDS | {ConnectionClosed, ConnectionOpened, HttpErrLogged, RequestReceived, ResponseSent}
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tlslab.events import CertificateNotUsable, ClientCertificateReceived, Event, SstpCertificatesDiffer
+from tlslab.schannel import event_log
 from tlslab.schannel.event_log import SYSTEM, Entry, Level, entry_of, is_logged
 from tlslab.schannel.settings import Schannel
 from tlslab.types import Verdict
@@ -99,8 +100,14 @@ class Record:
         return "\n    ".join([row, *map(_printable, filter(None, says))]) + "\n"
 
 
+KINDS = event_log.KINDS | {CertificateNotUsable, ClientCertificateReceived, SstpCertificatesDiffer}
+
+
 def entry_for(event: Event, schannel: Schannel, *, capi2: bool) -> tuple[Entry, dict[str, object]] | None:
-    """What a machine writes of an event, with its data; None for nothing. `capi2`: whether CAPI2's log is on."""
+    """What a machine writes of an event (one of `KINDS`), with its data; None for nothing.
+
+    `capi2` says whether CAPI2's log is on.
+    """
     match event:
         case ClientCertificateReceived():
             if not capi2:

@@ -95,8 +95,13 @@ def is_logged(entry: Entry, settings: Schannel) -> bool:
     return entry.level is not None and bool(_BITS[entry.level] & settings.event_logging)
 
 
+KINDS: frozenset[type[Event]] = frozenset(
+    {AlertReceived, AlertSent, HandshakeCompleted, IssuerListTruncated, TlsFailed}
+)
+
+
 def entry_of(event: Event) -> tuple[Entry, dict[str, object]] | None:
-    """What Schannel has to say of an event, and the data that go with it; None for nothing."""
+    """What Schannel has to say of an event (one of `KINDS`), and the data that go with it; None for nothing."""
     match event:
         case IssuerListTruncated():
             names = {"names_sent": len(event.sent), "names_dropped": len(event.dropped)}
