@@ -153,6 +153,7 @@ def test_a_limit(serve, tmp_path):
     assert ended(events) == [("the capture", why)]
     assert "6 connections; answers: 6 x 200" in " ".join(out.split())
     assert (f"the capture ends before the lab did: {why}" in " ".join(out.split()), err) == (True, "")
+    assert "opens in Wireshark" in " ".join(out.split())
     assert 4096 < capture.stat().st_size <= 8192
     assert blocks(capture.read_bytes())[ENHANCED_PACKET] > 10
 
@@ -169,6 +170,7 @@ def test_a_full_disk(serve, tmp_path):
     why = "No space left on device"
     assert sorted(ended(events)) == [("the capture", why), ("the key log", why)]
     assert (f"the capture ends before the lab did: {why}" in " ".join(out.split()), err) == (True, "")
+    assert "opens in Wireshark" not in " ".join(out.split())  # there is nothing to open
 
 
 @pytest.mark.program

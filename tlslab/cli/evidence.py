@@ -113,7 +113,7 @@ class Evidence:
         """What to say at the end: which files ended before the lab did, and what explains the capture."""
         failures = [file.failure for file in self._files]
         notes = [failure for failure in [*failures, *(self._logs.failures if self._logs else [])] if failure]
-        if self._capture_path is not None:
+        if self._capture_path is not None and os.path.isfile(self._capture_path):
             notes.append(f"The capture opens in Wireshark, decrypted; tlslab trace {self._capture_path} explains it.")
         return notes
 
