@@ -17,6 +17,7 @@ from tlslab.events import (
 from tlslab.tls.context import Protocol
 from tlslab.tls.engine import SMALL_READ_BYTES
 from tlslab.tls.failures import FailureKind
+from tlslab.wire.records import HEADER_BYTES as RECORD_HEADER_BYTES
 
 TLS_1_2, TLS_1_3 = Protocol.TLS1_2, Protocol.TLS1_3
 BOTH = pytest.mark.parametrize("protocol", [TLS_1_2, TLS_1_3])
@@ -292,3 +293,6 @@ def test_no_bytes_raise(join, garbage, established):
         engine.receive(garbage)
         assert engine.read(0) == engine.read(100) == b""
         engine.close()
+        seen = garbage * 2
+        waits = len(seen) < RECORD_HEADER_BYTES + int.from_bytes(seen[3:5], "big")  # for the rest of a record
+        assert engine.failure is not None or engine.unread or engine.peer_closed or waits
