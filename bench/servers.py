@@ -20,7 +20,7 @@ from types import MappingProxyType
 
 from bench import process
 from bench.load import CIPHER
-from tlslab.cli.evidence import KEY_LOG_VARIABLES
+from tlslab.lab.evidence import KEY_LOG_VARIABLES
 from tlslab.pki.export import certificates_pem, key_pem
 from tlslab.pki.store import open_pki
 

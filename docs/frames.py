@@ -21,15 +21,15 @@ from pathlib import Path
 
 from tlslab.capture.files import OutputFile
 from tlslab.capture.recording import Capture
+from tlslab.client.identities import People
 from tlslab.pki.store import Pki, open_pki
-from tlslab.run.memory import World
-from tlslab.run.people import People
 from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
 from tlslab.scenario.schema import WritingStyle
-from tlslab.scenario.trials import trials
 from tlslab.trace.report import explain
 from tlslab.trace.tshark import read_trace
+from tlslab.verify.memory import World
+from tlslab.verify.trials import trials
 
 PAGE = Path(__file__).parent / "reading-a-trace.md"
 BLOCK = re.compile(r"(<!-- frames: (\S+) (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -22,21 +22,29 @@ TABLE = {
     "__init__": ("", ""),
     "types": ("", ""),
     "errors": ("", ""),
-    "tap": ("", ""),
-    "events": ("", "types"),
-    "knobs": ("pydantic", "errors"),
+    "text": ("", ""),
+    "tap": ("", "text"),
+    "events": ("", ""),
+    "recorder": ("", "events"),
+    "knobs": ("pydantic", ""),
     "wire": ("", "errors"),
-    "schannel": ("pydantic", "types events errors knobs"),
-    "httpsys": ("h11 pydantic", "types events errors knobs"),
-    "iis": ("pydantic", "types events errors knobs"),
+    "schannel": ("pydantic", "events knobs"),
+    "httpsys": ("h11 pydantic", "types events recorder errors knobs"),
+    "iis": ("", "types events"),
     "pki": ("cryptography", "types errors"),
-    "tls": ("OpenSSL cryptography", "wire types events errors"),
-    "core": ("", "tls wire httpsys iis schannel types events errors knobs"),
+    "tls": ("OpenSSL cryptography", "wire types events recorder errors"),
+    "core": ("", "tls wire httpsys iis schannel types events recorder errors"),
     "scenario": ("pydantic yaml", "core schannel httpsys iis pki tls.context types events errors knobs"),
-    "capture": ("", "wire iis httpsys schannel types events errors tap"),
-    "trace": ("", "wire errors"),
+    "words": ("", "schannel events types knobs"),
+    "capture": ("", "words iis httpsys schannel events errors tap text"),
+    "trace": ("", "wire errors text"),
     "net": ("trio", "core types events errors tap"),
-    "run": ("h11 trio", "scenario net core pki tls schannel wire types events errors knobs tap"),
+    "lab": (
+        "trio platformdirs",
+        "scenario capture net core pki tls.context httpsys iis events errors knobs tap",
+    ),
+    "client": ("h11 trio", "scenario net pki tls errors"),
+    "verify": ("", "client scenario core tls types events knobs tap"),
     "__main__": ("", "cli"),
     "cli": ("click rich platformdirs", ANYTHING),
 }
@@ -46,7 +54,7 @@ FILES = {"fileinput", "glob", "mmap", "open", "os", "pathlib", "shutil", "tempfi
 SOCKETS = {"asyncio", "select", "selectors", "socket", "socketserver", "urllib.request"}
 PROCESSES = {"multiprocessing", "signal", "subprocess", "threading"}
 WORLD = CLOCKS | RANDOM | FILES | SOCKETS | PROCESSES
-WORLDLY = {"net", "pki", "run", "capture", "trace", "cli"}
+WORLDLY = {"net", "pki", "client", "capture", "trace", "lab", "cli"}
 EXCUSED = {
     "scenario": {"pathlib"},  # the loader reads the file it is given
     "tls": {"socket.MSG_PEEK"},  # a number that pyOpenSSL's recv takes; no socket comes with it
@@ -142,6 +150,81 @@ def test_rows_name_rooms() -> None:
     assert named <= TABLE.keys()
 
 
+def _uses(path: str) -> Iterator[str]:
+    """Yield every dotted name that a file uses."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        yield from _used(node, path)
+
+
+@pytest.mark.parametrize("room", [room for room, (_, own) in TABLE.items() if own != ANYTHING])
+def test_a_row_allows_nothing_that_is_not_used(room: str) -> None:
+    """A permission that nobody uses is an arrow that is not there: it goes, until somebody needs it."""
+    used = {name.removeprefix("tlslab.") for path in MODULES if _room(path) == room for name in _uses(path)}
+    third_party, own = TABLE[room]
+    allowed = (*third_party.split(), *own.split())
+    assert [name for name in allowed if not any(_within(one, {name}) for one in used)] == []
+
+
+def test_only_the_program_imports_the_command_line() -> None:
+    """`cli` is on top: what another room needs of it belongs below."""
+    importers = {path for path in MODULES for name in _uses(path) if _within(name, {"tlslab.cli"})}
+    assert {path for path in importers if _room(path) != "cli"} == {"tlslab/__main__.py"}
+
+
+# --- names ----------------------------------------------------------------------------------------------------
+
+
+def _defined(path: str) -> Iterator[str]:
+    """Yield the public classes and type aliases of a file."""
+    for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body:
+        match node:
+            case ast.ClassDef(name=name) | ast.Assign(targets=[ast.Name(id=name)]):
+                if name[0].isupper() and not name.isupper():
+                    yield name
+
+
+def test_a_name_means_one_thing() -> None:
+    """No two modules define a class or type of the same name: each has the name of what it is there."""
+    owners: dict[str, list[str]] = {}
+    for path in MODULES:
+        for name in _defined(path):
+            owners.setdefault(name, []).append(path)
+    assert {name: paths for name, paths in owners.items() if len(paths) > 1} == {}
+
+
+# --- the tests ------------------------------------------------------------------------------------------------
+
+# What a folder of tests may use beside its room and what the room may use, and why.
+ALSO = {
+    "capture": "client core pki recorder scenario verify",  # the logs of whole scenarios, walked in memory
+    "client": "core events",  # its peer is a lab on a socket
+    "net": "httpsys pki scenario text",  # listens with the certificates and bindings of a real plan
+    "scenario": "verify",  # every promise of the catalogue is a trial
+    "verify": "pki",  # the certificates of a home
+    "tls": "pki schannel",  # certificates to shake hands with, and the suites of Windows
+}
+TESTS = [
+    path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "tests").rglob("*.py")) if path.parent.name != "tests"
+]
+
+
+@pytest.mark.parametrize("folder", sorted({path.split("/")[1] for path in TESTS} - {"clients"}))
+def test_a_folder_of_tests_keeps_to_its_room(folder: str) -> None:
+    """Folders of tests mirror the rooms, and use what their room may use; `clients` drives programs."""
+    assert folder in TABLE
+    own = TABLE[folder][1]
+    if own == ANYTHING:
+        return
+    allowed = {folder, *own.split(), *ALSO.get(folder, "").split()}
+    own_tests = [path for path in TESTS if path.split("/")[1] == folder]
+    names = {name.removeprefix("tlslab.") for path in own_tests for name in _uses(path) if name.startswith("tlslab.")}
+    assert {name for name in names if not _within(name, allowed)} == set()
+
+
+# --- the walk itself ------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
     ("path", "source", "fault"),
     [
@@ -151,7 +234,7 @@ def test_rows_name_rooms() -> None:
             "tlslab/wire/a.py:1: imports h11; the row of `wire` allows of third parties",
         ),
         ("tlslab/httpsys/a.py", "\nfrom tlslab.tls import server", "tlslab/httpsys/a.py:2: imports tlslab.tls.server"),
-        ("tlslab/httpsys/a.py", "from tlslab import tls", "allows of tlslab: types events errors knobs"),
+        ("tlslab/httpsys/a.py", "from tlslab import tls", "allows of tlslab: types events recorder errors knobs"),
         ("tlslab/httpsys/a.py", "from ..tls.server import TlsServer", "imports tlslab.tls.server.TlsServer"),
         ("tlslab/types.py", "from . import events", "imports tlslab.events"),
         ("tlslab/wire/a.py", "import tlslab.wireless", "imports tlslab.wireless"),

@@ -12,15 +12,13 @@ import click
 import pytest
 
 from tlslab.cli import COMMANDS, main
-from tlslab.cli.running import status_of
+from tlslab.client.identities import People
 from tlslab.httpsys.client_certificate import Retrieval
 from tlslab.httpsys.phases import NEXT
 from tlslab.httpsys.timers import Timers
+from tlslab.lab.running import status_of
 from tlslab.pki.identities import IDENTITIES
 from tlslab.pki.store import Pki, open_pki
-from tlslab.run.judge import judge
-from tlslab.run.memory import World
-from tlslab.run.people import People
 from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
 from tlslab.scenario.load import LoadedScenario, parse_scenario
@@ -37,7 +35,9 @@ from tlslab.scenario.schema import (
     WritingStyle,
 )
 from tlslab.scenario.stores import Roots, Store
-from tlslab.scenario.trials import Trial, trials
+from tlslab.verify.judge import judge
+from tlslab.verify.memory import World
+from tlslab.verify.trials import Trial, trials
 
 ROOT = Path(__file__).parent.parent
 PAGES = {

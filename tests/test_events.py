@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 
 from tlslab import events
-from tlslab.events import ALL, ContinueSent, Event, HelloRequestSent, Recorder
+from tlslab.events import ALL, ContinueSent, Event, HelloRequestSent
+from tlslab.recorder import Recorder
 
 
 @pytest.mark.parametrize("kind", sorted(ALL, key=lambda kind: kind.__name__))

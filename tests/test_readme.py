@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from tlslab.cli.words import say
+from tlslab.client.identities import People
 from tlslab.pki.store import open_pki
-from tlslab.run.memory import World
-from tlslab.run.people import People
 from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
 from tlslab.scenario.schema import WritingStyle
+from tlslab.verify.memory import World
+from tlslab.words.timeline import say
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-Address = tuple[str, int]  # host and port
+from tlslab.text import HostPort
 
 
-class Wire(Protocol):
+class ConnectionTap(Protocol):
     """One connection, as the server sees it. Times are lab time in seconds.
 
     Call `settle` when the events of what happened have been published: until then what was told may still get the
@@ -47,7 +47,7 @@ class Wire(Protocol):
 class Tap(Protocol):
     """All connections of a lab."""
 
-    def open(self, number: int, peer: Address, local: Address, at: float) -> Wire:
+    def open(self, number: int, peer: HostPort, local: HostPort, at: float) -> ConnectionTap:
         """The TCP connection that events call `number` was accepted."""
 
     def secrets(self, line: str) -> None:
@@ -59,7 +59,7 @@ class _NoTap:
 
     looks_ahead = False
 
-    def open(self, number: int, peer: Address, local: Address, at: float) -> Wire:
+    def open(self, number: int, peer: HostPort, local: HostPort, at: float) -> ConnectionTap:
         return self
 
     def secrets(self, line: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tlslab.capture.logs import EVENTS_JSON, EVENTS_TEXT, Logs
+from tlslab.client.identities import People
 from tlslab.core.plan import LabPlan
 from tlslab.errors import LabError
 from tlslab.events import (
@@ -24,7 +25,6 @@ from tlslab.events import (
     ConnectionOpened,
     Event,
     HttpErrLogged,
-    Recorder,
     RequestReceived,
     ResponseSent,
     SstpCertificatesDiffer,
@@ -35,12 +35,12 @@ from tlslab.httpsys.pipeline import Pipeline
 from tlslab.httpsys.timers import Timers
 from tlslab.iis.w3c_log import FIELDS
 from tlslab.pki.store import Pki, open_pki
-from tlslab.run.memory import World
-from tlslab.run.people import People
+from tlslab.recorder import Recorder
 from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
 from tlslab.scenario.schema import Step, WritingStyle
 from tlslab.schannel.settings import Schannel
+from tlslab.verify.memory import World
 
 EPOCH = datetime(2026, 3, 4, 23, 59, 0, tzinfo=UTC).timestamp()
 DAY = 86_400.0

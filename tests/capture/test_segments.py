@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from tlslab.capture.segments import MOST_IN_FLIGHT, Conversation, Kind
+from tlslab.capture.segments import MOST_IN_FLIGHT, ConnectionPackets, PacketKind
 
 CLIENT, SERVER = ("10.10.10.16", 49685), ("10.10.10.15", 443)
 
@@ -16,7 +16,7 @@ class Trace:
 
     def __init__(self, read_segment, client=CLIENT, server=SERVER, number=7):
         self.read_segment = read_segment
-        self.conversation = Conversation(client, server, number)
+        self.conversation = ConnectionPackets(client, server, number)
         self.segments = []
         self.take(self.conversation.opened())
 
@@ -251,12 +251,12 @@ def test_a_port_that_comes_again(trace):
 
 def test_a_piece_beyond_the_window(read_segment):
     """No piece is so long that a window would be full before its acknowledgment."""
-    said = Conversation(CLIENT, SERVER, 1)
+    said = ConnectionPackets(CLIENT, SERVER, 1)
     said.opened()
     packets = said.client_sent(bytes(2 * MOST_IN_FLIGHT + 1))
     in_flight = highest = 0
     for packet in packets:
-        in_flight = in_flight + len(packet.data) if packet.kind is Kind.DATA else 0
+        in_flight = in_flight + len(packet.data) if packet.kind is PacketKind.DATA else 0
         highest = max(highest, in_flight)
     assert highest < 0xFFFF * 256
     assert read_segment(packets[-1].data).payload == b"\0"  # the last one is for `settled` to acknowledge

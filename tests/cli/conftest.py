@@ -22,8 +22,8 @@ from click.testing import CliRunner, Result
 
 from tlslab.cli import main, panel
 from tlslab.cli.console import LabConsole
-from tlslab.cli.options import Options
-from tlslab.cli.running import Running
+from tlslab.lab.options import Options
+from tlslab.lab.running import Running
 from tlslab.net.server import bind, close_all
 from tlslab.pki.store import open_pki
 from tlslab.scenario import catalogue

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from tlslab.cli.console import LabConsole, console, program, prose
+from tlslab.cli.console import LabConsole, console, prose
+from tlslab.lab.shell import program
 
 
 def written(text: str, width: int = 40, **options: str) -> list[str]:

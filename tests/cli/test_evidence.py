@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tlslab.capture.pcapng import ENHANCED_PACKET, SECTION_HEADER
-from tlslab.cli.evidence import key_log_file
+from tlslab.lab.evidence import key_log_file
 
 SERVE = ("serve", "-s", "large-post-deadlock", "--port", "0")
 PATIENCE = 60

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tlslab.cli.options import Options
 from tlslab.cli.serve import command
+from tlslab.lab.options import Options
 
 FULL = Options(
     "s", ("old",), ("a=1", "b=2"), 24.0, "0.0.0.0", ("one", "two"), 9000, events="-", keylog="k", verbose=True

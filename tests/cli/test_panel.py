@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tlslab.cli.options import Options
 from tlslab.cli.serve import command as serve
+from tlslab.lab.options import Options
 from tlslab.scenario import catalogue
 
 OTHER_PORTS = "it will have other ports"  # of a fix, where the system chose more than one port

@@ -8,14 +8,14 @@ import pytest
 
 from tlslab.cli.console import LabConsole
 from tlslab.cli.trace import show
-from tlslab.trace.frames import Frame, Kind, Piece
+from tlslab.trace.frames import Frame, Piece, PieceKind
 from tlslab.trace.report import explain
 from tlslab.trace.tshark import Trace
 
 SERVER = ("192.0.2.2", 443)
-HELLO = Piece(Kind.HANDSHAKE, "ClientHello")
-BODY, PART = Piece(Kind.BODY, size=1000), Piece(Kind.PARTIAL, size=300)
-POST = Piece(Kind.REQUEST, "POST /a", 80, content_length=50_000)
+HELLO = Piece(PieceKind.HANDSHAKE, "ClientHello")
+BODY, PART = Piece(PieceKind.BODY, size=1000), Piece(PieceKind.PARTIAL, size=300)
+POST = Piece(PieceKind.REQUEST, "POST /a", 80, content_length=50_000)
 
 
 def stream(number, *lines):
@@ -50,9 +50,14 @@ def _said(text):
 
 def test_a_ladder(shown):
     """One line for what a side sent in a frame, and one for a body over many."""
-    finished = Piece(Kind.HANDSHAKE, "Finished")
+    finished = Piece(PieceKind.HANDSHAKE, "Finished")
     bodies = [(1, "C", [BODY])] * 3 + [(1, "C", [PART]), (1, "C", [BODY]), (1, "C", [PART])]
-    lines = [(0, "C", [HELLO]), (0, "S", [Piece(Kind.CHANGE_CIPHER_SPEC), finished]), (1, "C", [POST, BODY]), *bodies]
+    lines = [
+        (0, "C", [HELLO]),
+        (0, "S", [Piece(PieceKind.CHANGE_CIPHER_SPEC), finished]),
+        (1, "C", [POST, BODY]),
+        *bodies,
+    ]
     text = shown(*stream(0, *lines, (9, "S", [], "rst")))
     assert _said(text) == [
         (1, "ClientHello"),
@@ -79,8 +84,8 @@ def test_a_body_with_a_pause(shown):
 
 def test_the_order_of_the_wire(shown):
     """What stands behind a body is said behind it, and behind one over many frames on a line of its own."""
-    alert = Piece(Kind.ALERT, "close_notify", fatal=False)
-    answer = Piece(Kind.RESPONSE, "200", status=200)
+    alert = Piece(PieceKind.ALERT, "close_notify", fatal=False)
+    answer = Piece(PieceKind.RESPONSE, "200", status=200)
     text = shown(
         *stream(0, (0, "C", [HELLO]), (1, "C", [BODY]), (1, "C", [BODY, HELLO]), (2, "S", [answer, BODY, alert]))
     )
@@ -94,14 +99,14 @@ def test_the_order_of_the_wire(shown):
 
 def test_parts_of_a_message(shown):
     """A message over several frames is one line, with the time of its first byte."""
-    whole = Piece(Kind.HANDSHAKE, "ServerHello")
+    whole = Piece(PieceKind.HANDSHAKE, "ServerHello")
     text = shown(*stream(0, (0, "C", [HELLO]), (1, "S", [PART]), (1, "S", [PART]), (1, "S", [whole])))
     assert _said(text) == [(1, "ClientHello"), (2, "ServerHello")]
 
 
 def test_the_deadlock(shown):
     """The silence stands in the ladder, both wait, and the scenario that shows it is named."""
-    ask, again = Piece(Kind.HANDSHAKE, "HelloRequest"), (1, "C", [HELLO])
+    ask, again = Piece(PieceKind.HANDSHAKE, "HelloRequest"), (1, "C", [HELLO])
     text = shown(
         *stream(0, (0, "C", [HELLO]), (1, "C", [POST]), (1, "C", [BODY]), (1, "S", [ask]), again, (61, "S", [], "rst"))
     )
@@ -110,8 +115,8 @@ def test_the_deadlock(shown):
 
 
 def _failing(number):
-    answer = Piece(Kind.RESPONSE, "403" if number % 2 else "503", status=403 if number % 2 else 503)
-    request = Piece(Kind.REQUEST, "GET /a")
+    answer = Piece(PieceKind.RESPONSE, "403" if number % 2 else "503", status=403 if number % 2 else 503)
+    request = Piece(PieceKind.REQUEST, "GET /a")
     return stream(
         number, (0, "C", [HELLO]), (1, "C", [request]), (1, "S", [answer]), (2, "C", [], "fin"), (2, "S", [], "fin")
     )
@@ -129,7 +134,7 @@ def test_many(shown):
 
 
 def _well(number):
-    pieces = [Piece(Kind.REQUEST, "GET /a", ends=True)], [Piece(Kind.RESPONSE, "200", status=200, ends=True)]
+    pieces = [Piece(PieceKind.REQUEST, "GET /a", ends=True)], [Piece(PieceKind.RESPONSE, "200", status=200, ends=True)]
     return stream(number, (0, "C", [HELLO]), (0.1, "C", pieces[0]), (0.2, "S", pieces[1]))
 
 
@@ -141,7 +146,7 @@ def test_many_good_ones(shown):
 
 def test_a_narrow_terminal():
     """A table is cut and a ladder goes on below itself; a pipe gets both whole."""
-    hello = [Piece(Kind.HANDSHAKE, name) for name in ("ServerHello", "Certificate", "ServerKeyExchange")]
+    hello = [Piece(PieceKind.HANDSHAKE, name) for name in ("ServerHello", "Certificate", "ServerKeyExchange")]
     frames = [frame for number in range(6) for frame in _failing(number)]
     few = [*stream(0, (0, "C", [HELLO]), (0, "S", hello))]
     for is_terminal in (True, False):
@@ -166,7 +171,7 @@ def test_short_silences(shown):
 )
 def test_what_cannot_be_seen(shown, paused, said):
     """A silence of which nobody knows whose it was is told as that."""
-    data = [Piece(Kind.DATA, size=900, encrypted=True)]
+    data = [Piece(PieceKind.DATA, size=900, encrypted=True)]
     answered = 5 if paused else 0.1
     text = shown(*stream(0, (0, "C", [HELLO]), (0, "C", data), (answered, "S", data), (answered + 60, "C", data)))
     assert said in text

@@ -17,10 +17,10 @@ from typing import IO, Any, TypeVar
 import pytest
 
 from tlslab import events
-from tlslab.cli.curl import Address, Curl, connections, upload_file
+from tlslab.client.https import Outcome
 from tlslab.events import ConnectionClosed, ConnectionOpened, Event, InternalFault
+from tlslab.lab.curl import Curl, Destination, connections, upload_file
 from tlslab.pki.store import IdentityFiles
-from tlslab.run.client import Outcome
 from tlslab.scenario.schema import Step
 
 HERE = Path(__file__).parent
@@ -124,10 +124,10 @@ class LabProcess:
 
     def writer(self, uploads: Path) -> Curl:
         """What writes the lab's command lines; `uploads` is for the files in them."""
-        addresses: dict[str | None, Address] = {}
+        addresses: dict[str | None, Destination] = {}
         for one in self.ready["bindings"]:
             connect_to = "" if one["hostname"] == "localhost" else f"{one['host']}:{one['port']}"
-            addresses[one["name"]] = Address(one["url"].rstrip("/"), connect_to, tuple(one["protocols"]))
+            addresses[one["name"]] = Destination(one["url"].rstrip("/"), connect_to, tuple(one["protocols"]))
         addresses[None] = next(iter(addresses.values()))
         identities = {name: _files(files) for name, files in self.ready["identities"].items()}
         return Curl(Path(self.ca_file), identities, addresses, lambda size: upload_file(uploads, size))

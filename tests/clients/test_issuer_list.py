@@ -19,7 +19,7 @@ from tlslab.events import ClientCertificateReceived, IssuerListTruncated
 from tlslab.scenario import catalogue
 from tlslab.scenario.schema import Step
 from tlslab.scenario.stores import issuer_names
-from tlslab.scenario.trials import trials
+from tlslab.verify.trials import trials
 
 if TYPE_CHECKING:
     from tests.clients.conftest import CurlClient, LabProcess, Labs

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tlslab.client.https import Outcome
 from tlslab.events import Event, RequestReceived, ResponseSent, TimerExpired
 from tlslab.knobs import format_seconds
-from tlslab.run.client import Outcome
-from tlslab.run.judge import judge
-from tlslab.run.observation import Observation
 from tlslab.scenario import catalogue
 from tlslab.scenario.schema import Expectation, Step, WritingStyle
-from tlslab.scenario.trials import Trial, trials
+from tlslab.verify.judge import judge
+from tlslab.verify.observation import Observation
+from tlslab.verify.trials import Trial, trials
 
 if TYPE_CHECKING:
     from tests.clients.conftest import CurlClient, LabProcess, Labs

@@ -17,11 +17,11 @@ from tlslab.events import AlertSent, HandshakeCompleted
 from tlslab.pki.authorities import Authority, issue_client
 from tlslab.pki.export import certificates_pem, key_pem
 from tlslab.pki.files import read_chain, read_key
-from tlslab.run.judge import judge
-from tlslab.run.observation import Observation
 from tlslab.scenario import catalogue
 from tlslab.scenario.schema import WritingStyle
-from tlslab.scenario.trials import Trial, trials
+from tlslab.verify.judge import judge
+from tlslab.verify.observation import Observation
+from tlslab.verify.trials import Trial, trials
 
 if TYPE_CHECKING:
     from tests.clients.conftest import CurlClient, LabProcess, Labs

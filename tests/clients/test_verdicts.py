@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tlslab.cli.running import status_of
 from tlslab.events import ClientCertificateReceived, HelloRequestSent, ResponseSent
+from tlslab.lab.running import status_of
 from tlslab.pki.identities import IDENTITIES
 
 if TYPE_CHECKING:

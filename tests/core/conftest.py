@@ -12,11 +12,12 @@ import pytest
 from OpenSSL import SSL
 
 from tlslab.core.connection import Connection
-from tlslab.core.lab import Lab
-from tlslab.core.plan import Continue100, LabPlan, Listener, OnUnavailable, Site
+from tlslab.core.machine import Machine
+from tlslab.core.plan import LabPlan, Listener, Site
 from tlslab.events import ALL, Event, HandshakeMessage
-from tlslab.httpsys.bindings import Binding, Certificate, Endpoint, Toggle
+from tlslab.httpsys.bindings import Binding, Endpoint, ServerCertificate, Toggle
 from tlslab.httpsys.client_certificate import Synchronous
+from tlslab.httpsys.settings import Continue100, OnUnavailable
 from tlslab.httpsys.timers import Timers
 from tlslab.iis.access import SslFlag
 from tlslab.iis.pages import Landing
@@ -42,7 +43,7 @@ def site(path: str, flags: frozenset[SslFlag], **changes: Any) -> Site:
 
 
 @pytest.fixture
-def make_lab(server_settings) -> Callable[..., Lab]:
+def make_lab(server_settings) -> Callable[..., Machine]:
     """Make a lab: `/upload` requires a certificate, `/accept` takes one, `/open` needs none.
 
     `bindings` gives endpoints by name, with whether they ask in the first handshake, and `certificates` what is not the
@@ -52,7 +53,7 @@ def make_lab(server_settings) -> Callable[..., Lab]:
     def make(
         *protocols: Any,
         bindings: dict[str, tuple[str, bool]] | None = None,
-        certificates: dict[str, Certificate] | None = None,
+        certificates: dict[str, ServerCertificate] | None = None,
         sstp_listener_port: int | None = None,
         asks: bool = False,
         timers: Timers | None = None,
@@ -61,7 +62,7 @@ def make_lab(server_settings) -> Callable[..., Lab]:
         enable_kernel_ssl: bool = True,
         wanted: frozenset[type[Event]] = ALL,
         **changes: Any,
-    ) -> Lab:
+    ) -> Machine:
         endpoints = bindings or {"site": ("0.0.0.0:8443", asks)}
         named = certificates or {}
         records = [
@@ -69,7 +70,7 @@ def make_lab(server_settings) -> Callable[..., Lab]:
                 name,
                 Endpoint.parse(endpoint),
                 Toggle.ENABLE if asks else Toggle.DISABLE,
-                named.get(name, Certificate.SERVER),
+                named.get(name, ServerCertificate.SERVER),
             )
             for name, (endpoint, asks) in endpoints.items()
         ]
@@ -80,7 +81,7 @@ def make_lab(server_settings) -> Callable[..., Lab]:
             tls={
                 name: server_settings(*protocols, asks=asks)
                 for name, (_, asks) in endpoints.items()
-                if named.get(name) is not Certificate.DELETED
+                if named.get(name) is not ServerCertificate.DELETED
             },
             sites=(site("/upload", REQUIRE, **changes), site("/accept", ACCEPT), site("/open", frozenset())),
             timers=timers or Timers(),
@@ -91,7 +92,7 @@ def make_lab(server_settings) -> Callable[..., Lab]:
             on_unavailable=on_unavailable,
             landing=Landing("small", "A title", "A story.", (("/upload", "requires one"),), ()),
         )
-        return Lab(plan, wanted)
+        return Machine(plan, wanted)
 
     return make
 
@@ -99,7 +100,7 @@ def make_lab(server_settings) -> Callable[..., Lab]:
 class Talk:
     """A client and the lab's side of its connection; what the lab does not read stays in `up`, as in a socket."""
 
-    def __init__(self, lab: Lab, client: SSL.Context, server_name: str = "localhost", now: float = 0.0) -> None:
+    def __init__(self, lab: Machine, client: SSL.Context, server_name: str = "localhost", now: float = 0.0) -> None:
         [listener] = lab.plan.listeners
         self.now = now
         self.server: Connection = lab.accept(listener, "127.0.0.1:50001", "127.0.0.1:8443", now)
@@ -216,7 +217,7 @@ def talk(make_lab, client_settings) -> Callable[..., Talk]:
 
     def make(
         *protocols: Any,
-        lab: Lab | None = None,
+        lab: Machine | None = None,
         identity: str | None = "alice",
         refuses: bool = False,
         client: SSL.Context | None = None,

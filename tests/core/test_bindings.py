@@ -15,7 +15,7 @@ from tlslab.events import (
     NoBindingMatched,
     ResponseSent,
 )
-from tlslab.httpsys.bindings import Certificate
+from tlslab.httpsys.bindings import ServerCertificate
 from tlslab.tls.context import Protocol
 from tlslab.types import Reset
 
@@ -91,7 +91,7 @@ def test_names_alone_serve_their_own_clients(talk, request_bytes, server_name, b
 
 # --- a certificate that is no longer in the store ---
 
-GONE = {"quiet": Certificate.DELETED}
+GONE = {"quiet": ServerCertificate.DELETED}
 
 
 @pytest.mark.parametrize("protocol", [TLS_1_2, Protocol.TLS1_3])
@@ -125,7 +125,7 @@ def test_the_other_records_have_theirs(talk, request_bytes, server_name, binding
 
 def test_a_lab_without_any_certificate(talk):
     """It can be had, and resets everybody."""
-    client = talk(TLS_1_2, certificates={"site": Certificate.DELETED})
+    client = talk(TLS_1_2, certificates={"site": ServerCertificate.DELETED})
     assert client.only(CertificateNotUsable).endpoint == "0.0.0.0:8443"
     assert isinstance(client.server.closing, Reset)
 
@@ -133,7 +133,7 @@ def test_a_lab_without_any_certificate(talk):
 @pytest.mark.parametrize("piece", [1, 50])
 def test_before_the_hello_is_whole_nothing_is_decided(make_lab, talk, piece):
     """It takes the hello to choose the record; what comes in pieces is waited for."""
-    lab = make_lab(TLS_1_2, certificates={"site": Certificate.DELETED})
+    lab = make_lab(TLS_1_2, certificates={"site": ServerCertificate.DELETED})
     client = talk(lab=lab, opened=False)
     client.client.read(0)
     hello = client.client.data_to_send()

@@ -8,7 +8,6 @@ from itertools import pairwise
 import pytest
 from OpenSSL import SSL
 
-from tlslab.core.plan import Continue100, OnUnavailable
 from tlslab.events import (
     AlertReceived,
     CertificateRequested,
@@ -29,6 +28,7 @@ from tlslab.events import (
     UnreadBytesChanged,
 )
 from tlslab.httpsys.client_certificate import AfterResponse, AsyncDrain, EarlyAsyncDrain, Synchronous
+from tlslab.httpsys.settings import Continue100, OnUnavailable
 from tlslab.tls.context import Protocol
 from tlslab.types import Reset
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tlslab.core.connection import ALERT_DRAIN_BYTES, ALERT_DRAIN_SECONDS, FIN_SECONDS
-from tlslab.core.lab import Lab
+from tlslab.core.machine import Machine
 from tlslab.errors import LocalMisuse
 from tlslab.events import (
     ALL,
@@ -341,7 +341,7 @@ def test_a_client_that_talks_on_after_its_goodbye(talk, get):
 
 def test_a_goodbye_takes_the_clients_time(talk, get, make_lab):
     """A lab whose clock runs 24 times as fast waits for the FIN as long as any other, by the client's watch."""
-    client = said_goodbye(talk(lab=Lab(make_lab().plan, ALL, speed=24.0)), get)
+    client = said_goodbye(talk(lab=Machine(make_lab().plan, ALL, speed=24.0)), get)
     assert client.server.next_deadline == pytest.approx(24 * FIN_SECONDS)
 
 

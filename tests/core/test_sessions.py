@@ -14,7 +14,7 @@ from OpenSSL import SSL
 
 from tlslab.core import sessions
 from tlslab.core.connection import Connection
-from tlslab.core.lab import Lab
+from tlslab.core.machine import Machine
 from tlslab.events import (
     CertificateRequested,
     ClientHelloReceived,
@@ -42,7 +42,7 @@ JUNK_RECORD = b"\x17\x03\x03\x00\x20" + bytes(32)  # application data that does 
 class Regular:
     """A client that comes back with the session of its last visit, at whatever time it is."""
 
-    def __init__(self, talk: Callable[..., Any], lab: Lab, client: SSL.Context) -> None:
+    def __init__(self, talk: Callable[..., Any], lab: Machine, client: SSL.Context) -> None:
         self._talk, self.lab, self._client = talk, lab, client
         self.session: Any = None
 
@@ -97,7 +97,7 @@ def regular(talk, make_lab, client_settings) -> Callable[..., Regular]:
     """Make a client of a lab that is given or made; OpenSSL resumes a session in the context it came from only."""
     settings = functools.cache(client_settings)
 
-    def make(*protocols: Any, lab: Lab | None = None, identity: str | None = None, **options: Any) -> Regular:
+    def make(*protocols: Any, lab: Machine | None = None, identity: str | None = None, **options: Any) -> Regular:
         made = lab or make_lab(*protocols, **options)
         return Regular(talk, made, client_context(settings(identity)))
 

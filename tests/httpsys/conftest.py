@@ -8,7 +8,7 @@ from typing import Any
 import h11
 import pytest
 
-from tlslab.events import ALL, Event, Recorder
+from tlslab.events import ALL, Event
 from tlslab.httpsys.effects import (
     Answer,
     Close,
@@ -21,6 +21,7 @@ from tlslab.httpsys.effects import (
 from tlslab.httpsys.entity_body import BodyFacts
 from tlslab.httpsys.pipeline import Pipeline
 from tlslab.httpsys.timers import Timers
+from tlslab.recorder import Recorder
 from tlslab.types import Closing
 
 

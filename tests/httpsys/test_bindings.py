@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from tlslab.httpsys.bindings import Binding, Certificate, Endpoint, EndpointText, Toggle, choose, wildcard_certificates
+from tlslab.httpsys.bindings import (
+    Binding,
+    Endpoint,
+    EndpointText,
+    ServerCertificate,
+    Toggle,
+    choose,
+    wildcard_certificates,
+)
 
 ENDPOINT = TypeAdapter(EndpointText)
 
@@ -119,7 +127,7 @@ def test_choose(bindings, server_name, chosen):
 def test_wildcard_certificates(found, names):
     """Those of the two wildcards, on this port and no other."""
     records = [
-        Binding(text, Endpoint.parse(text), Toggle.DISABLE, Certificate(certificate))
+        Binding(text, Endpoint.parse(text), Toggle.DISABLE, ServerCertificate(certificate))
         for text, certificate in found.items()
     ]
     assert wildcard_certificates(records, 443) == names

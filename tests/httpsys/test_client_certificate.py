@@ -11,10 +11,10 @@ from tlslab.httpsys.client_certificate import (
     AfterResponse,
     Ask,
     AsyncDrain,
+    BodyProgress,
     Cancel,
     ClientCertRetrieval,
     EarlyAsyncDrain,
-    Progress,
     ReadAhead413,
     Retrieval,
     Synchronous,
@@ -33,7 +33,7 @@ READ_AHEAD = ReadAhead413(size=BUFFER)
 
 def progress(received=0, *, announced=None, complete=False, unread=0, waits=False, asked_for=0.0):
     """Where a request stands."""
-    return Progress(received, announced, complete, unread, waits, 0.3, 0.3 + asked_for)
+    return BodyProgress(received, announced, complete, unread, waits, 0.3, 0.3 + asked_for)
 
 
 @pytest.mark.parametrize(

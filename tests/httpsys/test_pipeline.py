@@ -9,20 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tlslab.errors import LocalMisuse
-from tlslab.events import (
-    ALL,
-    BadRequestReceived,
-    EntityBodyReceived,
-    HttpErrLogged,
-    Recorder,
-    RequestReceived,
-    ResponseSent,
-)
+from tlslab.events import ALL, BadRequestReceived, EntityBodyReceived, HttpErrLogged, RequestReceived, ResponseSent
 from tlslab.httpsys.client_certificate import Synchronous
 from tlslab.httpsys.effects import Response, Service
 from tlslab.httpsys.phases import NEXT, Cause, Phase
 from tlslab.httpsys.pipeline import MAX_REQUEST_BYTES, PIPELINED_LIMIT, Pipeline
 from tlslab.httpsys.timers import Timers
+from tlslab.recorder import Recorder
 from tlslab.types import Drain
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tlslab.events import ALL, EntityBodyResumed, EntityBodyStalled, Recorder, UnreadBytesChanged
+from tlslab.events import ALL, EntityBodyResumed, EntityBodyStalled, UnreadBytesChanged
 from tlslab.httpsys.entity_body import EntityBody
 from tlslab.httpsys.stall import Stall
+from tlslab.recorder import Recorder
 
 
 def test_a_stall():

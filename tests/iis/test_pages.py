@@ -21,7 +21,7 @@ def report(certificate=ALICE, path="/upload", **changes):
     """An upload of 3 bytes on a renegotiated connection."""
     tls = TlsFacts("TLS 1.2", "ECDHE-CIPHER", resumed=False, renegotiated=True, client_certificate=certificate)
     facts = {"scenario": "small", "binding": "site", "method": "POST", "path": path, **changes}
-    return pages.Report(tls=tls, body_length=3, body_sha256="cd" * 32, **facts)
+    return pages.RequestReport(tls=tls, body_length=3, body_sha256="cd" * 32, **facts)
 
 
 def landing(**changes):

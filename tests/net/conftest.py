@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pytest
 import trio
 
-from tlslab.core.lab import Lab
+from tlslab.core.machine import Machine
 from tlslab.core.plan import LabPlan
 from tlslab.events import ALL, Event
 from tlslab.net.bus import Bus
@@ -36,7 +36,7 @@ LINGER_RESET = struct.pack("ii", 1, 0)
 class Running:
     """A lab that serves, and every event it told; `wait_for` wakes with each event."""
 
-    lab: Lab
+    lab: Machine
     bus: Bus
     bound: Sequence[Bound]
     patience: float
@@ -168,7 +168,7 @@ def serving(request: pytest.FixtureRequest) -> Serving:
         bound = bind(plan.listeners)
         keylog = None if tap is NO_TAP else lambda line: tap.secrets(line.decode())
         bus.record(ALL, lambda event: running.take(event))  # before there is a lab, which speaks from its start
-        running = Running(Lab(plan, bus.wanted, keylog, speed), bus, bound, patience)
+        running = Running(Machine(plan, bus.wanted, keylog, speed), bus, bound, patience)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(serve, running.lab, bound, bus, tap)

@@ -14,7 +14,7 @@ from tlslab.core.plan import LabPlan
 from tlslab.events import ConnectionClosed, EntityBodyStalled, RequestReceived, ResponseSent
 from tlslab.net.clock import RateClock
 from tlslab.net.pump import TCPI_RCV_WND
-from tlslab.tap import Address
+from tlslab.text import HostPort
 
 if TYPE_CHECKING:
     from tests.net.conftest import Dial, Running, Serving
@@ -33,9 +33,9 @@ class Heard:
     up: bytearray = field(default_factory=bytearray)
     down: bytearray = field(default_factory=bytearray)
     unread: bytes = b""
-    addresses: tuple[Address, Address] | None = None
+    addresses: tuple[HostPort, HostPort] | None = None
 
-    def open(self, _number: int, peer: Address, local: Address, _at: float) -> Heard:
+    def open(self, _number: int, peer: HostPort, local: HostPort, _at: float) -> Heard:
         self.addresses = (peer, local)
         self.told.append("open")
         return self

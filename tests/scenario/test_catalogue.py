@@ -9,7 +9,7 @@ import pytest
 from tlslab.errors import LabError
 from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
-from tlslab.scenario.trials import trials
+from tlslab.verify.trials import trials
 
 
 def test_names():

@@ -10,17 +10,8 @@ import pytest
 
 from tlslab.pki.identities import IDENTITIES
 from tlslab.scenario.names import fields_at, suggestion
-from tlslab.scenario.schema import (
-    BindingModel,
-    Expectation,
-    Identity,
-    ProtocolName,
-    Scenario,
-    SiteModel,
-    Step,
-    WritingStyle,
-    json_schema,
-)
+from tlslab.scenario.schema import BindingModel, Expectation, Scenario, SiteModel, Step, WritingStyle, json_schema
+from tlslab.scenario.vocabulary import Identity, ProtocolName
 from tlslab.schannel.profiles import PROFILES
 from tlslab.tls.context import Protocol
 

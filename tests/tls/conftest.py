@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from OpenSSL import SSL
 
-from tlslab.events import ALL, Event, HandshakeMessage, Recorder
+from tlslab.events import ALL, Event, HandshakeMessage
+from tlslab.recorder import Recorder
 from tlslab.tls.client import ClientTls
 from tlslab.tls.context import ServerSettings, client_context, server_context
 from tlslab.tls.engine import Engine

@@ -19,13 +19,13 @@ from tlslab.events import (
     HandshakeCompleted,
     HelloRequestSent,
     IssuerListTruncated,
-    Recorder,
     RenegotiationRefused,
     ServerHelloSent,
     SessionResumed,
     TlsFailed,
 )
 from tlslab.pki.authorities import issue_client, make_authority, make_intermediate
+from tlslab.recorder import Recorder
 from tlslab.tls.client import ClientTls
 from tlslab.tls.context import Protocol, client_context, server_context
 from tlslab.tls.failures import FailureKind

@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 
 from tlslab.trace.conversation import Conversation, Message, Side
-from tlslab.trace.frames import Kind, Piece
+from tlslab.trace.frames import Piece, PieceKind
 
 CLIENT, SERVER = ("192.0.2.1", 50000), ("192.0.2.2", 443)
 SIDES = {"C": Side.CLIENT, "S": Side.SERVER}
 KINDS = {
-    "SYN": Kind.SYN,
-    "FIN": Kind.FIN,
-    "RST": Kind.RST,
-    "full": Kind.ZERO_WINDOW,
-    "open": Kind.WINDOW_OPENED,
-    "CCS": Kind.CHANGE_CIPHER_SPEC,
-    "body": Kind.BODY,
-    "data": Kind.DATA,
-    "part": Kind.PARTIAL,
+    "SYN": PieceKind.SYN,
+    "FIN": PieceKind.FIN,
+    "RST": PieceKind.RST,
+    "full": PieceKind.ZERO_WINDOW,
+    "open": PieceKind.WINDOW_OPENED,
+    "CCS": PieceKind.CHANGE_CIPHER_SPEC,
+    "body": PieceKind.BODY,
+    "data": PieceKind.DATA,
+    "part": PieceKind.PARTIAL,
 }
 ALERTS = ("no_renegotiation", "close_notify", "handshake_failure")
 Line = tuple[Any, ...]  # (seconds, "C" or "S", what, {fields of the piece})
@@ -32,12 +32,12 @@ def _piece(what: str, values: dict[str, Any]) -> Piece:
     if what in KINDS:
         return Piece(KINDS[what], **values)
     if what in ALERTS:
-        return Piece(Kind.ALERT, what, fatal=what == "handshake_failure")
+        return Piece(PieceKind.ALERT, what, fatal=what == "handshake_failure")
     if what.isdigit():
-        return Piece(Kind.RESPONSE, what, status=int(what), **_head(values))
+        return Piece(PieceKind.RESPONSE, what, status=int(what), **_head(values))
     if " " in what:
-        return Piece(Kind.REQUEST, what, **_head(values))
-    return Piece(Kind.HANDSHAKE, what, **values)
+        return Piece(PieceKind.REQUEST, what, **_head(values))
+    return Piece(PieceKind.HANDSHAKE, what, **values)
 
 
 def _head(values: dict[str, Any]) -> dict[str, Any]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from tlslab.trace.conversation import Side, conversations
-from tlslab.trace.frames import Frame, Kind, Piece
+from tlslab.trace.frames import Frame, Piece, PieceKind
 
 CLIENT, SERVER = ("192.0.2.1", 50000), ("192.0.2.2", 8443)
-HELLO = Piece(Kind.HANDSHAKE, "ClientHello")
-CCS = Piece(Kind.CHANGE_CIPHER_SPEC)
+HELLO = Piece(PieceKind.HANDSHAKE, "ClientHello")
+CCS = Piece(PieceKind.CHANGE_CIPHER_SPEC)
 
 
 def dark(size):
     """An encrypted handshake message."""
-    return Piece(Kind.HANDSHAKE, size=size, encrypted=True)
+    return Piece(PieceKind.HANDSHAKE, size=size, encrypted=True)
 
 
 def frames(*lines):
@@ -32,8 +32,8 @@ def frames(*lines):
     [
         [("C", [], "syn"), ("S", [HELLO])],
         [("S", [], "syn", "ack"), ("C", [HELLO])],
-        [("S", [Piece(Kind.DATA)]), ("C", [HELLO])],
-        [("S", [Piece(Kind.HANDSHAKE, "ServerHello")])],
+        [("S", [Piece(PieceKind.DATA)]), ("C", [HELLO])],
+        [("S", [Piece(PieceKind.HANDSHAKE, "ServerHello")])],
         [("C", [CCS])],
     ],
     ids=["SYN", "SYN, ACK", "ClientHello", "ServerHello", "nothing"],
@@ -72,7 +72,7 @@ def test_how_it_ended(flags, how, by):
 
 def test_connections_without_tls_are_left_out():
     """Another stream on the same port that never spoke TLS says nothing here."""
-    assert conversations(frames(("C", [], "syn"), ("S", [Piece(Kind.PARTIAL, size=9)]))) == []
+    assert conversations(frames(("C", [], "syn"), ("S", [Piece(PieceKind.PARTIAL, size=9)]))) == []
     assert conversations([]) == []
 
 
@@ -81,7 +81,7 @@ def test_what_is_repeated_counts_once():
     [found] = conversations(
         frames(("C", [HELLO]), ("C", [HELLO], "repeated"), ("C", [], "fin"), ("C", [], "fin", "repeated"))
     )
-    assert [message.kind for message in found.messages] == [Kind.HANDSHAKE, Kind.FIN]
+    assert [message.kind for message in found.messages] == [PieceKind.HANDSHAKE, PieceKind.FIN]
 
 
 def test_windows():
@@ -89,8 +89,8 @@ def test_windows():
     lines = [("C", [HELLO]), ("S", [], "zero_window"), ("S", [], "zero_window"), ("S", []), ("S", [])]
     [found] = conversations(frames(*lines))
     assert [(message.frame, message.kind) for message in found.messages[1:]] == [
-        (2, Kind.ZERO_WINDOW),
-        (4, Kind.WINDOW_OPENED),
+        (2, PieceKind.ZERO_WINDOW),
+        (4, PieceKind.WINDOW_OPENED),
     ]
 
 
@@ -105,7 +105,7 @@ def test_encrypted_renegotiation():
     ]
     last = [("S", [CCS, dark(40)]), ("S", [dark(28)])]
     [found] = conversations(frames(*first, *again, *last))
-    names = [message.name for message in found.messages if message.kind is Kind.HANDSHAKE]
+    names = [message.name for message in found.messages if message.kind is PieceKind.HANDSHAKE]
     expected = ["ClientHello", "Finished", "Finished", "HelloRequest", "ClientHello", "ServerHello", "", "", ""]
     assert names == [*expected, "Finished", "Finished", "HelloRequest"]
 
@@ -116,15 +116,15 @@ def test_a_long_message_is_no_hello_request():
     assert found.messages[-1].name == ""
 
 
-REQUEST = Piece(Kind.REQUEST, "POST /a", 50, content_length=100)
+REQUEST = Piece(PieceKind.REQUEST, "POST /a", 50, content_length=100)
 
 
 def test_bytes():
     """HTTP is counted for each side."""
     lines = [
         ("C", [REQUEST]),
-        ("C", [Piece(Kind.BODY, size=100)]),
-        ("S", [Piece(Kind.RESPONSE, "200", 70, status=200)]),
+        ("C", [Piece(PieceKind.BODY, size=100)]),
+        ("S", [Piece(PieceKind.RESPONSE, "200", 70, status=200)]),
     ]
     [found] = conversations(frames(("C", [HELLO]), *lines))
     assert [found.bytes_of(side) for side in Side] == [150, 70]
@@ -138,5 +138,5 @@ def test_gaps():
 
 def test_what_is_not_decrypted():
     """Data that was decrypted and is no HTTP/1 is not taken for encrypted."""
-    data = [Piece(Kind.DATA, size=9, encrypted=encrypted) for encrypted in (False, True)]
+    data = [Piece(PieceKind.DATA, size=9, encrypted=encrypted) for encrypted in (False, True)]
     assert [conversations(frames(("C", [HELLO, one])))[0].is_encrypted for one in data] == [False, True]

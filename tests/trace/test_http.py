@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlslab.trace.frames import Frame, Kind, Piece
+from tlslab.trace.frames import Frame, Piece, PieceKind
 from tlslab.trace.http import printable, with_http
 
 ENDS = {"C": (("192.0.2.1", 50000), ("192.0.2.2", 443)), "S": (("192.0.2.2", 443), ("192.0.2.1", 50000))}
@@ -17,14 +17,14 @@ POST = b"POST /a HTTP/1.1\r\nContent-Length: 13\r\n\r\n"
 WAITS = POST.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
 CHUNKED = b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 BODY = b'{"a":"bcdefg}'
-DARK = Piece(Kind.DATA, size=40, encrypted=True)
+DARK = Piece(PieceKind.DATA, size=40, encrypted=True)
 
 
 def read(*lines):
     """The pieces of records, each a frame of its own: (who, bytes or a piece, flags)."""
     frames = []
     for number, (who, what, *flags) in enumerate(lines, 1):
-        piece = what if isinstance(what, Piece) else Piece(Kind.DATA, size=len(what), plain=what)
+        piece = what if isinstance(what, Piece) else Piece(PieceKind.DATA, size=len(what), plain=what)
         frames.append(Frame(number, float(number), 0, *ENDS[who], pieces=(piece,), **dict.fromkeys(flags, True)))
     return [piece for frame in with_http(frames) for piece in frame.pieces]
 
@@ -133,7 +133,7 @@ def test_a_head():
     """Method, target and the headers that matter are taken; nothing in them moves a cursor."""
     head = b"POST /a\x1b[2J b HTTP/1.1\r\ncontent-LENGTH : 500\r\nExpect: 100-Continue\r\n\r\n"
     [request] = read(("C", head))
-    expected = Piece(Kind.REQUEST, "POST /a\\x1b[2J b", len(head), content_length=500, chunked=False)
+    expected = Piece(PieceKind.REQUEST, "POST /a\\x1b[2J b", len(head), content_length=500, chunked=False)
     assert request == replace(expected, expects_continue=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tlslab.errors import LabError
-from tlslab.trace.frames import Kind
+from tlslab.trace.frames import PieceKind
 from tlslab.trace.pdml import RETRY, read_pdml
 
 
@@ -155,7 +155,7 @@ def test_a_retry():
 def test_part_of_a_record():
     """Payload without a whole record is part of one."""
     [frame] = read(packet())
-    assert [(piece.kind, piece.size) for piece in frame.pieces] == [(Kind.PARTIAL, 100)]
+    assert [(piece.kind, piece.size) for piece in frame.pieces] == [(PieceKind.PARTIAL, 100)]
 
 
 @pytest.mark.parametrize(

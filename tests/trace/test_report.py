@@ -8,20 +8,20 @@ import re
 import pytest
 
 from tlslab.trace import report
-from tlslab.trace.frames import Frame, Kind, Piece
+from tlslab.trace.frames import Frame, Piece, PieceKind
 from tlslab.trace.report import as_json, endpoint, explain
 from tlslab.trace.tshark import Trace
 
 CLIENT, SERVER = ("192.0.2.1", 50000), ("2001:db8::1", 443)
 TALK = [
-    ("C", Piece(Kind.HANDSHAKE, "ClientHello", 200, session_id="aa")),
-    ("S", Piece(Kind.HANDSHAKE, "ServerHello", 90, session_id="bb", is_tls13=True)),
-    ("S", Piece(Kind.HANDSHAKE, "CertificateRequest", issuer_bytes=16_300)),
-    ("C", Piece(Kind.HANDSHAKE, "Certificate", certificate_bytes=0)),
-    ("C", Piece(Kind.REQUEST, "POST /a", 80, content_length=10, chunked=True, expects_continue=True)),
-    ("S", Piece(Kind.RESPONSE, "403", 80, status=403, ends=True)),
-    ("S", Piece(Kind.ALERT, "internal_error", fatal=True)),
-    ("S", Piece(Kind.ALERT, size=26, encrypted=True)),
+    ("C", Piece(PieceKind.HANDSHAKE, "ClientHello", 200, session_id="aa")),
+    ("S", Piece(PieceKind.HANDSHAKE, "ServerHello", 90, session_id="bb", is_tls13=True)),
+    ("S", Piece(PieceKind.HANDSHAKE, "CertificateRequest", issuer_bytes=16_300)),
+    ("C", Piece(PieceKind.HANDSHAKE, "Certificate", certificate_bytes=0)),
+    ("C", Piece(PieceKind.REQUEST, "POST /a", 80, content_length=10, chunked=True, expects_continue=True)),
+    ("S", Piece(PieceKind.RESPONSE, "403", 80, status=403, ends=True)),
+    ("S", Piece(PieceKind.ALERT, "internal_error", fatal=True)),
+    ("S", Piece(PieceKind.ALERT, size=26, encrypted=True)),
 ]
 
 
@@ -68,7 +68,7 @@ def test_json(trace):
 @pytest.mark.parametrize(("has_key_log", "said"), [(False, "SSLKEYLOGFILE"), (True, "does not have the right keys")])
 def test_what_is_not_decrypted(trace, has_key_log, said):
     """Where keys are missing the report says so, and where they come from."""
-    data = Frame(9, 9.0, 0, CLIENT, SERVER, pieces=(Piece(Kind.DATA, size=9, encrypted=True),))
+    data = Frame(9, 9.0, 0, CLIENT, SERVER, pieces=(Piece(PieceKind.DATA, size=9, encrypted=True),))
     assert explain(trace, has_key_log=has_key_log).notes == ()
     [note] = explain(Trace((trace.frames[0], data)), has_key_log=has_key_log).notes
     assert said in note
@@ -86,16 +86,16 @@ def _notes(*pieces):
 
 def test_another_protocol():
     """Bytes that were decrypted and are no HTTP/1 are not called encrypted."""
-    [note] = _notes(TALK[0][1], Piece(Kind.DATA, size=9))
+    [note] = _notes(TALK[0][1], Piece(PieceKind.DATA, size=9))
     assert "there is no HTTP/1" in note
 
 
 def test_keys_that_cannot_help():
     """What tshark cannot decrypt behind a late CertificateRequest of TLS 1.3 is not blamed on the keys."""
-    finished = Piece(Kind.HANDSHAKE, "Finished")
+    finished = Piece(PieceKind.HANDSHAKE, "Finished")
     opening = [("C", TALK[0][1]), ("S", TALK[1][1]), ("S", finished), ("C", finished)]
-    request = ("C", Piece(Kind.REQUEST, "GET /a", 80, ends=True))
-    late = [("S", TALK[2][1]), ("C", Piece(Kind.DATA, size=105, encrypted=True))]
+    request = ("C", Piece(PieceKind.REQUEST, "GET /a", 80, ends=True))
+    late = [("S", TALK[2][1]), ("C", Piece(PieceKind.DATA, size=105, encrypted=True))]
     ends = {"C": (CLIENT, SERVER), "S": (SERVER, CLIENT)}
     lines = [*opening, request, *late]
     made = explain(Trace(tuple(Frame(n, float(n), 0, *ends[who], pieces=(one,)) for n, (who, one) in enumerate(lines))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tlslab.trace.conversation import Message, Side
-from tlslab.trace.frames import Kind, Piece
+from tlslab.trace.frames import Piece, PieceKind
 from tlslab.trace.progress import Progress
 from tlslab.trace.turns import turn
 
@@ -92,7 +92,7 @@ TURNS = {
     "encrypted HelloRequest": ("client", [*HANDSHAKE, (0, "C", "data", DARK), DARK_ASK]),
     "encrypted handshake": ("client", [*HANDSHAKE[:2], (0, "S", "", DARK)]),
 }
-RST, GIVEN_UP = ("S", Kind.RST), ("C", Kind.FIN)
+RST, GIVEN_UP = ("S", PieceKind.RST), ("C", PieceKind.FIN)
 BOTH = {  # how long, what ended it, whether it is probable only
     "ClientHello behind the body": (1.5, RST, False, [*HANDSHAKE, POST, PART, REST, ASK, HELLO]),
     "no room for the body": (1.5, None, False, [*HANDSHAKE, POST, PART, ASK, (0, "S", "full")]),
@@ -132,7 +132,9 @@ def test_the_deadlock(talk, name):
     assert (str(found.who), found.both_wait, found.is_probable) == ("server", True, is_probable), found.why
 
 
-@pytest.mark.parametrize(("seconds", "before"), [(0.5, RST), (4, ("S", Kind.HANDSHAKE)), (4, ("C", Kind.BODY))])
+@pytest.mark.parametrize(
+    ("seconds", "before"), [(0.5, RST), (4, ("S", PieceKind.HANDSHAKE)), (4, ("C", PieceKind.BODY))]
+)
 def test_a_healthy_upload_is_no_deadlock(talk, seconds, before):
     """A short silence is none, and no connection that went on was stuck, however long it took."""
     found = _turn(talk([*HANDSHAKE, POST, PART, REST, ASK, HELLO]), seconds, before)
@@ -143,7 +145,7 @@ def test_a_healthy_upload_is_no_deadlock(talk, seconds, before):
 def test_a_closed_window_that_opened(talk):
     """A server that read nothing for long is probably the deadlock even if it then went on; a moment is not."""
     lines = [*HANDSHAKE, POST, PART, ASK, (0, "S", "full")]
-    long, short = (_turn(talk(lines), seconds, ("C", Kind.BODY)) for seconds in (60, 0.5))
+    long, short = (_turn(talk(lines), seconds, ("C", PieceKind.BODY)) for seconds in (60, 0.5))
     assert (long.both_wait, long.is_probable, short.both_wait, str(short.who)) == (True, True, False, "server")
     assert long.why.endswith("Both waited, until it went on.")
 
@@ -161,7 +163,7 @@ def test_an_encrypted_alert(talk):
     """An alert that cannot be read is probably the end."""
     talked = talk([*HANDSHAKE, DATA])
     progress = Progress()
-    for message in (*talked.messages, Message(9, 9.0, Side.SERVER, Piece(Kind.ALERT, size=26, encrypted=True))):
+    for message in (*talked.messages, Message(9, 9.0, Side.SERVER, Piece(PieceKind.ALERT, size=26, encrypted=True))):
         progress.take(message)
     found = turn(progress, 1.0)
     assert (found.who, found.is_probable) == ("nobody", True)

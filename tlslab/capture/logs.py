@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-from tlslab.capture import windows_events
 from tlslab.capture.files import OutputFile
-from tlslab.capture.windows_events import HEADING, Record, entry_for
 from tlslab.errors import LabError
 from tlslab.events import ConnectionClosed, ConnectionOpened, Event, HttpErrLogged, RequestReceived, ResponseSent
 from tlslab.httpsys import error_log
 from tlslab.iis import w3c_log
 from tlslab.schannel.settings import Schannel
+from tlslab.words import windows_events
+from tlslab.words.windows_events import HEADING, Record, entry_for
 
 THE_LAB = 0  # the number of the connection in events that belong to none
 EVENTS_JSON, EVENTS_TEXT = "windows-events.jsonl", "windows-events.txt"

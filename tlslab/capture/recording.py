@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from itertools import chain
 from weakref import WeakValueDictionary
 
-from tlslab.capture import comments, pcapng
+from tlslab.capture import pcapng
 from tlslab.capture.files import OutputFile
-from tlslab.capture.segments import Conversation, Kind, Packet
+from tlslab.capture.segments import ConnectionPackets, Packet, PacketKind
 from tlslab.events import Event
-from tlslab.tap import NO_TAP, Address, Wire
+from tlslab.tap import NO_TAP, ConnectionTap
+from tlslab.text import HostPort
+from tlslab.words import comments
 
 INTERFACE = "tlslab"
 NANOSECONDS = 1_000_000_000
@@ -39,11 +41,11 @@ class Capture:
         """Lab time begins; a wall clock that was looked at earlier is a little behind."""
         self._epoch = round(epoch * 1_000_000) * 1000  # a float has no more digits for this century's seconds
 
-    def open(self, number: int, peer: Address, local: Address, at: float) -> Wire:
+    def open(self, number: int, peer: HostPort, local: HostPort, at: float) -> ConnectionTap:
         """A connection was accepted; after the end of the file nobody records it."""
         if self.ended:
             return NO_TAP
-        wire = self._wires[number] = RecordedWire(self, Conversation(peer, local, number), at)
+        wire = self._wires[number] = RecordedWire(self, ConnectionPackets(peer, local, number), at)
         return wire
 
     def secrets(self, line: str) -> None:
@@ -75,9 +77,9 @@ class Capture:
 
 
 class RecordedWire:
-    """A `tap.Wire` that holds the packets of a step until their comments are known."""
+    """A `tap.ConnectionTap` that holds the packets of a step until their comments are known."""
 
-    def __init__(self, capture: Capture, conversation: Conversation, at: float) -> None:
+    def __init__(self, capture: Capture, conversation: ConnectionPackets, at: float) -> None:
         self.looks_ahead = True
         self._capture = capture
         self._conversation = conversation
@@ -100,7 +102,7 @@ class RecordedWire:
         """All that waits in the socket: show what was not shown before."""
         if len(data) > self._shown_ahead:
             packets = self._conversation.client_sent(data[self._shown_ahead :])
-            unread = [one._replace(kind=Kind.UNREAD) if one.kind is Kind.DATA else one for one in packets]
+            unread = [one._replace(kind=PacketKind.UNREAD) if one.kind is PacketKind.DATA else one for one in packets]
             self._hold(unread, at)
             self._shown_ahead = len(data)
 
@@ -135,9 +137,9 @@ class RecordedWire:
     def _place(self, *, from_client: bool, first: bool) -> int:
         """The last (or first) data of the side, else the lab's end, else what the other side sent, else anything."""
         places = range(len(self._held) - 1, -1, -1)
-        speaking = [place for place in places if self._held[place].kind is not Kind.CONTROL]
+        speaking = [place for place in places if self._held[place].kind is not PacketKind.CONTROL]
         own = [place for place in speaking if self._held[place].from_client == from_client]
-        data = [place for place in own if self._held[place].kind is Kind.DATA]
+        data = [place for place in own if self._held[place].kind is PacketKind.DATA]
         return next(chain(reversed(data) if first else data, [] if from_client else own, speaking, places), TO_COME)
 
     def settle(self) -> None:
@@ -156,7 +158,7 @@ class RecordedWire:
     def _place_early(self) -> None:
         """Comments that had no packet belong to the lab's FIN or RST if that came, else to the first that did."""
         if early := self._comments.pop(TO_COME, None):
-            ends = (place for place, one in enumerate(self._held) if one.kind is Kind.END and not one.from_client)
+            ends = (place for place, one in enumerate(self._held) if one.kind is PacketKind.END and not one.from_client)
             place = next(ends, 0)
             self._comments[place] = early + self._comments.get(place, [])
 

@@ -17,7 +17,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from struct import Struct
 from typing import NamedTuple
 
-from tlslab.tap import Address
+from tlslab.text import HostPort
 
 MAX_PAYLOAD = 1460  # bytes of a segment: Ethernet's 1,500 without the headers of IPv4 and TCP
 MOST_IN_FLIGHT = 4 * 1024 * 1024  # ours: bytes of a piece before they are acknowledged, far below the window
@@ -39,7 +39,7 @@ _DONT_FRAGMENT = 0x4000
 _V4_CONSTANT = 0x4500 + _DONT_FRAGMENT + (TTL << 8 | TCP)
 
 
-class Kind(Enum):
+class PacketKind(Enum):
     """What a packet is there for."""
 
     DATA = auto()
@@ -53,10 +53,10 @@ class Packet(NamedTuple):
 
     data: bytes
     from_client: bool
-    kind: Kind
+    kind: PacketKind
 
 
-class Side:
+class Sender:
     """One side of a connection: what it sends."""
 
     def __init__(self, source: _Host, target: _Host, initial: int, *, is_client: bool) -> None:
@@ -82,7 +82,7 @@ class Side:
         flags: int,
         payload: bytes = b"",
         options: bytes = b"",
-        kind: Kind = Kind.CONTROL,
+        kind: PacketKind = PacketKind.CONTROL,
         window: int = WINDOW,
     ) -> Packet:
         """Send a packet; whatever it is, it acknowledges all there is to acknowledge."""
@@ -113,7 +113,7 @@ class Side:
         last = len(data) - MAX_PAYLOAD
         for start in range(0, len(data), MAX_PAYLOAD):
             flags = ACK if start < last else PSH | ACK
-            yield self.packet(flags, data[start : start + MAX_PAYLOAD], kind=Kind.DATA)
+            yield self.packet(flags, data[start : start + MAX_PAYLOAD], kind=PacketKind.DATA)
 
     def acknowledgment(self) -> Iterator[Packet]:
         """Acknowledge, if there is anything to."""
@@ -123,21 +123,21 @@ class Side:
     def end(self, flag: int) -> Packet:
         """Send FIN or RST."""
         self.finished = True
-        return self.packet(flag | ACK, kind=Kind.END)
+        return self.packet(flag | ACK, kind=PacketKind.END)
 
 
-class Conversation:
+class ConnectionPackets:
     """The packets of the connection `number`. Each method gives those that it adds, in order.
 
     Whoever has ended its side sends no more, and after a reset there is nothing more of either.
     """
 
-    def __init__(self, client: Address, server: Address, number: int) -> None:
+    def __init__(self, client: HostPort, server: HostPort, number: int) -> None:
         here, there = _hosts(client, server)
         # Knuth's multiplicative hash: the next connection from the same port begins far from where this one ended.
         initial = number * 2654435761
-        self._client = Side(here, there, (initial + 0x1234567) & 0xFFFFFFFF, is_client=True)
-        self._server = Side(there, here, (initial + 0x89ABCDE) & 0xFFFFFFFF, is_client=False)
+        self._client = Sender(here, there, (initial + 0x1234567) & 0xFFFFFFFF, is_client=True)
+        self._server = Sender(there, here, (initial + 0x89ABCDE) & 0xFFFFFFFF, is_client=False)
         self._client.peer, self._server.peer = self._server, self._client
         self._over = False
 
@@ -181,10 +181,10 @@ class Conversation:
         """The server sends nothing more for now: what it has not acknowledged yet it acknowledges."""
         return [] if self._over else list(self._server.acknowledgment())
 
-    def _may_send(self, side: Side) -> bool:
+    def _may_send(self, side: Sender) -> bool:
         return not (self._over or side.finished)
 
-    def _end(self, side: Side, reset: bool) -> Iterator[Packet]:
+    def _end(self, side: Sender, reset: bool) -> Iterator[Packet]:
         both = side.finished and side.peer.finished  # nothing is left that could be reset
         if self._over or both or (side.finished and not reset):
             return
@@ -201,7 +201,7 @@ class _Host(NamedTuple):
         return int(self.address) if self.address.version == 4 else self.address.packed
 
 
-def _hosts(first: Address, second: Address) -> tuple[_Host, _Host]:
+def _hosts(first: HostPort, second: HostPort) -> tuple[_Host, _Host]:
     """Both addresses in one version of IP: 4, unless one of them has no place there."""
     addresses = [_address(host) for host, _port in (first, second)]
     if len({address.version for address in addresses}) == 2:

@@ -80,7 +80,7 @@ def _complain(error: LabError) -> None:
 def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if not wanted or ctx.resilient_parsing:
         return
-    from tlslab.cli.release import release
+    from tlslab.lab.release import release
 
     click.echo(release())
     ctx.exit()

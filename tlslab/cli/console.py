@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import sys
 import textwrap
 from typing import Any
@@ -98,14 +97,6 @@ def _parts(text: str) -> list[str]:
         else:
             parts[-1] += f" {line}"
     return parts
-
-
-def program() -> list[str]:
-    """The words that start this program in the shell it was started from."""
-    if shutil.which("tlslab"):
-        return ["tlslab"]
-    started_as_module = os.path.basename(sys.argv[0]) == "__main__.py"
-    return [sys.executable, "-m", "tlslab"] if started_as_module else [sys.argv[0]]
 
 
 def complain(error: LabError) -> None:

@@ -22,15 +22,17 @@ from rich.text import Text
 from tlslab import events
 from tlslab.capture.files import STANDARD_OUTPUT, OutputFile
 from tlslab.capture.following import Following
-from tlslab.cli import evidence
-from tlslab.cli.console import LabConsole, console, program, prose
-from tlslab.cli.curl import Address, Curl, join, upload_file
-from tlslab.cli.home import home, open_home
-from tlslab.cli.options import Options, between
+from tlslab.cli.console import LabConsole, console, prose
+from tlslab.cli.options import between, evidence_options
 from tlslab.cli.timeline import Timeline
 from tlslab.errors import LabError
 from tlslab.events import Event, HttpErrLogged, ResponseSent
 from tlslab.knobs import format_bytes, format_seconds
+from tlslab.lab import evidence
+from tlslab.lab.curl import Curl, Destination, upload_file
+from tlslab.lab.home import home, open_home
+from tlslab.lab.options import Options
+from tlslab.lab.shell import join, program
 from tlslab.pki.store import IdentityFiles
 from tlslab.scenario import catalogue
 from tlslab.scenario.schema import Step, WritingStyle
@@ -49,7 +51,7 @@ START_SECONDS = 30.0
     metavar="N",
     help="The lab's clock: two minutes take 5 s at 24.",
 )
-@evidence.options
+@evidence_options
 def command(speed: float, **files: Any) -> None:
     """Show a documented failure and its cure: an upload that freezes, why, and the fix. Ends by itself.
 
@@ -212,13 +214,13 @@ def _curl(ready: dict[str, Any]) -> Curl:
         )
         for name, files in ready["identities"].items()
     }
-    address = Address(ready["bindings"][0]["url"].rstrip("/"))
+    address = Destination(ready["bindings"][0]["url"].rstrip("/"))
     return Curl(Path(ready["ca_file"]), identities, {None: address}, lambda size: upload_file(home() / "uploads", size))
 
 
 def _upload_with_own_client(ready: dict[str, Any], step: Step) -> str:
-    from tlslab.run.people import People
-    from tlslab.run.sockets import Target, walk_now
+    from tlslab.client.identities import People
+    from tlslab.client.sockets import Target, walk_now
 
     first = ready["bindings"][0]
     targets: dict[str | None, Target] = {None: (first["host"], first["port"], first["hostname"])}

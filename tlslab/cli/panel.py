@@ -9,12 +9,13 @@ from ipaddress import ip_address
 from rich.console import Console
 from rich.text import Text
 
-from tlslab.cli.console import program, prose
-from tlslab.cli.curl import comes_back, join
-from tlslab.cli.options import undone_by
-from tlslab.cli.running import Running, status_of
-from tlslab.httpsys.bindings import Certificate
+from tlslab.cli.console import prose
+from tlslab.httpsys.bindings import ServerCertificate
 from tlslab.knobs import format_seconds
+from tlslab.lab.curl import comes_back
+from tlslab.lab.options import undone_by
+from tlslab.lab.running import Running, status_of
+from tlslab.lab.shell import join, program
 from tlslab.pki.identities import IDENTITIES
 from tlslab.scenario.schema import Case, Expectation, Fix, Step
 
@@ -71,7 +72,7 @@ def _show(recipe: Recipe, out: Console) -> None:
 def _facts(running: Running) -> Iterator[tuple[str, str]]:
     for one in running.served:
         yield "URL", f"{one.url}/"
-        gone = ", its certificate is deleted" if one.binding.certificate is Certificate.DELETED else ""
+        gone = ", its certificate is deleted" if one.binding.certificate is ServerCertificate.DELETED else ""
         yield "", f"{one.binding.name}, {one.host}, clientcertnegotiation={one.binding.client_cert_negotiation}{gone}"
     yield "CA file", str(running.pki.ca_file)
     yield from _identities(running)

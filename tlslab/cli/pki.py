@@ -15,12 +15,12 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from tlslab.cli.console import console, program, prose
-from tlslab.cli.curl import join
-from tlslab.cli.home import home, open_home
-from tlslab.cli.running import status_of
-from tlslab.cli.trust import Exported, ways
+from tlslab.cli.console import console, prose
 from tlslab.errors import LabError, UsageProblem
+from tlslab.lab.home import home, open_home
+from tlslab.lab.running import status_of
+from tlslab.lab.shell import join, program
+from tlslab.lab.trust import Exported, ways
 from tlslab.pki.authorities import Credential
 from tlslab.pki.description import Description, describe
 from tlslab.pki.export import certificates_pem, key_pem, pkcs12_bytes

@@ -13,25 +13,27 @@ from typing import Any, NoReturn
 import click
 
 from tlslab.capture.files import STANDARD_OUTPUT
-from tlslab.cli import evidence, panel
+from tlslab.cli import panel
 from tlslab.cli.console import LabConsole, console, prose
-from tlslab.cli.home import home, open_home
-from tlslab.cli.options import Options, between
-from tlslab.cli.running import Running
-from tlslab.cli.sinks import write_ready_file
+from tlslab.cli.options import between, evidence_options
 from tlslab.cli.timeline import COUNTED, Tally, Timeline
-from tlslab.cli.words import MATTERS
-from tlslab.core.lab import Lab
+from tlslab.core.machine import Machine
 from tlslab.core.plan import LabPlan
 from tlslab.events import ALL
+from tlslab.lab import evidence
+from tlslab.lab.home import home, open_home
+from tlslab.lab.lifetime import run
+from tlslab.lab.options import Options
+from tlslab.lab.running import Running
+from tlslab.lab.sinks import write_ready_file
 from tlslab.net.bus import Bus, Watch
-from tlslab.net.lifetime import run
 from tlslab.net.server import bind, close_all
 from tlslab.pki.store import Pki
 from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
 from tlslab.scenario.load import LoadedScenario
 from tlslab.scenario.overlay import parse_set
+from tlslab.words.timeline import MATTERS
 
 GOODBYE_SECONDS = 0.3  # Ctrl-C ends a lab within a second, even where nobody reads what it says
 
@@ -91,7 +93,7 @@ Ctrl-C ends it with exit code 130, SIGTERM with 0, both within a second.
     help="Put the first port on N, and the others as far from it as they were; 0 takes free ones.",
 )
 @click.option("--events", metavar="FILE|-", help="Write every event as a line of JSON; - is standard output.")
-@evidence.options
+@evidence_options
 @click.option(
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -126,7 +128,7 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
         running = Running.of(loaded, plan, pki, bound, options, home())
         show_panel = panel.compose(running)
         files = evidence.Evidence(options, plan, bus, stack)
-        lab = Lab(plan, bus.wanted, files.keylog, options.speed)
+        lab = Machine(plan, bus.wanted, files.keylog, options.speed)
         started = time.perf_counter()
         stopped_by = run(
             lab,

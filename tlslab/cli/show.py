@@ -10,15 +10,15 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from tlslab.cli.console import console, program, prose
-from tlslab.cli.curl import join
-from tlslab.cli.knobs import KnobAt, knobs_of
+from tlslab.cli.console import console, prose
 from tlslab.knobs import format_bytes
+from tlslab.lab.shell import join, program
 from tlslab.scenario import catalogue
 from tlslab.scenario.checks import lab_data
+from tlslab.scenario.knobs import KnobAt, knobs_of
 from tlslab.scenario.load import LoadedScenario
 from tlslab.scenario.overlay import apply
-from tlslab.scenario.schema import Fix, Lab, Step
+from tlslab.scenario.schema import Fix, Setup, Step
 
 
 @click.command(name="show")
@@ -68,7 +68,7 @@ def _commands(loaded: LoadedScenario, source: str, start: list[str]) -> list[str
 
 def _changed(loaded: LoadedScenario, fix: Fix) -> Iterator[KnobAt]:
     """The knobs that a fix turns, as they are then."""
-    fixed = Lab.model_validate(lab_data(apply(loaded.data, fix.set)))
+    fixed = Setup.model_validate(lab_data(apply(loaded.data, fix.set)))
     before = list(knobs_of(loaded.scenario))
     return (knob for knob in knobs_of(fixed) if knob not in before)
 

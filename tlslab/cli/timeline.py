@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from tlslab.cli.console import NARROWEST, STYLES, LabConsole
-from tlslab.cli.words import say, say_verbosely
 from tlslab.events import ConnectionOpened, EntityBodyStalled, Event, HttpErrLogged, InternalFault, ResponseSent
+from tlslab.words.timeline import say, say_verbosely
 
 COUNTED = frozenset({ConnectionOpened, EntityBodyStalled, HttpErrLogged, InternalFault, ResponseSent})
 

@@ -6,10 +6,8 @@ import contextlib
 import json
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import groupby, takewhile
 from pathlib import Path
 
 import click
@@ -18,17 +16,26 @@ from rich.text import Text
 
 from tlslab.cli.console import NARROWEST, STYLES, console, prose
 from tlslab.errors import UsageProblem
-from tlslab.trace.conversation import Message, Side
-from tlslab.trace.frames import BULK, WINDOWS, Kind
-from tlslab.trace.ladder import Silence, in_seconds
-from tlslab.trace.report import Explained, Report, as_json, endpoint, explain, say
+from tlslab.trace.conversation import Message
+from tlslab.trace.frames import PieceKind
+from tlslab.trace.ladder import in_seconds
+from tlslab.trace.lines import (
+    ARROWS,
+    PAUSE,
+    between,
+    end_text,
+    ladder_lines,
+    line_mark,
+    line_text,
+    told,
+    turn_text,
+    whose,
+)
+from tlslab.trace.report import Explained, Report, as_json, endpoint, explain
 from tlslab.trace.tshark import read_trace
 
 LARGE = 20  # megabytes of a capture that is read in more than a few seconds
 MANY = 5  # connections that are all shown in full
-PAUSE = 1.0  # seconds; a body that pauses for longer is two lines
-ODD = ("HelloRequest", "no_renegotiation")
-ARROWS = {Side.CLIENT: "C -> S", Side.SERVER: "S -> C"}
 
 
 @click.command(name="trace")
@@ -130,78 +137,22 @@ def _fitted(cells: Sequence[str], out: Console) -> list[str]:
 
 def _row(explained: Explained) -> tuple[str, ...]:
     one = explained.conversation
-    answers = [message.name for message in one.messages if message.kind is Kind.RESPONSE]
+    answers = [message.name for message in one.messages if message.kind is PieceKind.RESPONSE]
     more = f" ... ({len(answers)})" if len(answers) > 3 else ""
-    silence = _told(explained)
+    silence = told(explained)
     return (
         str(one.stream),
         endpoint(one.client),
         in_seconds(one.messages[-1].at),
         " ".join(answers[:3]) + more or "none",
         in_seconds(silence.seconds) if silence else "none",
-        _whose(silence) if silence and silence.seconds >= PAUSE else "",
-        _end(explained),
+        whose(silence) if silence and silence.seconds >= PAUSE else "",
+        end_text(explained),
         ", ".join(dict.fromkeys(finding.name for finding in explained.findings)) or explained.failure,
     )
 
 
-def _told(explained: Explained) -> Silence | None:
-    """The silence to ask about: one in which a side had to move, else one of which that cannot be seen."""
-    silence, other = explained.silence, explained.idle
-    if other is None or other.turn.who != "unknown" or (silence is not None and silence.seconds >= PAUSE):
-        return silence
-    return other if other.seconds >= PAUSE else silence
-
-
-def _whose(silence: Silence) -> str:
-    turn = silence.turn
-    if turn.who == "unknown":
-        return "cannot be seen"
-    return f"{'probably ' * turn.is_probable}{turn.who}{' (both wait)' * turn.both_wait}"
-
-
-def _end(explained: Explained) -> str:
-    end = explained.conversation.end
-    return "open" if end is None else f"{end.how.replace('_', ' ')} by {end.by}"
-
-
 # --- one connection -------------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Step:
-    """A line of the ladder: what one side sent in a frame, or a body over many."""
-
-    messages: list[Message] = field(default_factory=list)
-
-    @property
-    def is_bulk(self) -> bool:
-        return all(message.kind in BULK for message in self.messages)
-
-    @property
-    def is_partial(self) -> bool:
-        return all(message.kind is Kind.PARTIAL for message in self.messages)
-
-    def takes(self, message: Message) -> bool:
-        """Whether the message belongs to this line."""
-        last = self.messages[-1]
-        if message.sender is not last.sender or message.at - last.at > PAUSE or message.kind in WINDOWS:
-            return False
-        if last.kind in WINDOWS or (self.is_bulk and not self.is_partial and message.kind not in BULK):
-            return False
-        return message.frame == last.frame or self.is_partial or (self.is_bulk and message.kind in BULK)
-
-
-def _steps(messages: Sequence[Message]) -> Iterator[_Step]:
-    step: _Step | None = None
-    for message in messages:
-        if step is None or not step.takes(message):
-            if step is not None:
-                yield step
-            step = _Step()
-        step.messages.append(message)
-    if step is not None:
-        yield step
 
 
 def _print_connection(explained: Explained, out: Console) -> None:
@@ -212,20 +163,20 @@ def _print_connection(explained: Explained, out: Console) -> None:
     _print_wrapped("", f"{title}, tcp.stream {one.stream}", "bold", out)
     out.print(Text(f"{'frame':>7} {'seconds':>10} {'after':>10}", style="dim"))
     before = 0.0
-    for step in _steps(one.messages):
-        first = step.messages[0]
+    for line in ladder_lines(one.messages):
+        first = line.messages[0]
         _print_silence(explained, first, out)
         columns = f"{first.frame:>7} {first.at:>10.3f} {in_seconds(first.at - before):>10}"
-        _print_wrapped(f"{columns}  {ARROWS[first.sender]}  ", _words(step), STYLES[_mark(step)], out)
-        before = step.messages[-1].at
+        _print_wrapped(f"{columns}  {ARROWS[first.sender]}  ", line_text(line), STYLES[line_mark(line)], out)
+        before = line.messages[-1].at
     _print_silence(explained, None, out)
     _print_conclusions(explained, out)
 
 
 def _print_silence(explained: Explained, before: Message | None, out: Console) -> None:
-    silence = _told(explained)
+    silence = told(explained)
     if silence is not None and silence.before is before and silence.seconds >= PAUSE:
-        text = f"...  {in_seconds(silence.seconds)} of silence, turn: {_whose(silence)}"
+        text = f"...  {in_seconds(silence.seconds)} of silence, turn: {whose(silence)}"
         _print_wrapped(" " * 31, text, STYLES["bad" if silence.turn.both_wait else "odd"], out)
 
 
@@ -238,45 +189,14 @@ def _print_wrapped(start: str, text: str, style: str, out: Console) -> None:
         out.print(Text(" " * len(start) + line, style=style))
 
 
-def _words(step: _Step) -> str:
-    """What is said of a line, in the order of the wire."""
-    parts: list[str] = []
-    for is_bulk, messages in groupby(step.messages, lambda message: message.kind in BULK):
-        run = list(messages)
-        parts += _bulk(run, whole=step.messages[-1]) if is_bulk else map(say, run)
-    text = ", ".join(parts)
-    return f"... {text}" if step.is_bulk else text
-
-
-def _mark(step: _Step) -> str:
-    pieces = [message.piece for message in step.messages]
-    if any(piece.kind is Kind.RST or piece.fatal or (piece.status or 0) >= 400 for piece in pieces):
-        return "bad"
-    return "odd" if any(piece.kind is Kind.ZERO_WINDOW or piece.name in ODD for piece in pieces) else ""
-
-
-def _bulk(run: Sequence[Message], *, whole: Message) -> Iterator[str]:
-    """Bodies of a line, counted. Parts of a message count only where nothing of the line completes it."""
-    frames = len({message.frame for message in run})
-    over = f" in {frames:,} frames" if frames > 1 else ""
-    counted = ((Kind.BODY, False, "of the body"), (Kind.DATA, True, "of encrypted data"), (Kind.DATA, False, "of data"))
-    for kind, encrypted, what in counted:
-        own = (message.piece for message in run if message.kind is kind and message.piece.encrypted is encrypted)
-        if size := sum(piece.size for piece in own):
-            yield f"{size:,} bytes {what}{over}"
-    parts = takewhile(lambda message: message.kind is Kind.PARTIAL, reversed(run))
-    if run[-1] is whole and (size := sum(message.piece.size for message in parts)):
-        yield f"{size:,} bytes of a message that is not whole yet"
-
-
 def _print_conclusions(explained: Explained, out: Console) -> None:
     if explained.conversation.end is None:
         _print_wrapped(" " * 31, "the connection is still open when the capture ends", "dim", out)
     pauses = [one for one in (explained.silence, explained.idle) if one is not None and one.seconds >= PAUSE]
     for silence in pauses:
         other = "Longest other silence" if silence.turn.who == "unknown" else "Longest idle time"
-        what = "Longest silence" if silence is _told(explained) else other
-        prose(out, f"{what}: {in_seconds(silence.seconds)}, {_between(silence)}. {_turn(silence)}", first="  ")
+        what = "Longest silence" if silence is told(explained) else other
+        prose(out, f"{what}: {in_seconds(silence.seconds)}, {between(silence)}. {turn_text(silence)}", first="  ")
     if not pauses:
         prose(out, "There was no silence of a second or more.", first="  ")
     if explained.failure:
@@ -286,17 +206,3 @@ def _print_conclusions(explained: Explained, out: Console) -> None:
         prose(out, f"{probably}{finding.sentence}", first="  * ", rest="    ")
         for scenario in finding.scenarios:
             out.print(Text(f"    tlslab show {scenario}", style="cyan"))
-
-
-def _between(silence: Silence) -> str:
-    before = "the end of the capture" if silence.before is None else f"frame {silence.before.frame}"
-    return f"between frame {silence.after.frame} and {before}"
-
-
-def _turn(silence: Silence) -> str:
-    turn = silence.turn
-    if turn.who == "unknown":
-        return f"Whose turn it was cannot be seen. {turn.why}"
-    if turn.who == "nobody":
-        return f"It was probably nobody's turn. {turn.why}" if turn.is_probable else turn.why
-    return f"It was {'probably ' * turn.is_probable}the {turn.who}'s turn. {turn.why}"

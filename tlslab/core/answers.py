@@ -41,7 +41,7 @@ class Answers:
         """Answer a request; `asked` says whether this connection was asked for a certificate before."""
         as_html = pages.prefers_html(request.accept)
         path = path_of(request.target)
-        report = pages.Report(self._plan.scenario, binding, request.method, path, tls, body.length, body.sha256)
+        report = pages.RequestReport(self._plan.scenario, binding, request.method, path, tls, body.length, body.sha256)
         status = self._status(request, tls, asked) if body.complete else ENTITY_TOO_LARGE
         if status is None:
             content_type, content = pages.start_page(self._plan.landing, as_html)

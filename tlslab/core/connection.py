@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 
 from tlslab.core.answers import Answers
-from tlslab.core.plan import LabPlan, Listener, OnUnavailable, Site
+from tlslab.core.plan import LabPlan, Listener, Site
 from tlslab.core.sessions import Choice, Sessions
 from tlslab.errors import WireError
 from tlslab.events import (
@@ -27,14 +27,15 @@ from tlslab.events import (
     NoBindingMatched,
     PeerClosed,
     PeerReset,
-    Recorder,
     TlsFailed,
 )
-from tlslab.httpsys.bindings import Certificate, choose
+from tlslab.httpsys.bindings import ServerCertificate, choose
 from tlslab.httpsys.client_certificate import UNLIMITED
 from tlslab.httpsys.effects import Answer, Close, DecideService, RequestClientCertificate, Send, Service
 from tlslab.httpsys.pipeline import Pipeline
+from tlslab.httpsys.settings import OnUnavailable
 from tlslab.iis.access import wants_certificate
+from tlslab.recorder import Recorder
 from tlslab.schannel.session_cache import Reason
 from tlslab.tls.failures import FailureKind
 from tlslab.tls.server import Question, ServerTls
@@ -249,7 +250,7 @@ class Connection:
             endpoint=str(binding.endpoint),
             client_cert_negotiation=binding.client_cert_negotiation,
         )
-        if binding.certificate is Certificate.DELETED:
+        if binding.certificate is ServerCertificate.DELETED:
             # Reset, with event 15021 of HttpEvent; that nothing goes before the reset, no alert either, is unverified.
             self._emit(CertificateNotUsable, endpoint=str(binding.endpoint))
             self._close(Reset())

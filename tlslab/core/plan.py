@@ -4,32 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from tlslab.httpsys.bindings import Binding
 from tlslab.httpsys.client_certificate import Retrieval
+from tlslab.httpsys.settings import Continue100, OnUnavailable
 from tlslab.httpsys.timers import Timers
 from tlslab.iis.access import SslFlag
 from tlslab.iis.pages import Landing
 from tlslab.schannel.settings import Schannel
 from tlslab.tls.context import ServerSettings
-
-
-class Continue100(StrEnum):
-    """Whether 100 Continue goes out before or after the certificate is asked for; what Windows does is unverified."""
-
-    AFTER_CERTIFICATE = "after_certificate"
-    BEFORE_CERTIFICATE = "before_certificate"
-
-
-class OnUnavailable(StrEnum):
-    """How a TLS 1.3 connection ends whose client did not offer post-handshake authentication.
-
-    Reset: Windows Server 2022. Status 500 with 0x80070032: Windows Server 2025 (IIS Support Blog, 29 August 2025).
-    """
-
-    RESET = "reset"
-    STATUS_500 = "status_500"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +42,7 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class LabPlan:
-    """Everything `core.Lab` needs to know.
+    """Everything `core.Machine` needs to know.
 
     `tls` has no settings for a binding whose certificate is no longer in the store. `sstp_listener_port` is None where
     no SSTP runs on the machine.

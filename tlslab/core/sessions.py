@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tlslab.core.plan import LabPlan
-from tlslab.events import Recorder, SessionEvicted, SessionNotResumed
+from tlslab.events import SessionEvicted, SessionNotResumed
+from tlslab.recorder import Recorder
 from tlslab.schannel.session_cache import (
     ENTRY_BYTES,
     IDLE_PURGE_SECONDS,

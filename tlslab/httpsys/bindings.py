@@ -70,7 +70,7 @@ class Toggle(StrEnum):
     DISABLE = "disable"
 
 
-class Certificate(StrEnum):
+class ServerCertificate(StrEnum):
     """What a record's certhash names: a certificate of the lab's, or one that is no longer in the store."""
 
     SERVER = "server"
@@ -85,7 +85,7 @@ class Binding:
     name: str
     endpoint: Endpoint
     client_cert_negotiation: Toggle
-    certificate: Certificate = Certificate.SERVER
+    certificate: ServerCertificate = ServerCertificate.SERVER
 
 
 def choose(bindings: Iterable[Binding], server_name: str | None) -> Binding | None:

@@ -19,7 +19,7 @@ UNLIMITED = 2**62
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class BodyProgress:
     """Where a request stands: bytes of body received, bytes known to wait behind them, seconds since the question.
 
     `announced` is the body's Content-Length, None where it is chunked.
@@ -78,7 +78,7 @@ class Retrieval(Knob):
         """Seconds after the question at which a stopped reading goes on by itself; None: never."""
         return None
 
-    def before_asking(self, progress: Progress) -> Take | Ask | TooLarge:
+    def before_asking(self, progress: BodyProgress) -> Take | Ask | TooLarge:
         """Decide whether to ask now.
 
         A variant that stops reading waits until a byte beyond its buffer is known to be there: asked earlier, a
@@ -91,7 +91,7 @@ class Retrieval(Knob):
             return Take(room)
         return Ask() if progress.unread or self.drains_up_to is not None else Take(0)
 
-    def while_asked(self, progress: Progress) -> Take | Cancel:
+    def while_asked(self, progress: BodyProgress) -> Take | Cancel:
         """Decide how much body may be read while the certificate is awaited."""
         if progress.complete:
             return Take(UNLIMITED)
@@ -141,7 +141,7 @@ class ReadAhead413(Retrieval):
         """The size, unless the body ends before it."""
         return self.size
 
-    def before_asking(self, progress: Progress) -> Take | Ask | TooLarge:
+    def before_asking(self, progress: BodyProgress) -> Take | Ask | TooLarge:
         """Ask when the body is complete, refuse it when it cannot be.
 
         Of an announced body one knows that more follows; of a chunked one only the next byte tells whether that is more

@@ -18,7 +18,6 @@ from tlslab.events import (
     EntityBodyReceived,
     HttpErrLogged,
     ReadAheadExceeded,
-    Recorder,
     RequestReceived,
     ResponseSent,
     RetrievalCancelled,
@@ -28,8 +27,8 @@ from tlslab.httpsys.client_certificate import (
     UNLIMITED,
     AfterResponse,
     Ask,
+    BodyProgress,
     Cancel,
-    Progress,
     Retrieval,
     Take,
     TooLarge,
@@ -51,6 +50,7 @@ from tlslab.httpsys.refusals import refusal, version_refusal
 from tlslab.httpsys.responses import encode
 from tlslab.httpsys.stall import Stall
 from tlslab.httpsys.timers import HTTPERR_REASON, Stopwatch, Timer, Timers
+from tlslab.recorder import Recorder
 from tlslab.types import Closing, Drain, Reset
 
 MAX_REQUEST_BYTES = 16384  # http.sys MaxRequestBytes, the request line and headers together (KB820129)
@@ -316,7 +316,7 @@ class Pipeline:
         retrieval = self._asked_by if asked else self._service.retrieval
         if self._certificate is Certificate.NOT_WANTED or retrieval is None:
             return Take(UNLIMITED)
-        progress = Progress(
+        progress = BodyProgress(
             received=self._body.received,
             announced=self._body.announced,
             complete=self._body.complete,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tlslab.events import EntityBodyResumed, EntityBodyStalled, Recorder, UnreadBytesChanged
+from tlslab.events import EntityBodyResumed, EntityBodyStalled, UnreadBytesChanged
 from tlslab.httpsys.entity_body import EntityBody
+from tlslab.recorder import Recorder
 
 
 class Stall:

@@ -41,7 +41,7 @@ class Landing:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class RequestReport:
     """What an answer tells of the request it answers and of the connection it came on."""
 
     scenario: str
@@ -59,7 +59,7 @@ def prefers_html(accept: str) -> bool:
     return html >= 0 and (json_at < 0 or html < json_at)
 
 
-def answer(report: Report, as_html: bool) -> tuple[str, bytes]:
+def answer(report: RequestReport, as_html: bool) -> tuple[str, bytes]:
     """The content type and body of a request that was let through."""
     if not as_html:
         return JSON, _json({"status": "200", **_report_fields(report)})
@@ -76,7 +76,7 @@ def answer(report: Report, as_html: bool) -> tuple[str, bytes]:
     return HTML, _page(report.scenario, f"200 - {report.method} {report.path}", _section("What arrived", _table(rows)))
 
 
-def refusal(status: Status, report: Report, as_html: bool) -> tuple[str, bytes]:
+def refusal(status: Status, report: RequestReport, as_html: bool) -> tuple[str, bytes]:
     """The content type and body of a request that was refused with `status`."""
     if not as_html:
         fields = {"status": str(status), "error": status.title, "advice": status.advice}
@@ -127,7 +127,7 @@ def _fix_row(name: str, title: str, on: bool) -> str:
     return f"<tr><th><code>{escape(name)}</code></th><td>{escape(title)} {mark}</td></tr>"
 
 
-def _report_fields(report: Report) -> dict[str, Any]:
+def _report_fields(report: RequestReport) -> dict[str, Any]:
     return {
         "scenario": report.scenario,
         "binding": report.binding,

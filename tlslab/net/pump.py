@@ -17,11 +17,11 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from tlslab.core.connection import UNSENT_LIMIT, Connection
-from tlslab.core.lab import Lab
+from tlslab.core.machine import Machine
 from tlslab.events import UnreadBytesChanged
 from tlslab.net.bus import Bus
 from tlslab.net.hangup import Hangups, Left
-from tlslab.tap import Wire
+from tlslab.tap import ConnectionTap
 from tlslab.types import Drain, Reset
 
 READ_BYTES = 32 * 1024
@@ -37,7 +37,7 @@ class Pump:
     """One connection's socket. It owns the socket and closes it."""
 
     def __init__(
-        self, sock: socket.socket, lab: Lab, connection: Connection, bus: Bus, hangups: Hangups, wire: Wire
+        self, sock: socket.socket, lab: Machine, connection: Connection, bus: Bus, hangups: Hangups, wire: ConnectionTap
     ) -> None:
         self._lab = lab
         self._sock = sock

@@ -11,7 +11,7 @@ from traceback import format_exception
 
 import trio
 
-from tlslab.core.lab import Lab
+from tlslab.core.machine import Machine
 from tlslab.core.plan import Listener
 from tlslab.errors import LabError
 from tlslab.events import InternalFault
@@ -92,7 +92,7 @@ def _hint(error: OSError) -> str:
     return "--host takes an address of this machine"
 
 
-async def serve(lab: Lab, bound: Iterable[Bound], bus: Bus, tap: Tap = NO_TAP) -> None:
+async def serve(lab: Machine, bound: Iterable[Bound], bus: Bus, tap: Tap = NO_TAP) -> None:
     """Serve until cancelled; `tap` is told what passes on the wire."""
     bus.publish(lab.take_events())  # what there is to say before anybody comes
     with Hangups() as hangups:
@@ -106,7 +106,7 @@ async def serve(lab: Lab, bound: Iterable[Bound], bus: Bus, tap: Tap = NO_TAP) -
             bus.publish(lab.take_events())  # what connections did to the lab since its last tick
 
 
-async def _tick(lab: Lab, bus: Bus) -> None:
+async def _tick(lab: Machine, bus: Bus) -> None:
     """Let the lab's own time pass: a session is purged when it is due, not when somebody looks."""
     while True:
         latest = trio.current_time() + LAB_TICK_SECONDS  # a deadline may come up while none was known
@@ -119,7 +119,7 @@ async def _tick(lab: Lab, bus: Bus) -> None:
 class _Acceptor:
     """Takes the connections of one listener."""
 
-    lab: Lab
+    lab: Machine
     bound: Bound
     bus: Bus
     hangups: Hangups

@@ -32,7 +32,7 @@ CLIENT_CA, INTERMEDIATE_CA, UNTRUSTED_CA = "client-ca", "intermediate-ca", "untr
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class IdentityKind:
     """What an identity is for: the verdict it gets, who issued it, and whether it shows its issuers.
 
     `purpose` completes "alice: ..."; `issuer` is the name of an authority's files. `is_documented` says whether a
@@ -46,23 +46,25 @@ class Kind:
     is_documented: bool = True
 
 
-IDENTITIES: Mapping[str, Kind] = {
-    "alice": Kind(Verdict.TRUSTED, "in order"),
-    "expired": Kind(Verdict.EXPIRED, "its validity is over"),
-    "not-yet-valid": Kind(Verdict.NOT_YET_VALID, "its validity has not begun"),
-    "wrong-ca": Kind(Verdict.UNTRUSTED, "issued by an authority that the lab does not trust", UNTRUSTED_CA),
-    "wrong-eku": Kind(
+IDENTITIES: Mapping[str, IdentityKind] = {
+    "alice": IdentityKind(Verdict.TRUSTED, "in order"),
+    "expired": IdentityKind(Verdict.EXPIRED, "its validity is over"),
+    "not-yet-valid": IdentityKind(Verdict.NOT_YET_VALID, "its validity has not begun"),
+    "wrong-ca": IdentityKind(Verdict.UNTRUSTED, "issued by an authority that the lab does not trust", UNTRUSTED_CA),
+    "wrong-eku": IdentityKind(
         Verdict.WRONG_USAGE, "issued for servers alone: its extended key usage is serverAuth", is_documented=False
     ),
-    "revoked": Kind(Verdict.TRUSTED, "on the lab's list of revoked certificates, which no lab consults yet"),
-    "leaf-only": Kind(
+    "revoked": IdentityKind(Verdict.TRUSTED, "on the lab's list of revoked certificates, which no lab consults yet"),
+    "leaf-only": IdentityKind(
         Verdict.INCOMPLETE_CHAIN,
         "issued by an intermediate authority, and does not send it along",
         INTERMEDIATE_CA,
         shows_issuers=False,
         is_documented=False,
     ),
-    "full-chain": Kind(Verdict.TRUSTED, "the certificate of leaf-only, sent with its intermediate", INTERMEDIATE_CA),
+    "full-chain": IdentityKind(
+        Verdict.TRUSTED, "the certificate of leaf-only, sent with its intermediate", INTERMEDIATE_CA
+    ),
 }
 FIRST = "alice"  # the one that HOME/pki itself holds, and once the only one
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from tlslab.core.plan import LabPlan, Listener, Site
 from tlslab.errors import UsageProblem
-from tlslab.httpsys.bindings import Binding, Certificate, Endpoint, Toggle
+from tlslab.httpsys.bindings import Binding, Endpoint, ServerCertificate, Toggle
 from tlslab.iis.access import SslFlag, wants_certificate
 from tlslab.iis.pages import Landing
 from tlslab.pki.authorities import Credential
@@ -20,7 +20,7 @@ from tlslab.scenario.checks import lab_complaints, lab_data
 from tlslab.scenario.load import LoadedScenario
 from tlslab.scenario.names import suggestion
 from tlslab.scenario.overlay import Keys, apply, path_text, resolve
-from tlslab.scenario.schema import BindingModel, Lab, Scenario, SiteModel
+from tlslab.scenario.schema import BindingModel, Scenario, Setup, SiteModel
 from tlslab.scenario.stores import has_intermediate, issuer_names, trusts_clients
 from tlslab.schannel.cipher_suites import openssl_names
 from tlslab.schannel.event_log import ISSUER_LIST_TRUNCATED, is_logged
@@ -69,14 +69,14 @@ def build(
 # --- what is set up ------------------------------------------------------------------------------------------
 
 
-def _settled(loaded: LoadedScenario, fixes: Sequence[str], overrides: Mapping[str, Any]) -> Lab:
+def _settled(loaded: LoadedScenario, fixes: Sequence[str], overrides: Mapping[str, Any]) -> Setup:
     data = apply(loaded.data, _merged(loaded, fixes))
     data = apply(data, overrides)
     wrong = lab_complaints(data)
     if wrong:
         raise UsageProblem("\n".join(complaint.message for complaint in wrong), "look at what --set and the fixes set")
     try:
-        return Lab.model_validate(lab_data(data))
+        return Setup.model_validate(lab_data(data))
     except ValidationError as error:
         raise UsageProblem(str(error)) from error
 
@@ -119,7 +119,7 @@ def _site(model: SiteModel) -> Site:
     )
 
 
-def _landing(name: str, scenario: Scenario, lab: Lab, fixes: Sequence[str]) -> Landing:
+def _landing(name: str, scenario: Scenario, lab: Setup, fixes: Sequence[str]) -> Landing:
     return Landing(
         scenario=name,
         title=scenario.title,
@@ -140,9 +140,9 @@ def _demand(flags: Sequence[SslFlag]) -> str:
 # --- certificates --------------------------------------------------------------------------------------------
 
 
-def _tls(lab: Lab, pki: Pki, names: Sequence[str]) -> dict[str, ServerSettings]:
-    kinds = {model.certificate for model in lab.bindings.values()} - {Certificate.DELETED}
-    credentials = {kind: pki.server_credential(names, rsa=kind is Certificate.SERVER_RSA) for kind in kinds}
+def _tls(lab: Setup, pki: Pki, names: Sequence[str]) -> dict[str, ServerSettings]:
+    kinds = {model.certificate for model in lab.bindings.values()} - {ServerCertificate.DELETED}
+    credentials = {kind: pki.server_credential(names, rsa=kind is ServerCertificate.SERVER_RSA) for kind in kinds}
     return {
         name: _server_settings(lab, model, credentials[model.certificate], pki)
         for name, model in lab.bindings.items()
@@ -150,7 +150,7 @@ def _tls(lab: Lab, pki: Pki, names: Sequence[str]) -> dict[str, ServerSettings]:
     }
 
 
-def _server_settings(lab: Lab, binding: BindingModel, credential: Credential, pki: Pki) -> ServerSettings:
+def _server_settings(lab: Setup, binding: BindingModel, credential: Credential, pki: Pki) -> ServerSettings:
     names = issuer_names(lab.stores, binding.ctl_store, [authority.subject for authority in pki.client_authorities])
     issuers = issuer_list([name.public_bytes() for name in names], lab.schannel)
     fitting = len(issuers.sent)

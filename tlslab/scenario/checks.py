@@ -16,7 +16,7 @@ from tlslab.iis.sites import match_path
 from tlslab.scenario.complaints import Complaint, at, complaints
 from tlslab.scenario.names import suggestion
 from tlslab.scenario.overlay import Keys, apply, path_text, resolve, value_at
-from tlslab.scenario.schema import Lab, Step
+from tlslab.scenario.schema import Setup, Step
 
 START_PAGE = "/"
 CLIENT = ("identity", "renegotiation", "filters_by_issuer")  # what makes a step's client another one
@@ -39,15 +39,15 @@ def cross_check(data: dict[str, Any]) -> Iterator[Complaint]:
 
 def lab_data(data: dict[str, Any]) -> dict[str, Any]:
     """The half of a scenario's data that a server is built from."""
-    return {key: data[key] for key in Lab.model_fields if key in data}
+    return {key: data[key] for key in Setup.model_fields if key in data}
 
 
 def lab_complaints(data: dict[str, Any]) -> list[Complaint]:
     """What is wrong with the half of a scenario that a server is built from; its keys are those of `data`."""
     try:
-        Lab.model_validate(lab_data(data))
+        Setup.model_validate(lab_data(data))
     except ValidationError as error:
-        return complaints(error, Lab, data)
+        return complaints(error, Setup, data)
     return [*_duplicates(data), *_ctl_stores(data)]
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from tlslab.scenario.names import fields_at, suggestion
 from tlslab.scenario.overlay import Keys, path_text, value_at
-from tlslab.scenario.schema import OUTCOME
+from tlslab.scenario.vocabulary import OUTCOME
 
 _KIND = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", type(None): "nothing"}
 _WANTED = {

@@ -1,6 +1,6 @@
 """Settings laid over one another: a profile under a scenario, fixes and `--set` over it. All on plain data.
 
-A path names a place in the `Lab` half: `timers.ssl_renegotiation`, `bindings.site.protocols`, or, with a site called
+A path names a place in the `Setup` half: `timers.ssl_renegotiation`, `bindings.site.protocols`, or, with a site called
 by its path (the longest that fits, for a path may contain dots) or its index, `sites./upload.ssl_flags`. What is set
 replaces what was there, wholly; setting a `.kind` drops its siblings, which belong to the kind that was.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from tlslab.errors import UsageProblem
 from tlslab.scenario import yaml_nodes
 from tlslab.scenario.names import fields_at, suggestion
-from tlslab.scenario.schema import Lab
+from tlslab.scenario.schema import Setup
 from tlslab.schannel.profiles import PROFILES, WINDOWS_SERVER_2012_R2, Profile
 
 Keys = tuple[str | int, ...]
@@ -34,7 +34,7 @@ def apply(data: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, An
     for path in sorted(overrides, key=_parents_and_kinds_first):
         *parents, last = resolve(changed, path)
         container = value_at(changed, parents)
-        if last == "kind" and fields_at(Lab, parents):
+        if last == "kind" and fields_at(Setup, parents):
             container.clear()
         container[last] = copy.deepcopy(overrides[path])
     return with_profile(changed)
@@ -92,7 +92,7 @@ def _profile(data: Mapping[str, Any]) -> Profile:
 
 
 def _copy(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: copy.deepcopy(value) if key in Lab.model_fields else value for key, value in data.items()}
+    return {key: copy.deepcopy(value) if key in Setup.model_fields else value for key, value in data.items()}
 
 
 def _lay_under(node: Any, path: Sequence[str], value: object) -> None:
@@ -143,4 +143,4 @@ def _known(data: Mapping[str, Any], keys: Keys) -> list[str | int]:
         return list(range(len(container))) if keys == ("sites",) else []
     if not isinstance(container, Mapping):
         return []
-    return list(fields_at(Lab, keys) or container)
+    return list(fields_at(Setup, keys) or container)

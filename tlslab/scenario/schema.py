@@ -1,102 +1,48 @@
 """A scenario file: what is set up, what a client does, what must be observed, and what mends it.
 
 The models hold what the YAML says, after the profile's defaults were laid under it (`overlay.with_profile`): a knob
-that its profile sets is required here and optional in the JSON Schema. Paths into the `Lab` half, such as
+that its profile sets is required here and optional in the JSON Schema. Paths into the `Setup` half, such as
 `sites./upload.client_cert_retrieval.buffer`, are what `set` and `--set` speak of.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    BeforeValidator,
     Discriminator,
     Field,
     StrictBool,
     Tag,
-    WithJsonSchema,
     model_validator,
 )
 
-from tlslab import events
-from tlslab.core.plan import Continue100, OnUnavailable
-from tlslab.httpsys.bindings import Certificate, EndpointText, Toggle
+from tlslab.httpsys.bindings import EndpointText, ServerCertificate, Toggle
 from tlslab.httpsys.client_certificate import ClientCertRetrieval
-from tlslab.httpsys.timers import HTTPERR_REASON, Timers
+from tlslab.httpsys.settings import Continue100, OnUnavailable
+from tlslab.httpsys.timers import Timers
 from tlslab.iis.access import SslFlag
 from tlslab.knobs import ByteCount, Knob, Seconds
-from tlslab.scenario.names import suggestion
 from tlslab.scenario.stores import StoreName, Stores
-from tlslab.schannel.profiles import PROFILES
+from tlslab.scenario.vocabulary import (
+    EventName,
+    HttpErrReason,
+    Identity,
+    MessageName,
+    Name,
+    NonEmptyText,
+    OutcomeName,
+    Overrides,
+    ProfileName,
+    ProtocolName,
+    RequestLine,
+    SitePath,
+)
 from tlslab.schannel.settings import Schannel
 
-EVENTS = tuple(sorted(kind.__name__ for kind in events.ALL))
-HTTPERR_REASONS = tuple(HTTPERR_REASON.values())
 LARGEST_BODY = 2**30  # a client has to make it and a server to hash it
-OUTCOME = "an HTTP status such as 200 or 403.7, or reset, closed, alert or gave_up"
-
-
-def _one_of(known: tuple[str, ...], what: str, value: str) -> str:
-    if value not in known:
-        raise ValueError(f"there is no {what} of that name; {suggestion(value, known)}")
-    return value
-
-
-def _matching(pattern: str, wanted: str) -> Callable[[str], str]:
-    compiled = re.compile(pattern, re.ASCII)
-
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
-            raise ValueError(f"expected {wanted}")
-        return value
-
-    return check
-
-
-def _number_as_text(value: Any) -> Any:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-Text = Annotated[str, Field(min_length=1)]
-Name = Annotated[
-    str,
-    AfterValidator(_matching(r"[a-z0-9]+(-[a-z0-9]+)*", "a name of a-z and 0-9, joined by hyphens")),
-]
-SitePath = Annotated[str, AfterValidator(_matching(r"/(?:(?![?#])[!-~])*", "a path such as /upload"))]
-Request = Annotated[
-    str, AfterValidator(_matching(r"[A-Z]{1,20} /(?!/)[!-~]*", "a method and a path, such as POST /upload"))
-]
-Message = Annotated[
-    str, AfterValidator(_matching(r"[CS] \S[ -~]*", "who sent what, such as: C ClientHello, S 200, or C GET /"))
-]
-Outcome = Annotated[
-    str,
-    BeforeValidator(_number_as_text),
-    AfterValidator(_matching(r"[1-5]\d\d(\.\d{1,2})?|reset|closed|alert|gave_up", OUTCOME)),
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}], "description": OUTCOME}),
-]
-EventName = Annotated[
-    str, AfterValidator(partial(_one_of, EVENTS, "event")), Field(json_schema_extra={"enum": list(EVENTS)})
-]
-HttpErrReason = Annotated[
-    str,
-    AfterValidator(partial(_one_of, HTTPERR_REASONS, "HTTPERR reason")),
-    Field(json_schema_extra={"enum": list(HTTPERR_REASONS)}),
-]
-ProfileName = Annotated[
-    str, AfterValidator(partial(_one_of, tuple(PROFILES), "profile")), Field(json_schema_extra={"enum": list(PROFILES)})
-]
-ProtocolName = Literal["TLS1.0", "TLS1.1", "TLS1.2", "TLS1.3"]
-Identity = Literal[
-    "alice", "expired", "not-yet-valid", "wrong-ca", "wrong-eku", "revoked", "leaf-only", "full-chain", "none"
-]
-Overrides = Annotated[dict[str, Any], Field(description="paths such as bindings.site.protocols, and their values")]
 
 
 class WritingStyle(StrEnum):
@@ -122,7 +68,7 @@ class BindingModel(Knob, json_schema_extra=_optional("client_cert_negotiation", 
     """A record of `netsh http show sslcert`, and the TLS versions Schannel speaks for it."""
 
     endpoint: EndpointText
-    certificate: Certificate = Certificate.SERVER
+    certificate: ServerCertificate = ServerCertificate.SERVER
     client_cert_negotiation: Toggle
     protocols: Annotated[tuple[ProtocolName, ...], Field(min_length=1)]
     ctl_store: StoreName | None = None
@@ -138,7 +84,7 @@ class SiteModel(Knob, json_schema_extra=_optional("ssl_flags", "client_cert_retr
     application_delay: Seconds = 0.0
 
 
-class Lab(
+class Setup(
     Knob,
     json_schema_extra=_optional(
         "timers",
@@ -174,7 +120,7 @@ class Step(Knob):
     offers the session of the connection before.
     """
 
-    request: Request
+    request: RequestLine
     body: Annotated[ByteCount, Field(le=LARGEST_BODY)] = 0
     chunked: StrictBool = False
     identity: Identity = "alice"
@@ -206,14 +152,14 @@ class Expectation(Knob):
     `resumed` are what the last response reports; `messages` every message in exact order.
     """
 
-    outcome: Outcome
+    outcome: OutcomeName
     after: Seconds | None = None
     certificate: Identity | None = None
     resumed: StrictBool | None = None
     events: tuple[EventName, ...] = ()
     never: tuple[EventName, ...] = ()
     httperr: HttpErrReason | None = None
-    messages: tuple[Message, ...] | None = None
+    messages: tuple[MessageName, ...] | None = None
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Expectation:
@@ -256,7 +202,7 @@ Steps = Annotated[tuple[Step, ...], Field(min_length=1)]
 class Case(Knob):
     """Something that must hold. Without `client`, the steps are those of what the case belongs to."""
 
-    title: Text | None = None
+    title: NonEmptyText | None = None
     set: Overrides = Field(default_factory=dict)
     client: Steps | None = None
     expect: Expect
@@ -278,32 +224,32 @@ class Change(StrEnum):
 class Fix(Knob):
     """A documented fix: `says` is what its source says of it, `defeated_by` how it fails if it is not deterministic."""
 
-    title: Text
-    says: Text
+    title: NonEmptyText
+    says: NonEmptyText
     changes: Annotated[tuple[Change, ...], Field(min_length=1)]
     recommended: StrictBool
     deterministic: StrictBool
-    costs: Text
+    costs: NonEmptyText
     set: Overrides = Field(default_factory=dict)
     client: Steps | None = None
     expect: Expect
     defeated_by: dict[Name, Case] = Field(default_factory=dict)
 
 
-class Scenario(Lab):
+class Scenario(Setup):
     """A documented failure. `unverified` lists what it shows although no document says it."""
 
     format_version: Literal[1]
-    title: Text
-    story: Text
-    sources: Annotated[tuple[Text, ...], Field(min_length=1)]
-    symptoms: Annotated[tuple[Text, ...], Field(min_length=1)]
-    unverified: tuple[Text, ...] = ()
+    title: NonEmptyText
+    story: NonEmptyText
+    sources: Annotated[tuple[NonEmptyText, ...], Field(min_length=1)]
+    symptoms: Annotated[tuple[NonEmptyText, ...], Field(min_length=1)]
+    unverified: tuple[NonEmptyText, ...] = ()
     profile: ProfileName
     symptom: Case
     cases: dict[Name, Case] = Field(default_factory=dict)
     fixes: dict[Name, Fix]
-    teach: Text
+    teach: NonEmptyText
 
 
 def json_schema() -> dict[str, Any]:

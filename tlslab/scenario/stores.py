@@ -21,7 +21,7 @@ NUMBER = "{n}"
 MOST_ROOTS = 2000  # in a group; some 700 names fill the longest list that TLS can carry
 
 
-class State(StrEnum):
+class RootState(StrEnum):
     """What is the matter with a root: its certificates are in use, it is past its date, or nobody needs it."""
 
     VALID = "valid"
@@ -54,7 +54,7 @@ class Roots(Knob):
     name: NamePart | None = None
     organization: NamePart | None = None
     count: Annotated[int, Field(ge=1, le=MOST_ROOTS)] = 1
-    state: State = State.VALID
+    state: RootState = RootState.VALID
     authority: Literal["client", "intermediate"] | None = None
 
     @model_validator(mode="after")
@@ -84,7 +84,7 @@ class Store(Knob):
     """A store of LocalMachine; `without` takes out every root that is in one of these states."""
 
     roots: tuple[Roots, ...] = ()
-    without: tuple[State, ...] = ()
+    without: tuple[RootState, ...] = ()
 
     @property
     def present(self) -> tuple[Roots, ...]:

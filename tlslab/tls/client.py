@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from OpenSSL import SSL
 
-from tlslab.events import Recorder
+from tlslab.recorder import Recorder
 from tlslab.tls.engine import Engine
 
 Session = SSL.Session

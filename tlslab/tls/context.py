@@ -16,7 +16,7 @@ from tlslab.types import LeftOut
 
 EVERY_LEVEL = "@SECLEVEL=0"  # above it OpenSSL leaves TLS 1.0 and 1.1 out
 FOR_EVER = 2**31 - 1  # seconds that OpenSSL keeps a session: when it ends is Schannel's table's to say, in lab time
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+TlsKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 KeyLog = Callable[[bytes], None]
 
 
@@ -39,7 +39,7 @@ class ServerSettings:
     """
 
     chain: tuple[x509.Certificate, ...]
-    key: PrivateKey
+    key: TlsKey
     protocols: frozenset[Protocol]
     asks_in_handshake: bool
     client_authorities: tuple[x509.Certificate, ...]
@@ -57,7 +57,7 @@ class ClientSettings:
 
     server_authorities: tuple[x509.Certificate, ...]
     chain: tuple[x509.Certificate, ...] = ()
-    key: PrivateKey | None = None
+    key: TlsKey | None = None
     refuses_renegotiation: bool = False
     filters_by_issuer: bool = False
 
@@ -125,14 +125,14 @@ def client_context(settings: ClientSettings) -> SSL.Context:
     return context
 
 
-def _use_identity(context: SSL.Context, chain: tuple[x509.Certificate, ...], key: PrivateKey) -> None:
+def _use_identity(context: SSL.Context, chain: tuple[x509.Certificate, ...], key: TlsKey) -> None:
     context.use_certificate(chain[0])
     for issuer in chain[1:]:
         context.add_extra_chain_cert(issuer)
     context.use_privatekey(key)
 
 
-def _use_identity_by_issuer(context: SSL.Context, chain: tuple[x509.Certificate, ...], key: PrivateKey) -> None:
+def _use_identity_by_issuer(context: SSL.Context, chain: tuple[x509.Certificate, ...], key: TlsKey) -> None:
     """As browsers, wget, Go and Java do; the match may be anywhere up the chain that the client has."""
     for issuer in chain[1:]:
         context.add_extra_chain_cert(issuer)

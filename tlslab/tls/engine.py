@@ -12,7 +12,8 @@ from socket import MSG_PEEK
 from OpenSSL import SSL
 
 from tlslab.errors import WireError
-from tlslab.events import AlertReceived, AlertSent, HandshakeMessage, Recorder, TlsFailed
+from tlslab.events import AlertReceived, AlertSent, HandshakeMessage, TlsFailed
+from tlslab.recorder import Recorder
 from tlslab.tls import _openssl
 from tlslab.tls.failures import Failure, classify
 from tlslab.wire.alerts import parse_alert_untrusted
@@ -23,7 +24,7 @@ from tlslab.wire.records import parse_record_header_untrusted
 # OpenSSL's memory BIO keeps a third more than the largest piece it ever got: 22 KiB a connection for whole records.
 SMALL_READ_BYTES = 4096
 HEADER_BYTES = 4  # of a handshake message: type and length
-Message = tuple[bool, int, int, int, bytes]
+TlsMessage = tuple[bool, int, int, int, bytes]
 
 
 class Engine:
@@ -39,7 +40,7 @@ class Engine:
         self._ciphertext = bytearray()
         self._record_left = 0  # bytes of the record in front that OpenSSL has not been given
         self._record_fed = 0  # and of those that it has, while it has not all of them
-        self._messages: list[Message] = []
+        self._messages: list[TlsMessage] = []
         self.established = False
         self.failure: Failure | None = None
         self.peer_closed = False

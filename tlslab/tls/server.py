@@ -20,11 +20,11 @@ from tlslab.events import (
     HandshakeCompleted,
     HelloRequestSent,
     IssuerListTruncated,
-    Recorder,
     RenegotiationRefused,
     ServerHelloSent,
     SessionResumed,
 )
+from tlslab.recorder import Recorder
 from tlslab.tls import _openssl
 from tlslab.tls.context import Protocol, ServerContext
 from tlslab.tls.engine import Engine

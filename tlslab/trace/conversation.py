@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
-from tlslab.trace.frames import Endpoint, Frame, Kind, Piece
+from tlslab.text import HostPort
+from tlslab.trace.frames import Frame, Piece, PieceKind
 
 # An encrypted HelloRequest: 4 bytes, and at most 16 of IV, 48 of MAC and 16 of padding (AES-CBC with SHA-384).
 LARGEST_HELLO_REQUEST = 84
@@ -35,7 +36,7 @@ class Message:
     piece: Piece
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> PieceKind:
         """What it is."""
         return self.piece.kind
 
@@ -46,7 +47,7 @@ class Message:
 
     def is_handshake(self, name: str, sender: Side | None = None) -> bool:
         """Whether it is the handshake message of this name (from this side)."""
-        return self.kind is Kind.HANDSHAKE and self.name == name and sender in (None, self.sender)
+        return self.kind is PieceKind.HANDSHAKE and self.name == name and sender in (None, self.sender)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ class Conversation:
     """
 
     stream: int
-    client: Endpoint
-    server: Endpoint
+    client: HostPort
+    server: HostPort
     began: float
     seconds: float
     messages: tuple[Message, ...]
@@ -75,13 +76,13 @@ class Conversation:
     @property
     def end(self) -> End | None:
         """Who ended it; None while it is open."""
-        ends = [message for message in self.messages if message.kind in (Kind.FIN, Kind.RST)]
+        ends = [message for message in self.messages if message.kind in (PieceKind.FIN, PieceKind.RST)]
         if not ends:
             return None
-        sides = {message.sender for message in ends if message.kind is Kind.FIN}
-        if ends[0].kind is Kind.RST:
+        sides = {message.sender for message in ends if message.kind is PieceKind.FIN}
+        if ends[0].kind is PieceKind.RST:
             return End("reset", ends[0].sender)
-        if len(sides) == 1 and ends[-1].kind is Kind.FIN:
+        if len(sides) == 1 and ends[-1].kind is PieceKind.FIN:
             return End("half_closed", ends[0].sender)
         return End("closed", ends[0].sender)
 
@@ -93,11 +94,11 @@ class Conversation:
     @property
     def is_encrypted(self) -> bool:
         """Whether there is application data that could not be decrypted."""
-        return any(message.kind is Kind.DATA and message.piece.encrypted for message in self.messages)
+        return any(message.kind is PieceKind.DATA and message.piece.encrypted for message in self.messages)
 
     def bytes_of(self, sender: Side) -> int:
         """The bytes of HTTP that a side sent, where they are decrypted; of its encrypted data, where not."""
-        kinds = (Kind.REQUEST, Kind.RESPONSE, Kind.BODY, Kind.DATA)
+        kinds = (PieceKind.REQUEST, PieceKind.RESPONSE, PieceKind.BODY, PieceKind.DATA)
         return sum(one.piece.size for one in self.messages if one.sender is sender and one.kind in kinds)
 
 
@@ -113,7 +114,7 @@ def conversations(frames: Sequence[Frame]) -> list[Conversation]:
 
 
 def _has_tls(frame: Frame) -> bool:
-    return any(piece.kind is not Kind.PARTIAL for piece in frame.pieces)
+    return any(piece.kind is not PieceKind.PARTIAL for piece in frame.pieces)
 
 
 def _conversation(frames: Sequence[Frame], last_seen: float) -> Conversation:
@@ -124,7 +125,7 @@ def _conversation(frames: Sequence[Frame], last_seen: float) -> Conversation:
     return Conversation(frames[0].stream, client, server, began, round(last_seen - began, 6), messages, has_gaps)
 
 
-def _roles(frames: Iterable[Frame]) -> tuple[Endpoint, Endpoint]:
+def _roles(frames: Iterable[Frame]) -> tuple[HostPort, HostPort]:
     """Client and server: who sent the SYN, else the first ClientHello, else the first packet."""
     first = None
     for frame in frames:
@@ -132,27 +133,29 @@ def _roles(frames: Iterable[Frame]) -> tuple[Endpoint, Endpoint]:
         if frame.syn:
             return (frame.destination, frame.source) if frame.ack else (frame.source, frame.destination)
         for piece in frame.pieces:
-            if piece.kind is Kind.HANDSHAKE and piece.name in ("ClientHello", "ServerHello"):
+            if piece.kind is PieceKind.HANDSHAKE and piece.name in ("ClientHello", "ServerHello"):
                 pair = frame.source, frame.destination
                 return pair if piece.name == "ClientHello" else (pair[1], pair[0])
     assert first is not None
     return first.source, first.destination
 
 
-def _messages(frames: Iterable[Frame], client: Endpoint, began: float) -> Iterator[Message]:
+def _messages(frames: Iterable[Frame], client: HostPort, began: float) -> Iterator[Message]:
     full: set[Side] = set()
     for frame in frames:
         sender = Side.CLIENT if frame.source == client else Side.SERVER
         kinds = [
-            kind for kind, is_set in ((Kind.RST, frame.rst), (Kind.FIN, frame.fin and not frame.repeated)) if is_set
+            kind
+            for kind, is_set in ((PieceKind.RST, frame.rst), (PieceKind.FIN, frame.fin and not frame.repeated))
+            if is_set
         ]
         if frame.zero_window and sender not in full:
             full.add(sender)
-            kinds.append(Kind.ZERO_WINDOW)
+            kinds.append(PieceKind.ZERO_WINDOW)
         elif not frame.zero_window and sender in full and not frame.rst:
             full.remove(sender)
-            kinds.append(Kind.WINDOW_OPENED)
-        syn = [Piece(Kind.SYN)] if frame.syn else []
+            kinds.append(PieceKind.WINDOW_OPENED)
+        syn = [Piece(PieceKind.SYN)] if frame.syn else []
         own = () if frame.repeated else frame.pieces
         for piece in (*syn, *own, *map(Piece, kinds)):
             yield Message(frame.number, round(frame.at - began, 6), sender, piece)
@@ -165,15 +168,15 @@ def _named(messages: Iterable[Message]) -> Iterator[Message]:
     last = ""  # of a renegotiation
     for message in messages:
         piece, sender = message.piece, message.sender
-        if piece.kind is Kind.CHANGE_CIPHER_SPEC:
+        if piece.kind is PieceKind.CHANGE_CIPHER_SPEC:
             changed.add(sender)
             finished.discard(sender)
-        elif piece.kind is Kind.HANDSHAKE and sender in changed and (piece.encrypted or piece.name == "Finished"):
+        elif piece.kind is PieceKind.HANDSHAKE and sender in changed and (piece.encrypted or piece.name == "Finished"):
             changed.remove(sender)
             finished.add(sender)
             last = ""
             piece = replace(piece, name="Finished")
-        elif piece.kind is Kind.HANDSHAKE and piece.encrypted and len(finished) == len(Side):
+        elif piece.kind is PieceKind.HANDSHAKE and piece.encrypted and len(finished) == len(Side):
             piece = replace(piece, name=_next_in_renegotiation(last, sender, piece.size))
             last = piece.name or last
         yield replace(message, piece=piece)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tlslab.trace.conversation import Conversation, Message, Side
-from tlslab.trace.frames import Kind
+from tlslab.trace.frames import PieceKind
 
 Certainty = Literal["certain", "probable"]
 
@@ -39,4 +39,4 @@ def first_handshake(messages: Iterator[Message], name: str, sender: Side) -> Mes
 
 def final_response(messages: Iterator[Message]) -> Message | None:
     """The first response that is not provisional."""
-    return next((one for one in messages if one.kind is Kind.RESPONSE and (one.piece.status or 0) >= 200), None)
+    return next((one for one in messages if one.kind is PieceKind.RESPONSE and (one.piece.status or 0) >= 200), None)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-Endpoint = tuple[str, int]  # address and port
+from tlslab.text import HostPort
 
 
-class Kind(StrEnum):
+class PieceKind(StrEnum):
     """What a piece is."""
 
     HANDSHAKE = "handshake"
@@ -26,8 +26,8 @@ class Kind(StrEnum):
     WINDOW_OPENED = "window_opened"  # it takes more again
 
 
-WINDOWS = frozenset({Kind.ZERO_WINDOW, Kind.WINDOW_OPENED})
-BULK = frozenset({Kind.BODY, Kind.DATA, Kind.PARTIAL})
+WINDOWS = frozenset({PieceKind.ZERO_WINDOW, PieceKind.WINDOW_OPENED})
+BULK = frozenset({PieceKind.BODY, PieceKind.DATA, PieceKind.PARTIAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Piece:
     it. `plain` is decrypted application data of which it is not yet known what it is.
     """
 
-    kind: Kind
+    kind: PieceKind
     name: str = ""
     size: int = 0
     encrypted: bool = False
@@ -64,8 +64,8 @@ class Frame:
     number: int
     at: float
     stream: int
-    source: Endpoint
-    destination: Endpoint
+    source: HostPort
+    destination: HostPort
     length: int = 0
     syn: bool = False
     ack: bool = True

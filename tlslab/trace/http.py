@@ -9,22 +9,23 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from tlslab.trace.frames import Endpoint, Frame, Kind, Piece
+from tlslab.text import HostPort
+from tlslab.trace.frames import Frame, Piece, PieceKind
 
 LONGEST_NAME = 200  # characters of a request's target; a header may have 16 KiB of it
 LONGEST_HEAD = 1 << 18  # bytes; what is longer is no head. http.sys allows 16 KiB unless set
 LINES = {  # the first line of a head
-    Kind.REQUEST: re.compile(rb"[!#-'*+.^-`|~\w-]+ \S[^\n]* HTTP/1\.\d\r?\n"),
-    Kind.RESPONSE: re.compile(rb"HTTP/1\.\d \d{3}[^\n]*\n"),
+    PieceKind.REQUEST: re.compile(rb"[!#-'*+.^-`|~\w-]+ \S[^\n]* HTTP/1\.\d\r?\n"),
+    PieceKind.RESPONSE: re.compile(rb"HTTP/1\.\d \d{3}[^\n]*\n"),
 }
 BEGINNINGS = {  # what may become one
-    Kind.REQUEST: re.compile(rb"[A-Za-z_-]*(?: [^\x00-\x1f]*\r?)?"),
-    Kind.RESPONSE: re.compile(rb"H?T?T?P?|HTTP/1?\.?|HTTP/1\.[^\x00-\x1f]*\r?"),
+    PieceKind.REQUEST: re.compile(rb"[A-Za-z_-]*(?: [^\x00-\x1f]*\r?)?"),
+    PieceKind.RESPONSE: re.compile(rb"H?T?T?P?|HTTP/1?\.?|HTTP/1\.[^\x00-\x1f]*\r?"),
 }
 HEAD_END = re.compile(rb"\n\r?\n")
 LENGTH = re.compile("[0-9]{1,18}")
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
-Step = tuple[list[Piece], bytes]  # what was found, and the bytes behind it
+Taken = tuple[list[Piece], bytes]  # what was found, and the bytes behind it
 
 
 def with_http(frames: Iterable[Frame]) -> Iterator[Frame]:
@@ -47,9 +48,9 @@ class _Talk:
 
     def __init__(self) -> None:
         self.asked: list[Piece] = []  # requests without a final response
-        self._readers: dict[Endpoint, _Reader] = {}
+        self._readers: dict[HostPort, _Reader] = {}
 
-    def reader(self, source: Endpoint) -> _Reader:
+    def reader(self, source: HostPort) -> _Reader:
         return self._readers.setdefault(source, _Reader(self))
 
     def hand_over(self) -> None:
@@ -69,11 +70,11 @@ class _Reader:
 
     def __init__(self, talk: _Talk) -> None:
         self._talk = talk
-        self._step: Callable[[bytes], Step] = self._head
+        self._step: Callable[[bytes], Taken] = self._head
         self._kept = b""  # of a head, or of a line of a chunked body
         self._left = 0  # of a body or chunk
         self._in_trailers = False
-        self._kinds: tuple[Kind, ...] = (Kind.REQUEST, Kind.RESPONSE)  # of heads that this side may send
+        self._kinds: tuple[PieceKind, ...] = (PieceKind.REQUEST, PieceKind.RESPONSE)  # of heads that this side may send
         self._has_begun = self._was_read = self._has_gap = False
 
     def read(self, frame: Frame) -> Iterator[Piece]:
@@ -81,7 +82,7 @@ class _Reader:
         self._has_gap |= frame.lost_before
         for piece in frame.pieces:
             if not piece.plain:
-                self._has_gap |= piece.kind is Kind.DATA and self._was_read
+                self._has_gap |= piece.kind is PieceKind.DATA and self._was_read
                 yield piece
             elif not frame.repeated:
                 yield from self._take(piece.plain)
@@ -105,26 +106,26 @@ class _Reader:
 
     # Each step takes some of the bytes, all of them if they are too few.
 
-    def _other(self, data: bytes) -> Step:
-        return [Piece(Kind.DATA, size=len(data))], b""
+    def _other(self, data: bytes) -> Taken:
+        return [Piece(PieceKind.DATA, size=len(data))], b""
 
-    def _head(self, data: bytes) -> Step:
+    def _head(self, data: bytes) -> Taken:
         self._kept = (self._kept + data).lstrip(b"\r\n")
         if not self._kept:  # old clients send a line end behind a body, which begins nothing
-            return [Piece(Kind.BODY, size=len(data))], b""
+            return [Piece(PieceKind.BODY, size=len(data))], b""
         if not any(_begins(kind, self._kept) for kind in self._kinds) or len(self._kept) > LONGEST_HEAD:
             self._kept = b""
             return self._no_head(data)
         end = HEAD_END.search(self._kept)
         if end is None:
-            return [Piece(Kind.PARTIAL, size=len(data))], b""
+            return [Piece(PieceKind.PARTIAL, size=len(data))], b""
         head, rest, self._kept = self._kept[: end.end()], self._kept[end.end() :], b""
         piece = _parsed(head)
         self._kinds = (piece.kind,)
-        has_end = self._answer(piece) if piece.kind is Kind.RESPONSE else self._ask(piece)
+        has_end = self._answer(piece) if piece.kind is PieceKind.RESPONSE else self._ask(piece)
         return [replace(piece, ends=has_end)], rest
 
-    def _no_head(self, data: bytes) -> Step:
+    def _no_head(self, data: bytes) -> Taken:
         """It is another protocol, or, after a head, something that has no place there."""
         if len(self._kinds) == 1:
             self._has_gap = True
@@ -162,18 +163,18 @@ class _Reader:
             self._step, self._left = self._counted, head.content_length
         return not head.chunked and head.content_length == 0
 
-    def _until_close(self, data: bytes) -> Step:
-        return [Piece(Kind.BODY, size=len(data))], b""
+    def _until_close(self, data: bytes) -> Taken:
+        return [Piece(PieceKind.BODY, size=len(data))], b""
 
-    def _counted(self, data: bytes) -> Step:
+    def _counted(self, data: bytes) -> Taken:
         self._has_begun = True
         size = min(self._left, len(data))
         self._left -= size
         if not self._left:
             self._step = self._head
-        return [Piece(Kind.BODY, size=size, ends=not self._left)], data[size:]
+        return [Piece(PieceKind.BODY, size=size, ends=not self._left)], data[size:]
 
-    def _chunks(self, data: bytes) -> Step:
+    def _chunks(self, data: bytes) -> Taken:
         """Size lines, chunks, and trailers up to an empty line."""
         self._has_begun = True
         at = 0
@@ -186,7 +187,7 @@ class _Reader:
                 line = data[at : data.find(b"\n", at) + 1 or None]
                 at += len(line)
                 self._line(line)
-        return [Piece(Kind.BODY, size=at, ends=self._step == self._head)], data[at:]
+        return [Piece(PieceKind.BODY, size=at, ends=self._step == self._head)], data[at:]
 
     def _line(self, part: bytes) -> None:
         """Take a line of a chunked body, or the part of one that is there."""
@@ -204,7 +205,7 @@ class _Reader:
             self._in_trailers, self._left = not length, length and length + 2  # with its line end
 
 
-def _begins(kind: Kind, data: bytes) -> bool:
+def _begins(kind: PieceKind, data: bytes) -> bool:
     """Whether the bytes are, or may become, a request or a response of HTTP/1."""
     if b"\n" in data:
         return LINES[kind].match(data) is not None
@@ -220,7 +221,7 @@ def _parsed(head: bytes) -> Piece:
     words = first.split(" ")
     is_response = first.startswith("HTTP/")
     return Piece(
-        Kind.RESPONSE if is_response else Kind.REQUEST,
+        PieceKind.RESPONSE if is_response else PieceKind.REQUEST,
         words[1][:3] if is_response else printable(f"{words[0]} {' '.join(words[1:-1])}"),
         len(head),
         content_length=int(length) if LENGTH.fullmatch(length) else None,

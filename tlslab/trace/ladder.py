@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tlslab.trace.conversation import Conversation, Message, Side
-from tlslab.trace.frames import WINDOWS, Kind
+from tlslab.trace.frames import WINDOWS, PieceKind
 from tlslab.trace.progress import Progress
 from tlslab.trace.turns import Turn, turn
 
@@ -60,7 +60,7 @@ def _closed(full: dict[Side, Message], windows: Sequence[Message], begins: float
     closed, seconds = dict(full), dict.fromkeys(Side, 0.0)
     since = {side: begins for side in Side if side in full}
     for one in windows:
-        if one.kind is Kind.ZERO_WINDOW:
+        if one.kind is PieceKind.ZERO_WINDOW:
             since[one.sender] = one.at
             closed[one.sender] = one
         elif one.sender in since:

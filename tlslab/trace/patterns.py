@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tlslab.trace.conversation import Conversation, Message, Side
 from tlslab.trace.finding import Certainty, Finding, final_response, first_handshake, messages_after
-from tlslab.trace.frames import WINDOWS, Kind
+from tlslab.trace.frames import WINDOWS, PieceKind
 from tlslab.trace.ladder import in_seconds, silences
 from tlslab.trace.progress import Progress
 from tlslab.trace.sessions import session_not_honoured
@@ -47,7 +47,9 @@ def failure(conversation: Conversation) -> str:
     is_known = conversation.is_over and not conversation.has_gaps
     if is_known and progress.waiting:
         return f"{progress.waiting[0].name} was never answered"
-    has_spoken = any(one.kind in (Kind.REQUEST, Kind.RESPONSE, Kind.DATA) for one in conversation.messages)
+    has_spoken = any(
+        one.kind in (PieceKind.REQUEST, PieceKind.RESPONSE, PieceKind.DATA) for one in conversation.messages
+    )
     if is_known and not has_spoken and not progress.finished:
         return "the handshake was never completed"
     statuses = (one.piece.status or 0 for one in conversation.messages)
@@ -67,7 +69,7 @@ class _Asked:
 
     @property
     def is_certain(self) -> bool:
-        return self.request.kind is Kind.REQUEST and not self.hello_request.piece.encrypted
+        return self.request.kind is PieceKind.REQUEST and not self.hello_request.piece.encrypted
 
     @property
     def what(self) -> str:
@@ -77,11 +79,11 @@ class _Asked:
 def _asked(conversation: Conversation) -> _Asked | None:
     request: Message | None = None
     for message in conversation.messages:
-        if message.kind is Kind.REQUEST:
+        if message.kind is PieceKind.REQUEST:
             request = message
-        elif message.kind is Kind.DATA and message.sender is Side.CLIENT:
+        elif message.kind is PieceKind.DATA and message.sender is Side.CLIENT:
             request = request or message
-        elif message.kind in (Kind.RESPONSE, Kind.DATA):
+        elif message.kind in (PieceKind.RESPONSE, PieceKind.DATA):
             request = None if message.piece.status is None or message.piece.status >= 200 else request
         elif message.is_handshake("HelloRequest", Side.SERVER) and request is not None:
             return _Asked(request, message)
@@ -89,7 +91,7 @@ def _asked(conversation: Conversation) -> _Asked | None:
 
 
 def _refusal(conversation: Conversation, asked: _Asked) -> Message | None:
-    alerts = (one for one in messages_after(conversation, asked.hello_request) if one.kind is Kind.ALERT)
+    alerts = (one for one in messages_after(conversation, asked.hello_request) if one.kind is PieceKind.ALERT)
     return next((one for one in alerts if one.name == "no_renegotiation" and one.sender is Side.CLIENT), None)
 
 
@@ -155,7 +157,7 @@ def _after_stall(message: Message | None) -> str:
         return " So it was still when the capture ended."
     if message.kind not in ENDS:
         return f" Then it went on: the {message.sender} spoke in frame {message.frame}."
-    how = "reset" if message.kind is Kind.RST else "ended"
+    how = "reset" if message.kind is PieceKind.RST else "ended"
     return f" Then the {message.sender} {how} the connection (frame {message.frame})."
 
 
@@ -177,7 +179,7 @@ def _certificate_asked(conversation: Conversation, request: Message, asked: Mess
         "does in TLS 1.2 (post-handshake authentication)."
     )
     following = messages_after(conversation, asked)
-    if any(one.sender is Side.CLIENT and one.kind is Kind.DATA for one in following):
+    if any(one.sender is Side.CLIENT and one.kind is PieceKind.DATA for one in following):
         sentence += " What the client sends behind it tshark cannot decrypt (seen in 4.0), whatever keys there are."
     frames = (request.frame, asked.frame)
     return Finding("certificate_after_request", "certain", sentence, frames, ("post-request-renegotiation",))
@@ -188,11 +190,11 @@ def _certificate_asked(conversation: Conversation, request: Message, asked: Mess
 
 def reset_after_client_hello(conversation: Conversation) -> Finding | None:
     """The server answers the first ClientHello with a reset."""
-    said = [one for one in conversation.messages if one.kind not in (Kind.SYN, Kind.PARTIAL, *WINDOWS)]
+    said = [one for one in conversation.messages if one.kind not in (PieceKind.SYN, PieceKind.PARTIAL, *WINDOWS)]
     if conversation.has_gaps or len(said) < 2 or not said[0].is_handshake("ClientHello", Side.CLIENT):
         return None
     hello, reset = said[:2]
-    if reset.kind is not Kind.RST or reset.sender is not Side.SERVER:
+    if reset.kind is not PieceKind.RST or reset.sender is not Side.SERVER:
         return None
     sentence = (
         f"The server answered the ClientHello (frame {hello.frame}) with a reset (frame {reset.frame}), with no alert "
@@ -291,9 +293,9 @@ def upload_refused(conversation: Conversation) -> Finding | None:
     for message in conversation.messages:
         if message.is_handshake("CertificateRequest", Side.SERVER):
             return None
-        if message.kind is Kind.REQUEST:
+        if message.kind is PieceKind.REQUEST:
             request = message
-        elif message.kind is Kind.RESPONSE and message.piece.status == 413 and request is not None:
+        elif message.kind is PieceKind.RESPONSE and message.piece.status == 413 and request is not None:
             return _refused_upload(request, message)
     return None
 

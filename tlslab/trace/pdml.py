@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
 from tlslab.errors import LabError
-from tlslab.trace.frames import Frame, Kind, Piece
+from tlslab.trace.frames import Frame, Piece, PieceKind
 from tlslab.wire.alerts import Alert, AlertLevel
 from tlslab.wire.handshake import message_name
 
@@ -90,7 +90,7 @@ def _frame(packet: Element) -> Frame | None:
     length = _number(tcp, "tcp.len") or 0
     pieces = tuple(_pieces(layers[index + 1 :]))
     if length and not pieces:
-        pieces = (Piece(Kind.PARTIAL, size=length),)
+        pieces = (Piece(PieceKind.PARTIAL, size=length),)
     return Frame(
         number=int(general["num"].get("show", "")),
         at=float(general["timestamp"].get("value", "")),
@@ -120,17 +120,17 @@ def _pieces(layers: list[Element]) -> Iterator[Piece]:
 def _decrypted(layers: list[Element]) -> Iterator[Piece]:
     fields = (field for layer in layers for field in _fields(layer) if field.get("name") == "data.data")
     for plain in (bytes.fromhex(field.get("value", "")) for field in fields):
-        yield Piece(Kind.DATA, size=len(plain), plain=plain)
+        yield Piece(PieceKind.DATA, size=len(plain), plain=plain)
 
 
 def _with_plain(records: list[Piece], decrypted: list[Piece]) -> Iterator[Piece]:
     """Put what was decrypted where its records stand; where the numbers differ, at the last of them."""
-    data = [index for index, piece in enumerate(records) if piece.kind is Kind.DATA]
+    data = [index for index, piece in enumerate(records) if piece.kind is PieceKind.DATA]
     places = data if len(data) == len(decrypted) else data[-1:] * len(decrypted)
     for index, piece in enumerate(records):
         own = [plain for place, plain in zip(places, decrypted, strict=False) if place == index]
         yield from own
-        if not own and not (piece.kind is Kind.DATA and decrypted):
+        if not own and not (piece.kind is PieceKind.DATA and decrypted):
             yield piece
 
 
@@ -141,34 +141,34 @@ def _records(tls: Element) -> Iterator[Piece]:
         length = _number(record, "tls.record.length") or 0
         content = _number(record, "tls.record.content_type") or _number(record, "tls.record.opaque_type")
         if content == CHANGE_CIPHER_SPEC:
-            yield Piece(Kind.CHANGE_CIPHER_SPEC, "ChangeCipherSpec")
+            yield Piece(PieceKind.CHANGE_CIPHER_SPEC, "ChangeCipherSpec")
         elif content == ALERT:
             yield _alert(record, length)
         elif content == HANDSHAKE:
             messages = [field for field in record if field.get("name") == "tls.handshake"]
             yield from (_handshake(message, length) for message in messages)
         elif content == APPLICATION_DATA:
-            yield Piece(Kind.DATA, size=length, encrypted=True)
+            yield Piece(PieceKind.DATA, size=length, encrypted=True)
 
 
 def _alert(record: Element, length: int) -> Piece:
     level, code = _number(record, "tls.alert_message.level"), _number(record, "tls.alert_message.desc")
     if level is None or code is None:
-        return Piece(Kind.ALERT, size=length, encrypted=True)
-    return Piece(Kind.ALERT, Alert(level, code).name, fatal=level == AlertLevel.FATAL)
+        return Piece(PieceKind.ALERT, size=length, encrypted=True)
+    return Piece(PieceKind.ALERT, Alert(level, code).name, fatal=level == AlertLevel.FATAL)
 
 
 def _handshake(message: Element, record_length: int) -> Piece:
     code = _number(message, "tls.handshake.type")
     if code is None and "fragment" in message.get("showname", ""):  # of a message over several records
-        return Piece(Kind.PARTIAL, size=record_length)
+        return Piece(PieceKind.PARTIAL, size=record_length)
     if code is None:
-        return Piece(Kind.HANDSHAKE, size=record_length, encrypted=True)
+        return Piece(PieceKind.HANDSHAKE, size=record_length, encrypted=True)
     certificates = _number(message, "tls.handshake.certificates_length")
     chosen = _number(message, "tls.handshake.extensions.supported_version")
     is_retry = (_shown(message, "tls.handshake.random") or "").replace(":", "") == RETRY
     return Piece(
-        Kind.HANDSHAKE,
+        PieceKind.HANDSHAKE,
         "HelloRetryRequest" if is_retry else message_name(code),
         _number(message, "tls.handshake.length") or 0,
         session_id=(_shown(message, "tls.handshake.session_id") or "").replace(":", "") or None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tlslab.trace.conversation import Message, Side
-from tlslab.trace.frames import Kind
+from tlslab.trace.frames import PieceKind
 
 # Encrypted data of more than this before HelloRequest has a body in it: http.sys refuses a longer head
 # (MaxRequestBytes, KB820129).
@@ -39,20 +39,20 @@ class Progress:
     def take(self, message: Message) -> None:
         """Go on by one message."""
         kind = message.kind
-        if kind is Kind.ZERO_WINDOW:
+        if kind is PieceKind.ZERO_WINDOW:
             self.full[message.sender] = message
             return
-        if kind is Kind.WINDOW_OPENED:
+        if kind is PieceKind.WINDOW_OPENED:
             self.full.pop(message.sender, None)
             return
         self.last = message
-        if kind is Kind.HANDSHAKE:
+        if kind is PieceKind.HANDSHAKE:
             self._take_handshake(message)
-        elif kind is Kind.ALERT and message.name == "no_renegotiation":
+        elif kind is PieceKind.ALERT and message.name == "no_renegotiation":
             self.hello_request = self.client_hello = None
-        elif kind is Kind.FIN or (kind is Kind.ALERT and message.name == "close_notify"):
+        elif kind is PieceKind.FIN or (kind is PieceKind.ALERT and message.name == "close_notify"):
             self._take_end(message)
-        elif kind is Kind.DATA:
+        elif kind is PieceKind.DATA:
             self._take_data(message)
         else:
             self._take_http(message)
@@ -97,16 +97,16 @@ class Progress:
 
     def _take_http(self, message: Message) -> None:
         piece = message.piece
-        if piece.kind is Kind.REQUEST:
+        if piece.kind is PieceKind.REQUEST:
             self.waiting.append(message)
             self.body_sent, self.has_whole_body = 0, piece.ends
             self.handshake = None
-        elif piece.kind is Kind.RESPONSE:
+        elif piece.kind is PieceKind.RESPONSE:
             self._take_response(message)
-        elif piece.kind is Kind.BODY and message.sender is Side.CLIENT:
+        elif piece.kind is PieceKind.BODY and message.sender is Side.CLIENT:
             self.body_sent += piece.size
             self.has_whole_body |= piece.ends
-        elif piece.kind is Kind.BODY:
+        elif piece.kind is PieceKind.BODY:
             self.response_sent += piece.size
             self.response = None if piece.ends else self.response
 

@@ -24,9 +24,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from tlslab.text import HostPort
 from tlslab.trace.conversation import Conversation, Message, Side, conversations
 from tlslab.trace.finding import Finding
-from tlslab.trace.frames import Endpoint, Kind
+from tlslab.trace.frames import PieceKind
 from tlslab.trace.ladder import Silence, longest, silences
 from tlslab.trace.patterns import failure, findings
 from tlslab.trace.tshark import Trace
@@ -87,7 +88,7 @@ def _is_dark(explained: Explained) -> bool:
 
 def _is_other(conversation: Conversation) -> bool:
     kinds = {message.kind for message in conversation.messages if not message.piece.encrypted}
-    return Kind.DATA in kinds and kinds.isdisjoint((Kind.REQUEST, Kind.RESPONSE))
+    return PieceKind.DATA in kinds and kinds.isdisjoint((PieceKind.REQUEST, PieceKind.RESPONSE))
 
 
 def _explained(conversation: Conversation, everything: Sequence[Conversation]) -> Explained:
@@ -164,7 +165,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
 # --- words ----------------------------------------------------------------------------------------------------
 
 
-def endpoint(where: Endpoint) -> str:
+def endpoint(where: HostPort) -> str:
     """`192.0.2.1:443`, `[2001:db8::1]:443`."""
     address, port = where
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
@@ -173,11 +174,11 @@ def endpoint(where: Endpoint) -> str:
 def say(message: Message) -> str:
     """A message in a few words; nothing for bytes of a body or record, which are counted over several."""
     piece = message.piece
-    if piece.kind is Kind.HANDSHAKE:
+    if piece.kind is PieceKind.HANDSHAKE:
         return _handshake(message)
-    if piece.kind is Kind.ALERT:
+    if piece.kind is PieceKind.ALERT:
         return "alert (encrypted)" if piece.encrypted else f"alert {piece.name}{' (fatal)' * bool(piece.fatal)}"
-    if piece.kind in (Kind.REQUEST, Kind.RESPONSE):
+    if piece.kind in (PieceKind.REQUEST, PieceKind.RESPONSE):
         length = (
             f" (body: {piece.content_length:,} bytes)"
             if piece.content_length and not piece.ends
@@ -185,12 +186,12 @@ def say(message: Message) -> str:
         )
         return f"{piece.name}{length}{', expects 100-continue' * bool(piece.expects_continue)}"
     words = {
-        Kind.CHANGE_CIPHER_SPEC: "ChangeCipherSpec",
-        Kind.SYN: "SYN" if message.sender is Side.CLIENT else "SYN, ACK",
-        Kind.FIN: "FIN: ends its side",
-        Kind.RST: "RST: resets the connection",
-        Kind.ZERO_WINDOW: "zero window: takes nothing more",
-        Kind.WINDOW_OPENED: "window open again",
+        PieceKind.CHANGE_CIPHER_SPEC: "ChangeCipherSpec",
+        PieceKind.SYN: "SYN" if message.sender is Side.CLIENT else "SYN, ACK",
+        PieceKind.FIN: "FIN: ends its side",
+        PieceKind.RST: "RST: resets the connection",
+        PieceKind.ZERO_WINDOW: "zero window: takes nothing more",
+        PieceKind.WINDOW_OPENED: "window open again",
     }
     return words.get(piece.kind, "")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tlslab.text import HostPort
 from tlslab.trace.conversation import Conversation, Message, Side
 from tlslab.trace.finding import Finding, first_handshake, messages_after
-from tlslab.trace.frames import Endpoint
 from tlslab.trace.ladder import in_seconds
 
 SESSION_SCENARIOS = ("session-idle-purge", "session-fifo-eviction", "session-lifetime", "session-cache-disabled")
@@ -21,7 +21,7 @@ def _hellos(conversation: Conversation) -> tuple[Message, Message] | None:
     return None if answer is None or answer.piece.is_tls13 else (first, answer)
 
 
-def _issued(everything: Sequence[Conversation], server: Endpoint, before: float) -> Iterator[tuple[float, Message]]:
+def _issued(everything: Sequence[Conversation], server: HostPort, before: float) -> Iterator[tuple[float, Message]]:
     """Each ServerHello of TLS 1.2 or older that a server sent before a moment, and when."""
     for conversation in everything:
         for message in conversation.messages if conversation.server == server else ():

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tlslab.trace.conversation import Message, Side
-from tlslab.trace.frames import Kind
+from tlslab.trace.frames import PieceKind
 from tlslab.trace.progress import LONGEST_FINISHED, Progress
 
 # After HelloRequest a silence of this many seconds is taken for one that does not end by itself: nothing documents one,
 # and round trips and certificate stores are faster.
 UNABLE_AFTER = 1.0
-ENDS = frozenset({Kind.FIN, Kind.RST, Kind.ALERT})
+ENDS = frozenset({PieceKind.FIN, PieceKind.RST, PieceKind.ALERT})
 Who = Side | Literal["nobody", "unknown"]
 
 
@@ -43,9 +43,9 @@ def turn(progress: Progress, seconds: float, before: Message | None = None) -> T
 
 
 def _over(progress: Progress) -> Turn | None:
-    if progress.last is None or progress.last.kind is Kind.RST:
+    if progress.last is None or progress.last.kind is PieceKind.RST:
         return Turn("nobody", "The connection is over.")
-    if progress.last.kind is Kind.SYN:
+    if progress.last.kind is PieceKind.SYN:
         opening = progress.last.sender.other
         return Turn(
             opening,
@@ -119,7 +119,7 @@ def _renegotiation(progress: Progress) -> Turn | None:
 
 def _partial(progress: Progress) -> Turn | None:
     last = progress.last
-    if last is None or last.kind is not Kind.PARTIAL:
+    if last is None or last.kind is not PieceKind.PARTIAL:
         return None
     return Turn(last.sender, f"The {last.sender} has sent part of a message, and the rest was still to come.")
 
@@ -176,9 +176,9 @@ def _opened(progress: Progress) -> Turn | None:
 
 def _unreadable(progress: Progress) -> Turn | None:
     last = progress.last
-    if last is not None and last.kind is Kind.ALERT and last.piece.encrypted:
+    if last is not None and last.kind is PieceKind.ALERT and last.piece.encrypted:
         return Turn("nobody", f"The {last.sender} spoke last, an encrypted alert: probably its end.", is_probable=True)
-    if last is None or last.kind is not Kind.DATA:
+    if last is None or last.kind is not PieceKind.DATA:
         return None
     if progress.dark_opening is not None and progress.dark_opening[Side.CLIENT] <= LONGEST_FINISHED:
         return _dark_handshake(last.sender, has_finished=progress.dark_opening[Side.CLIENT] > 0)
@@ -223,7 +223,7 @@ def _http(progress: Progress) -> Turn | None:
         return Turn(Side.SERVER, why)
     if request.piece.expects_continue and not progress.body_sent:
         last = progress.last
-        if last is not None and last.kind is Kind.RESPONSE:
+        if last is not None and last.kind is PieceKind.RESPONSE:
             return Turn(Side.CLIENT, "The client may send its body now, and had not begun.")
         return Turn(Side.SERVER, "The client waited for 100 Continue before it sends its body.")
     if request.piece.chunked or request.piece.content_length is None:

@@ -1,0 +1,267 @@
+"""The lab's own HTTPS client, sans-IO: it follows the steps of a scenario in one of two writing styles.
+
+The style is what decides who is caught by the deadlock: http.client, requests, Node or Java write everything and
+then read; curl, Go, s_client and gnutls-cli look for an answer while they write.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import h11
+
+from tlslab.errors import LocalMisuse
+from tlslab.scenario.schema import Step, WritingStyle
+from tlslab.tls.client import ClientTls, Session
+from tlslab.tls.context import ClientSettings, client_context
+
+CHUNK = 16384  # one TLS record: what one write either takes whole or not at all
+
+
+class ClientState(Enum):
+    """What the client is doing."""
+
+    IDLE = auto()
+    WRITING = auto()
+    WAITING_FOR_100 = auto()
+    READING = auto()
+    OVER = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a step ended: `kind` is a status such as `200` or `403.7`, or `reset`, `closed`, `gave_up`, `alert`."""
+
+    kind: str
+    at: float
+    seconds: float
+    certificate: str | None = None
+    body_length: int | None = None
+    resumed: bool | None = None
+
+
+class Client:
+    """The client's side of one connection.
+
+    You must put what `data_to_send` gives on the wire, and give it what comes only while `wants_to_read`.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        server_name: str,
+        host: str,
+        style: WritingStyle,
+        session: Session | None = None,
+    ) -> None:
+        self._tls = ClientTls(client_context(settings), server_name, session=session)
+        self._http = h11.Connection(h11.CLIENT)
+        self._host = host
+        self._style = style
+        self._step: Step | None = None
+        self._started = 0.0
+        self._patience: float | None = None
+        self._deadline: float | None = None
+        self._gives_up_at: float | None = None
+        self._plain = b""
+        self._body_left = 0
+        self._response: h11.Response | None = None
+        self._content = bytearray()
+        self._out = bytearray()
+        self.state = ClientState.IDLE
+        self.outcome: Outcome | None = None
+        self._tls.read(0)
+
+    def start(self, step: Step, now: float) -> None:
+        """Begin a request; the one before must have been answered."""
+        if self.state is not ClientState.IDLE:
+            raise LocalMisuse("the request before has not been answered")
+        self._step, self._started, self.outcome = step, now, None
+        self._response, self._content = None, bytearray()
+        self._body_left = step.body
+        self._patience = step.expect_100
+        self._plain = self._http.send(self._head(step)) or b""
+        self._gives_up_at = None if step.gives_up_after is None else now + step.gives_up_after
+        self.state = ClientState.WRITING
+
+    def leave(self) -> None:
+        """Close the connection."""
+        self._tls.close()
+        self.state = ClientState.OVER
+
+    # --- in ----------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Take bytes from the wire."""
+        self._tls.receive(data)
+        self._read(now)
+
+    def receive_eof(self, now: float) -> None:
+        """The server ended its side."""
+        self._end("closed", now)
+
+    def receive_reset(self, now: float) -> None:
+        """The server reset the connection."""
+        self._end("reset", now)
+
+    def tick(self, now: float) -> None:
+        """Let time do its work."""
+        if self._gives_up_at is not None and now >= self._gives_up_at and self.outcome is None:
+            self._end("gave_up", now)
+        elif self.state is ClientState.WAITING_FOR_100 and self._deadline is not None and now >= self._deadline:
+            self._go_on_writing()
+
+    # --- out ---------------------------------------------------------------------------------------
+
+    def data_to_send(self, room: int, now: float) -> bytes:
+        """Give at most `room` bytes for the wire; more of the body is encrypted only when there is room for it."""
+        self._out += self._tls.data_to_send()
+        while len(self._out) < room and self.state is ClientState.WRITING and self._tls.established:
+            if not self._write_some():
+                break
+            self._out += self._tls.data_to_send()
+        if self._tls.unread:  # something came with the answer before, and nobody looked at it yet
+            self._read(now)
+        self._out += self._tls.data_to_send()
+        data = bytes(self._out[:room])
+        del self._out[: len(data)]
+        return data
+
+    @property
+    def established(self) -> bool:
+        """Whether the first handshake is over."""
+        return self._tls.established
+
+    def session(self) -> Session | None:
+        """What its connection can be resumed with."""
+        return self._tls.session()
+
+    @property
+    def wants_to_read(self) -> bool:
+        """Whether it looks at what comes now.
+
+        A client that writes everything first looks only while it waits for an answer: not while it writes, and not
+        between two requests.
+        """
+        if self._style is WritingStyle.READS_WHILE_WRITING or not self._tls.established:
+            return True
+        return self.state is ClientState.WAITING_FOR_100 or (self.state is ClientState.READING and not self._out)
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When `tick` has something to do."""
+        if self.outcome is not None:
+            return None
+        waiting = self._deadline if self.state is ClientState.WAITING_FOR_100 else None
+        return min((at for at in (waiting, self._gives_up_at) if at is not None), default=None)
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _read(self, now: float) -> None:
+        while self.wants_to_read and (plaintext := self._tls.read(CHUNK)):
+            self._http.receive_data(plaintext)
+            self._take_events(now)
+        if self._tls.failure is not None:
+            self._end("alert", now)
+        elif self._tls.peer_closed:
+            self._end("closed", now)
+
+    def _head(self, step: Step) -> h11.Request:
+        method, target = step.request.split(" ", 1)
+        headers = [("Host", self._host), ("User-Agent", "tlslab"), ("Accept", "application/json")]
+        if step.chunked:
+            headers.append(("Transfer-Encoding", "chunked"))
+        elif step.body or method in ("POST", "PUT"):
+            headers.append(("Content-Length", str(step.body)))
+        if step.expect_100 is not None:
+            headers.append(("Expect", "100-continue"))
+        return h11.Request(method=method, target=target, headers=headers)
+
+    def _write_some(self) -> bool:
+        """Encrypt the next piece; False where TLS cannot take it now."""
+        if not self._plain:
+            self._plain = self._next_piece()
+            if not self._plain:
+                return False
+        piece = self._plain[:CHUNK]
+        if not self._tls.write(piece):
+            return False
+        self._plain = self._plain[len(piece) :]
+        if not self._plain:
+            self._after_piece()
+        return True
+
+    def _after_piece(self) -> None:
+        """The head is out: a client that sent Expect waits, once."""
+        if self._patience is not None:
+            self._deadline, self._patience = self._started + self._patience, None
+            self.state = ClientState.WAITING_FOR_100
+
+    def _next_piece(self) -> bytes:
+        if self._body_left:
+            size = min(CHUNK - 16, self._body_left)  # 16: room for a chunk header in the same record
+            self._body_left -= size
+            return self._http.send(h11.Data(data=bytes(size))) or b""
+        last = self._http.send(h11.EndOfMessage()) or b""
+        self.state = ClientState.READING
+        return last
+
+    def _go_on_writing(self) -> None:
+        self.state = ClientState.WRITING
+
+    def _take_events(self, now: float) -> None:
+        while True:
+            try:
+                event = self._http.next_event()
+            except h11.RemoteProtocolError:
+                self._end("garbled", now)
+                return
+            match event:
+                case h11.InformationalResponse():
+                    if self.state is ClientState.WAITING_FOR_100:
+                        self._go_on_writing()
+                case h11.Response():
+                    self._response = event
+                case h11.Data():
+                    self._content += event.data
+                case h11.EndOfMessage():
+                    self._answered(now)
+                    return
+                case _:
+                    return
+
+    def _answered(self, now: float) -> None:
+        response = self._response
+        assert response is not None
+        fields = _json_object(bytes(self._content))
+        certificate = fields.get("client_certificate")
+        body = fields.get("body")
+        self.outcome = Outcome(
+            kind=str(fields.get("status", response.status_code)).removesuffix(".0"),
+            at=now,
+            seconds=now - self._started,
+            certificate=certificate.get("subject") if isinstance(certificate, dict) else None,
+            body_length=body.get("length") if isinstance(body, dict) else None,
+            resumed=resumed if isinstance(resumed := fields.get("session_resumed"), bool) else None,
+        )
+        self._deadline = None
+        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
+            self._http.start_next_cycle()
+            self.state = ClientState.IDLE
+        else:
+            self.state = ClientState.OVER
+
+    def _end(self, kind: str, now: float) -> None:
+        self.state = ClientState.OVER
+        if self.outcome is None:
+            self.outcome = Outcome(kind, now, now - self._started)
+
+
+def _json_object(content: bytes) -> dict[str, object]:
+    try:
+        value = json.loads(content or b"{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,156 @@
+"""Walks the steps of a scenario over real sockets, with the lab's own client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import trio
+
+from tlslab.client.https import Client, ClientState, Outcome
+from tlslab.client.identities import People
+from tlslab.net.pump import either
+from tlslab.scenario.schema import Step, WritingStyle
+from tlslab.tls.client import Session
+
+CHUNK = 64 * 1024
+Target = tuple[str, int, str]
+
+
+def walk_now(
+    steps: Sequence[Step], targets: Mapping[str | None, Target], people: People, style: WritingStyle
+) -> list[Outcome]:
+    """The same as `walk`, for a caller without an event loop."""
+    return trio.run(walk, steps, targets, people, style)
+
+
+async def walk(
+    steps: Sequence[Step], targets: Mapping[str | None, Target], people: People, style: WritingStyle
+) -> list[Outcome]:
+    """Take the steps one after the other and say how each ended. Waits pass by trio's clock, whatever its rate.
+
+    `targets` gives the host and port to connect to and the name to call it by, for each binding (None: the first).
+    """
+    walker = _Walker(targets, people, style)
+    try:
+        return [await walker.walk_step(step) for step in steps]
+    finally:
+        await walker.close()
+
+
+class _Walker:
+    """The clients of a run: the one that takes the steps on one connection after the other, and the others."""
+
+    def __init__(self, targets: Mapping[str | None, Target], people: People, style: WritingStyle) -> None:
+        self._targets = targets
+        self._people = people
+        self._style = style
+        self._open: list[tuple[Client, trio.SocketStream]] = []
+
+    async def walk_step(self, step: Step) -> Outcome:
+        for _ in range(step.others):
+            await self._visit(step)
+        await self._pass(step.wait)
+        if not step.same_connection or not self._open or self._open[-1][0].state is not ClientState.IDLE:
+            session = self._open[-1][0].session() if step.resumes and self._open else None
+            self._open.append(await self._connect(step, session))
+        client, stream = self._open[-1]
+        client.start(step, trio.current_time())
+        return await _Exchange(client, stream.socket).run()
+
+    async def _connect(self, step: Step, session: Session | None) -> tuple[Client, trio.SocketStream]:
+        host, port, name = self._targets[step.binding]
+        settings = self._people.settings_for(step)
+        stream = await trio.open_tcp_stream(host, port)
+        return Client(settings, name, f"{name}:{port}", self._style, session), stream
+
+    async def _visit(self, step: Step) -> None:
+        """Somebody else connects, shakes hands, and leaves."""
+        client, stream = await self._connect(step, None)
+        async with stream:
+            exchange = _Exchange(client, stream.socket)
+            await exchange.shake_hands()
+            await exchange.leave()
+
+    async def _pass(self, seconds: float) -> None:
+        """Let time go by; the client notices when the lab ends its connection meanwhile."""
+        with trio.move_on_after(seconds):
+            if self._open:
+                client, stream = self._open[-1]
+                await _Exchange(client, stream.socket).listen()
+            await trio.sleep_forever()
+
+    async def close(self) -> None:
+        for _, stream in self._open:
+            with trio.CancelScope(shield=True):
+                await trio.aclose_forcefully(stream)
+
+
+class _Exchange:
+    """What a client says and hears on its socket."""
+
+    def __init__(self, client: Client, sock: trio.socket.SocketType) -> None:
+        self._client = client
+        self._sock = sock
+        self._out = bytearray()
+
+    async def run(self) -> Outcome:
+        """Carry a request to its end."""
+        while self._client.outcome is None:
+            self._out += self._client.data_to_send(CHUNK - len(self._out), trio.current_time())
+            deadline = self._client.next_deadline
+            with trio.move_on_at(float("inf") if deadline is None else deadline):
+                await self._move()
+            self._client.tick(trio.current_time())
+        return self._client.outcome
+
+    async def shake_hands(self) -> None:
+        """Carry the handshake to its end, or to the connection's."""
+        while not self._client.established and self._client.state is not ClientState.OVER:
+            await self._talk()
+
+    async def listen(self) -> None:
+        """Carry what needs no request, until the connection is over."""
+        while self._client.state is not ClientState.OVER:
+            await self._talk()
+
+    async def leave(self) -> None:
+        """Say goodbye."""
+        self._client.leave()
+        self._out += self._client.data_to_send(CHUNK, trio.current_time())
+        while self._out:
+            await self._send()
+
+    async def _talk(self) -> None:
+        self._out += self._client.data_to_send(CHUNK - len(self._out), trio.current_time())
+        await self._move()
+
+    async def _move(self) -> None:
+        match bool(self._out), self._client.wants_to_read:
+            case True, True:
+                await either(self._send, self._receive)
+            case True, False:
+                await self._send()
+            case _:
+                await self._receive()
+
+    async def _send(self) -> None:
+        with self._resets():
+            sent = await self._sock.send(self._out)
+            del self._out[:sent]
+
+    async def _receive(self) -> None:
+        with self._resets():
+            data = await self._sock.recv(CHUNK)
+            if data:
+                self._client.receive_data(data, trio.current_time())
+            else:
+                self._client.receive_eof(trio.current_time())
+
+    @contextmanager
+    def _resets(self) -> Iterator[None]:
+        """Tell the client of a reset where it is seen first: whoever asks the socket next gets an end of file."""
+        try:
+            yield
+        except OSError:
+            self._client.receive_reset(trio.current_time())

@@ -1,0 +1,63 @@
+"""The lab: what all its connections share."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from itertools import count
+
+from tlslab.core.connection import Connection
+from tlslab.core.plan import LabPlan, Listener
+from tlslab.core.sessions import Sessions
+from tlslab.events import Event, SstpCertificatesDiffer
+from tlslab.httpsys.bindings import wildcard_certificates
+from tlslab.recorder import Recorder
+from tlslab.tls.context import KeyLog
+
+
+class Machine:
+    """A running scenario without its sockets: give it connections, it gives back `Connection` objects.
+
+    `wanted` is the set of event types that are built; it may grow and shrink while the lab runs. The lab has a time of
+    its own: call `tick` when `next_deadline` has come, and `take_events` after it and after what connections do.
+    `speed` is how much faster that time runs than its clients'.
+    """
+
+    def __init__(
+        self, plan: LabPlan, wanted: Set[type[Event]], keylog: KeyLog | None = None, speed: float = 1.0
+    ) -> None:
+        self.plan = plan
+        self._speed = speed
+        self.wanted = wanted
+        self.connections_accepted = 0
+        self._ids = count(1)
+        self._emit = Recorder(0, wanted, 0.0)
+        self._sessions = Sessions(plan, self._emit, keylog)
+        self._check_sstp()
+
+    def accept(self, listener: Listener, peer: str, local: str, now: float) -> Connection:
+        """Take a new connection on `listener`; both addresses are `host:port`."""
+        self.connections_accepted += 1
+        emit = Recorder(next(self._ids), self.wanted, now)
+        return Connection(self.plan, self._sessions, emit, listener, peer, local, self._speed)
+
+    def tick(self, now: float) -> None:
+        """Purge the sessions that are due."""
+        self._sessions.tick(now)
+
+    def take_events(self) -> list[Event]:
+        """Give away what happened to the lab, not to one connection, since the last call."""
+        return self._emit.take()
+
+    def _check_sstp(self) -> None:
+        """Compare the certificates of SSTP's port, as RasSstp does at boot, used or not (its event 24)."""
+        port = self.plan.sstp_listener_port
+        if port is not None:
+            records = [binding for listener in self.plan.listeners for binding in listener.bindings]
+            ipv4, ipv6 = wildcard_certificates(records, port)
+            if ipv4 != ipv6:
+                self._emit(SstpCertificatesDiffer, port=port, ipv4=ipv4, ipv6=ipv6)
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When `tick` has something to do, in lab time; None for never."""
+        return self._sessions.next_deadline

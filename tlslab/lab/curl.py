@@ -1,0 +1,203 @@
+"""The steps of a scenario as command lines that can be copied and pasted, into bash and into cmd.exe alike."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tlslab.errors import LabError
+from tlslab.knobs import format_bytes
+from tlslab.lab.shell import join
+from tlslab.pki.store import IdentityFiles
+from tlslab.scenario.schema import Step
+
+NOBODY = "none"
+OLD_TLS = frozenset({"TLS1.0", "TLS1.1"})
+EVERY_LEVEL = "DEFAULT:@SECLEVEL=0"  # above that level OpenSSL leaves them out
+PROXIES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")  # curl would ask it for localhost, too
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """How a client reaches a binding: the URL's beginning, and where to connect if its name is not in DNS.
+
+    `protocols` are those it speaks, by their names in a scenario; none for one without its certificate.
+    """
+
+    url: str
+    connect_to: str = ""
+    protocols: tuple[str, ...] = ("TLS1.2",)
+
+    @property
+    def authority(self) -> str:
+        """`localhost:8443`."""
+        return self.url.removeprefix("https://")
+
+    @property
+    def is_old(self) -> bool:
+        """Whether it speaks nothing newer than TLS 1.1, which clients of today leave out unless told otherwise."""
+        return bool(self.protocols) and OLD_TLS.issuperset(self.protocols)
+
+
+@dataclass(frozen=True, slots=True)
+class Curl:
+    """Writes command lines for one running lab, whose clock is `speed` times as fast.
+
+    `upload_file` gives a file of that many bytes; into `session_file` a client that comes back writes its session.
+    """
+
+    ca_file: Path
+    identities: Mapping[str, IdentityFiles]
+    addresses: Mapping[str | None, Destination]
+    upload_file: Callable[[int], Path]
+    session_file: Path = Path("session.pem")
+    speed: float = 1.0
+
+    def lines(self, steps: Iterable[Step]) -> list[str]:
+        """One command line for each connection; requests that share one are joined by --next.
+
+        curl cannot refuse to renegotiate, so such a step is a line for `openssl s_client`, and for bash alone. Nor does
+        curl look at the list of issuers; wget does. And curl forgets a session when it ends: where clients come back,
+        every line is for `openssl s_client` and bash.
+        """
+        steps = list(steps)
+        if comes_back(steps):
+            return list(self._visits(connections(steps)))
+        lines: list[str] = []
+        for connection in connections(steps):
+            if connection[0].renegotiation == "refuse":
+                lines.append(self._s_client(connection, ["-no_renegotiation", "-quiet"]))
+            elif connection[0].filters_by_issuer:
+                lines.append(join(self._wget(connection)))
+            else:
+                lines.append(join(self.command(connection)))
+        return lines
+
+    def command(self, connection: Iterable[Step]) -> list[str]:
+        """One connection's requests as the arguments of curl."""
+        words: list[str] = []
+        for step in connection:
+            words += ["--next" if words else "curl", *self._request(step)]
+        return words
+
+    def _request(self, step: Step) -> list[str]:
+        address = self.addresses[step.binding]
+        words = ["--noproxy", "*"] if any(os.environ.get(name) for name in PROXIES) else []
+        words += ["--cacert", str(self.ca_file)]
+        if address.connect_to:
+            words += ["--connect-to", f"{address.authority}:{address.connect_to}"]
+        if address.is_old:
+            words += ["--tlsv1.0", "--ciphers", EVERY_LEVEL]
+        if step.identity != NOBODY:
+            files = self.identities[step.identity]
+            words += ["--cert", str(files.cert_file), "--key", str(files.key_file)]
+        words += self._body(step)
+        if step.gives_up_after is not None:
+            words += ["-m", f"{step.gives_up_after:g}"]
+        if any(character in step.target for character in "[]{}"):
+            words.append("--globoff")
+        return [*words, f"{address.url}{step.target}"]
+
+    def _body(self, step: Step) -> list[str]:
+        words = {"GET": [], "POST": [], "HEAD": ["-I"]}.get(step.method, ["-X", step.method])
+        if not step.body:
+            return [*words, "-d", ""] if step.method in ("POST", "PUT") else words
+        # curl adds the header by itself above 1 MiB, and escapes; an empty one turns that off.
+        expects = step.expect_100 is not None
+        words = [*words, "-H", "Expect: 100-continue" if expects else "Expect:"]
+        if step.chunked:
+            words += ["-H", "Transfer-Encoding: chunked"]
+        return [*words, "--data-binary", f"@{self.upload_file(step.body)}"]
+
+    def _wget(self, connection: list[Step]) -> list[str]:
+        """The requests of one connection, all with the first one's method and body, for wget knows one for all."""
+        first = connection[0]
+        words = ["wget", "-q", "-O", "-", "--tries", "1", "--content-on-error", "--ca-certificate", str(self.ca_file)]
+        if first.identity != NOBODY:
+            files = self.identities[first.identity]
+            words += ["--certificate", str(files.cert_file), "--private-key", str(files.key_file)]
+        words += ["--method", first.method] if first.method != "GET" else []
+        words += ["--body-file", str(self.upload_file(first.body))] if first.body else []
+        return words + [f"{self.addresses[step.binding].url}{step.target}" for step in connection]
+
+    def _visits(self, visits: list[list[Step]]) -> Iterator[str]:
+        """The connections of a client that comes back, and what happens in between; each says New or Reused."""
+        for number, visit in enumerate(visits):
+            yield from self._meanwhile(visit[0])
+            words = ["-tls1_2", "-no_ticket", "-sess_out", str(self.session_file)]
+            words += ["-sess_in", str(self.session_file)] if visit[0].resumes and number else []
+            yield f"{self._s_client(visit, [*words, '-ign_eof', '-verify_quiet'])} | grep -E '^(New|Reused),'"
+
+    def _meanwhile(self, step: Step) -> Iterator[str]:
+        """What happens before a step: other clients come, time passes."""
+        if step.others:
+            client = join([*self._connect(step), "-tls1_2", "-no_ticket"])
+            yield f"for i in $(seq {step.others}); do {client} < /dev/null > /dev/null 2>&1; done"
+        if step.wait:
+            yield f"sleep {math.ceil(1000 * step.wait / self.speed) / 1000:.10g}"
+
+    def _s_client(self, connection: list[Step], options: list[str]) -> str:
+        """The requests of one connection, with what happens between them."""
+        says: list[str] = []
+        for step in connection:
+            says += self._meanwhile(step) if says else []
+            says += self._say(step, is_last=step is connection[-1])
+        words = [*self._connect(connection[0]), "-CAfile", str(self.ca_file)]
+        if connection[0].identity != NOBODY:
+            files = self.identities[connection[0].identity]
+            words += ["-cert", str(files.cert_file), "-key", str(files.key_file)]
+        said = says[0] if len(says) == 1 else f"({'; '.join(says)})"
+        return f"{said} | {join([*words, *options])}"
+
+    def _connect(self, step: Step) -> list[str]:
+        address = self.addresses[step.binding]
+        name = address.authority.rpartition(":")[0]
+        words = ["openssl", "s_client", "-connect", address.connect_to or address.authority]
+        words += ["-cipher", EVERY_LEVEL] if address.is_old else []
+        return words + (["-servername", name] if not name.startswith("[") else [])
+
+    def _say(self, step: Step, *, is_last: bool) -> list[str]:
+        """A request; its body is announced by its length and is not held back."""
+        headers = [f"{step.request} HTTP/1.1", f"Host: {self.addresses[step.binding].authority}"]
+        headers += [f"Content-Length: {step.body}"] if step.body or step.method in ("POST", "PUT") else []
+        headers += ["Connection: close"] if is_last else []
+        head = "".join(rf"{line}\r\n" for line in [*headers, ""])
+        return [f"printf '{head.replace('%', '%%')}'", *([f"head -c {step.body} /dev/zero"] if step.body else [])]
+
+
+def comes_back(steps: Iterable[Step]) -> bool:
+    """Whether a client comes back with a session, or others or waits come between its steps."""
+    return any(step.resumes or step.others or step.wait for step in steps)
+
+
+def connections(steps: Iterable[Step]) -> list[list[Step]]:
+    """The steps by the connection they take."""
+    taken: list[list[Step]] = []
+    for step in steps:
+        if step.same_connection and taken:
+            taken[-1].append(step)
+        else:
+            taken.append([step])
+    return taken
+
+
+def upload_file(folder: Path, size: int) -> Path:
+    """A file of `size` zero bytes under `folder`, made if it is not there: what curl uploads.
+
+    LabError: it cannot be made.
+    """
+    path = folder / f"{format_bytes(size).replace(' ', '').replace(',', '')}.bin"
+    try:
+        if not path.is_file() or path.stat().st_size != size:
+            folder.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as file:
+                file.truncate(size)
+    except OSError as error:
+        raise LabError(
+            f"cannot make {path}, which the printed commands upload: {error.strerror}",
+            "set the environment variable TLSLAB_HOME to a folder that you may write to",
+        ) from None
+    return path

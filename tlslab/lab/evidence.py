@@ -1,0 +1,178 @@
+"""The files that a lab writes while it runs: their options, and one place that opens them and hangs them on it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tlslab.capture.files import STANDARD_OUTPUT, OutputFile
+from tlslab.core.plan import LabPlan
+from tlslab.errors import LabError, UsageProblem
+from tlslab.events import ALL, EvidenceEnded
+from tlslab.lab.options import Options
+from tlslab.lab.release import release
+from tlslab.lab.sinks import event_json
+from tlslab.net.bus import Bus
+from tlslab.net.clock import lab_time
+from tlslab.tap import NO_TAP, Tap
+from tlslab.tls.context import KeyLog
+
+if TYPE_CHECKING:
+    from tlslab.capture.logs import Logs
+
+# The lab's own name comes first: a curl beside it writes its secrets to the file of the general one, too.
+KEY_LOG_VARIABLES = ("TLSLAB_SSLKEYLOGFILE", "SSLKEYLOGFILE")
+LONGEST_HEADING = 500  # characters
+
+
+def key_log_file(option: str | None, environment: Mapping[str, str]) -> tuple[str | None, str]:
+    """Where the key log goes (None: nowhere), and what to call it when that fails."""
+    if option is not None:
+        return option, "the key log"
+    for name in KEY_LOG_VARIABLES:
+        if environment.get(name):
+            return environment[name], f"the key log of {name}"
+    return None, ""
+
+
+class Evidence:
+    """The files of one lab: `tap` and `keylog` go to the lab, and `bus` has their readers.
+
+    Call `begin` when the lab's time begins. Files are closed with `stack`. LabError: one of them cannot be opened, or
+    they cannot be had together.
+    """
+
+    def __init__(self, options: Options, plan: LabPlan, bus: Bus, stack: contextlib.ExitStack) -> None:
+        self._speed, self._ahead = options.speed, options.ahead
+        self._begin: list[Callable[[float], None]] = []
+        self._bus = bus
+        self._stack = stack
+        self._files: list[OutputFile] = []
+        self.tap: Tap = NO_TAP
+        self._capture_path = options.pcapng if options.pcapng != STANDARD_OUTPUT else None
+        check(options)
+        self._open_events(options)
+        self._key_file = self._open_key_log(options)
+        self._open_capture(options, plan)
+        self._logs = self._open_logs(options, plan)
+
+    @property
+    def keylog(self) -> KeyLog | None:
+        """What takes the lines of the key log; None where nobody wants them."""
+        if self._key_file is None and self.tap is NO_TAP:
+            return None
+        return self._take_secrets
+
+    def begin(self) -> None:
+        """The lab's time has begun: from now on it is known which moment of the wall's clock was its 0."""
+        for begin in self._begin:
+            begin(self._epoch())
+
+    def _epoch(self) -> float:
+        return time.time() - lab_time() / self._speed + self._ahead
+
+    def notes(self) -> list[str]:
+        """What to say at the end: which files ended before the lab did, and what explains the capture."""
+        failures = [file.failure for file in self._files]
+        notes = [failure for failure in [*failures, *(self._logs.failures if self._logs else [])] if failure]
+        if self._capture_path is not None and os.path.isfile(self._capture_path):
+            notes.append(f"The capture opens in Wireshark, decrypted; tlslab trace {self._capture_path} explains it.")
+        return notes
+
+    def _take_secrets(self, line: bytes) -> None:
+        text = line.decode()
+        self.tap.secrets(text)
+        if self._key_file is not None:
+            self._key_file.write_line(text)
+
+    def _open_events(self, options: Options) -> None:
+        if options.events is not None:
+            file = self._open(options.events, "the events file")
+            self._bus.record(ALL, lambda event: file.write_line(event_json(event)))
+
+    def _open_key_log(self, options: Options) -> OutputFile | None:
+        path, what = key_log_file(options.keylog, os.environ)
+        if path is None:
+            return None
+        try:
+            return self._open(path, what, append=True, private=True)
+        except LabError as error:
+            if options.keylog is None:
+                error.hint += ", or unset the variable"
+            raise
+
+    def _open_capture(self, options: Options, plan: LabPlan) -> None:
+        if options.pcapng is None:
+            return
+        from tlslab.capture.recording import Capture
+
+        # What is in it decrypts it: it is for its owner, as a key log is.
+        file = self._open(options.pcapng, "the capture", private=True, limit_bytes=options.pcapng_limit)
+        capture = Capture(file, self._epoch(), release(), heading(plan, options))
+        self._bus.record(capture.kinds, capture.note)
+        self._begin.append(capture.begin)
+        self.tap = capture
+
+    def _open_logs(self, options: Options, plan: LabPlan) -> Logs | None:
+        if options.logs is None:
+            return None
+        from tlslab.capture.logs import Logs
+
+        logs = self._stack.enter_context(
+            Logs(options.logs, self._epoch(), plan.schannel, capi2=plan.capi2_operational_log, on_end=self._tell)
+        )
+        self._bus.record(logs.kinds, logs.note)
+        self._begin.append(logs.begin)
+        return logs
+
+    def _open(self, path: str, what: str, **more: Any) -> OutputFile:
+        file = self._stack.enter_context(OutputFile(path, what, on_end=lambda why: self._tell(what, why), **more))
+        self._files.append(file)
+        return file
+
+    def _tell(self, what: str, why: str) -> None:
+        self._bus.publish([EvidenceEnded(lab_time(), 0, "", what, why)])
+
+
+def heading(plan: LabPlan, options: Options) -> str:
+    """What a capture says of the lab that wrote it."""
+    parts = [f"scenario {plan.scenario}"]
+    parts += [f"fix {fix}" for fix in plan.fixes] or ["no fix"]
+    parts += [f"--set {setting}" for setting in options.settings]
+    if options.speed != 1:
+        parts.append(f"times are the lab's, whose clock ran {options.speed:g} times as fast")
+    return "; ".join(parts)[:LONGEST_HEADING]
+
+
+def check(options: Options) -> None:
+    """UsageProblem: options that make no sense together, or where standard output is."""
+    if options.pcapng_limit is not None and options.pcapng is None:
+        raise UsageProblem("--pcapng-limit without --pcapng", "name the capture's file with --pcapng FILE")
+    key_log, what = key_log_file(options.keylog, os.environ)
+    if key_log == STANDARD_OUTPUT:
+        raise UsageProblem(f"{what} cannot be standard output", "name a file")
+    _refuse_one_file_twice({"--events": options.events, "--pcapng": options.pcapng, what: key_log})
+    if STANDARD_OUTPUT in (options.events, options.pcapng) and sys.stdout is None:
+        raise UsageProblem("standard output is closed", "name a file instead of -")
+    if options.pcapng != STANDARD_OUTPUT:
+        return
+    if options.events == STANDARD_OUTPUT:
+        raise UsageProblem("--events and --pcapng cannot both be standard output", "give one of them a file")
+    if sys.stdout.isatty():
+        raise UsageProblem(
+            "a capture is nothing for a terminal", "pipe it: tlslab serve ... --pcapng - | wireshark -k -i -"
+        )
+
+
+def _refuse_one_file_twice(files: Mapping[str, str | None]) -> None:
+    owners: dict[str, str] = {}
+    for what, path in files.items():
+        if path is None or path == STANDARD_OUTPUT or (os.path.exists(path) and not os.path.isfile(path)):
+            continue  # /dev/null and the like may be named twice
+        owner = owners.setdefault(os.path.realpath(path), what)
+        if owner != what:
+            raise UsageProblem(f"{owner} and {what} cannot both write {path}", "give each a file of its own")

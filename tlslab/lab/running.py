@@ -1,0 +1,151 @@
+"""What is known of a lab once it listens: its URLs, files and identities, as the panel and the ready file tell them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from tlslab.core.plan import LabPlan
+from tlslab.httpsys.bindings import Binding
+from tlslab.iis.access import earns
+from tlslab.lab.curl import Curl, Destination, upload_file
+from tlslab.lab.options import Options
+from tlslab.net.server import Bound
+from tlslab.pki.identities import IDENTITIES
+from tlslab.pki.store import Pki
+from tlslab.scenario.load import LoadedScenario
+
+
+def status_of(identity: str) -> str:
+    """What an identity earns on a path that requires a certificate: `200` or `403.16`."""
+    return str(earns(IDENTITIES[identity].verdict)).removesuffix(".0")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A binding on its socket, and its TLS versions: none without its certificate.
+
+    `host` can be connected to, `hostname` is what the URL says.
+    """
+
+    binding: Binding
+    host: str
+    port: int
+    hostname: str
+    protocols: tuple[str, ...]
+
+    @property
+    def url(self) -> str:
+        """`https://localhost:8443`, without a path."""
+        return f"https://{_bracketed(self.hostname)}:{self.port}"
+
+    def address(self, sans: Sequence[str]) -> Destination:
+        """How curl reaches it: a name that only the lab knows is looked for where everything else is."""
+        if not self.binding.endpoint.is_name:
+            return Destination(self.url, protocols=self.protocols)
+        where = sans[0] if sans else self.host
+        return Destination(self.url, f"{_bracketed(where)}:{self.port}", self.protocols)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A lab that listens."""
+
+    loaded: LoadedScenario
+    plan: LabPlan
+    pki: Pki
+    served: tuple[Served, ...]
+    options: Options
+    home: Path
+
+    @classmethod
+    def of(
+        cls,
+        loaded: LoadedScenario,
+        plan: LabPlan,
+        pki: Pki,
+        bound: Sequence[Bound],
+        options: Options,
+        home: Path,
+    ) -> Running:
+        """Put together what is known, the bindings in the scenario's order."""
+        served = [_served(binding, one, options.sans, plan) for one in bound for binding in one.listener.bindings]
+        order = list(loaded.scenario.bindings)
+        served.sort(key=lambda one: order.index(one.binding.name))
+        return cls(loaded, plan, pki, tuple(served), options, home)
+
+    @property
+    def curl(self) -> Curl:
+        """Writes curl lines for this lab."""
+        sans = self.options.sans
+        addresses: dict[str | None, Destination] = {one.binding.name: one.address(sans) for one in self.served}
+        addresses[None] = self.served[0].address(sans)
+        folder = self.home / "uploads"
+        return Curl(
+            self.pki.ca_file,
+            self.pki.identities,
+            addresses,
+            lambda size: upload_file(folder, size),
+            session_file=self.home / f"session-{self.served[0].port}.pem",
+            speed=self.options.speed,
+        )
+
+    @property
+    def target_url(self) -> str:
+        """The URL whose request shows the symptom."""
+        step = (self.loaded.scenario.symptom.client or ())[-1]
+        return f"{self.curl.addresses[step.binding].url}{step.target}"
+
+    def as_json(self) -> dict[str, Any]:
+        """What the ready file says."""
+        return {
+            "scenario": self.plan.scenario,
+            "fixes": list(self.plan.fixes),
+            "pid": os.getpid(),
+            "speed": self.options.speed,
+            "target_url": self.target_url,
+            "bindings": [
+                {
+                    "name": one.binding.name,
+                    "url": f"{one.url}/",
+                    "host": one.host,
+                    "port": one.port,
+                    "hostname": one.hostname,
+                    "protocols": list(one.protocols),
+                }
+                for one in self.served
+            ],
+            "ca_file": str(self.pki.ca_file),
+            "identities": {
+                name: {
+                    "cert_file": str(files.cert_file),
+                    "key_file": str(files.key_file),
+                    "pkcs12_file": str(files.pkcs12_file),
+                    "pkcs12_password": files.pkcs12_password,
+                }
+                for name, files in self.pki.identities.items()
+            },
+        }
+
+
+def _served(binding: Binding, bound: Bound, sans: Sequence[str], plan: LabPlan) -> Served:
+    host = bound.host
+    if ip_address(host).is_unspecified:
+        host = "127.0.0.1" if "." in host else "::1"
+    name = "localhost" if host == "127.0.0.1" else host
+    if binding.endpoint.is_name:
+        name = binding.endpoint.host
+    elif sans:
+        name = sans[0]
+    settings = plan.tls.get(binding.name)
+    versions = sorted(settings.protocols) if settings is not None else ()
+    protocols = tuple(version.name.replace("_", ".") for version in versions)
+    return Served(binding, host, bound.port, name, protocols)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,76 @@
+"""The words of a scenario file: texts of which only some are right, each with what to say of the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from tlslab import events
+from tlslab.httpsys.timers import HTTPERR_REASON
+from tlslab.scenario.names import suggestion
+from tlslab.schannel.profiles import PROFILES
+
+EVENTS = tuple(sorted(kind.__name__ for kind in events.ALL))
+HTTPERR_REASONS = tuple(HTTPERR_REASON.values())
+OUTCOME = "an HTTP status such as 200 or 403.7, or reset, closed, alert or gave_up"
+
+
+def _one_of(known: tuple[str, ...], what: str, value: str) -> str:
+    if value not in known:
+        raise ValueError(f"there is no {what} of that name; {suggestion(value, known)}")
+    return value
+
+
+def _matching(pattern: str, wanted: str) -> Callable[[str], str]:
+    compiled = re.compile(pattern, re.ASCII)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(f"expected {wanted}")
+        return value
+
+    return check
+
+
+def _number_as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+NonEmptyText = Annotated[str, Field(min_length=1)]
+Name = Annotated[
+    str,
+    AfterValidator(_matching(r"[a-z0-9]+(-[a-z0-9]+)*", "a name of a-z and 0-9, joined by hyphens")),
+]
+SitePath = Annotated[str, AfterValidator(_matching(r"/(?:(?![?#])[!-~])*", "a path such as /upload"))]
+RequestLine = Annotated[
+    str, AfterValidator(_matching(r"[A-Z]{1,20} /(?!/)[!-~]*", "a method and a path, such as POST /upload"))
+]
+MessageName = Annotated[
+    str, AfterValidator(_matching(r"[CS] \S[ -~]*", "who sent what, such as: C ClientHello, S 200, or C GET /"))
+]
+OutcomeName = Annotated[
+    str,
+    BeforeValidator(_number_as_text),
+    AfterValidator(_matching(r"[1-5]\d\d(\.\d{1,2})?|reset|closed|alert|gave_up", OUTCOME)),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}], "description": OUTCOME}),
+]
+EventName = Annotated[
+    str, AfterValidator(partial(_one_of, EVENTS, "event")), Field(json_schema_extra={"enum": list(EVENTS)})
+]
+HttpErrReason = Annotated[
+    str,
+    AfterValidator(partial(_one_of, HTTPERR_REASONS, "HTTPERR reason")),
+    Field(json_schema_extra={"enum": list(HTTPERR_REASONS)}),
+]
+ProfileName = Annotated[
+    str, AfterValidator(partial(_one_of, tuple(PROFILES), "profile")), Field(json_schema_extra={"enum": list(PROFILES)})
+]
+ProtocolName = Literal["TLS1.0", "TLS1.1", "TLS1.2", "TLS1.3"]
+Identity = Literal[
+    "alice", "expired", "not-yet-valid", "wrong-ca", "wrong-eku", "revoked", "leaf-only", "full-chain", "none"
+]
+Overrides = Annotated[dict[str, Any], Field(description="paths such as bindings.site.protocols, and their values")]
