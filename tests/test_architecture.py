@@ -24,7 +24,7 @@ TABLE = {
     "errors": ("", ""),
     "text": ("", ""),
     "tap": ("", "text"),
-    "events": ("", ""),
+    "events": ("", "types"),
     "recorder": ("", "events"),
     "knobs": ("pydantic", ""),
     "wire": ("", "errors"),

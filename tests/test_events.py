@@ -39,28 +39,32 @@ class Unbuildable:
 
 def test_nothing_is_built_that_nobody_wants():
     """What no reader asked for costs a look into a set; what one asked for is made."""
-    Recorder(1, frozenset(), 0.0)(Unbuildable)
+    Recorder(1, frozenset())(Unbuildable, 0.0)
     with pytest.raises(AssertionError, match="nobody wants"):
-        Recorder(1, frozenset({Unbuildable}), 0.0)(Unbuildable)
+        Recorder(1, frozenset({Unbuildable}))(Unbuildable, 0.0)
 
 
 def test_an_event_carries_time_connection_and_binding():
-    """The recorder adds what its owner keeps current."""
-    record = Recorder(7, ALL, 1.0)
-    record(ContinueSent, after_certificate=True)
-    record.now, record.binding = 2.5, "site"
-    record(HelloRequestSent)
-    assert record.take() == [ContinueSent(1.0, 7, "", True), HelloRequestSent(2.5, 7, "site")]
+    """The time comes with each event, whose it is the recorder knows; all of it is one stream."""
+    record = Recorder(7, ALL)
+    record(ContinueSent, 1.0, after_certificate=True)
+    record.of("site")(HelloRequestSent, 2.5)
+    record(HelloRequestSent, 3.0)
+    assert record.of("site").take() == [
+        ContinueSent(1.0, 7, "", True),
+        HelloRequestSent(2.5, 7, "site"),
+        HelloRequestSent(3.0, 7, ""),
+    ]
     assert record.take() == []
 
 
 def test_readers_may_come_and_go():
     """`wanted` is looked at each time: a reader that comes late gets what happens from then on."""
     wanted = set()
-    record = Recorder(1, wanted, 0.0)
-    record(HelloRequestSent)
+    record = Recorder(1, wanted)
+    record(HelloRequestSent, 1.0)
     assert not record.wants(HelloRequestSent)
     wanted.add(HelloRequestSent)
     assert record.wants(HelloRequestSent)
-    record(HelloRequestSent)
+    record(HelloRequestSent, 1.0)
     assert len(record.take()) == 1

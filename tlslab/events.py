@@ -1,12 +1,15 @@
 """Every observable fact of a lab, as frozen dataclasses: the one stream that all readers share.
 
 An event carries lab time (`at`, seconds), the connection (0 is the lab itself), the binding ("" until one is
-chosen) and the numbers that explain it. Sentences are made by readers, never stored here.
+chosen) and the numbers that explain it. Sentences are made by readers, never stored here: a text is a name, a value of
+an enumeration, or the very words of a peer, of a library or of the system.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from tlslab.types import Activity, ConnectionEnd, Fault, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class PeerClosed(Event):
     `fin_stuck`: its FIN stands behind bytes there is no room for; its socket, on this machine, shows that it left.
     """
 
-    during: str
+    during: Activity
     fin_stuck: bool
 
 
@@ -44,17 +47,14 @@ class PeerClosed(Event):
 class PeerReset(Event):
     """The client, or the network, reset the connection. `during` names what the lab was doing for it."""
 
-    during: str
+    during: Activity
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionClosed(Event):
-    """The connection is over.
+    """The connection is over, after so many seconds."""
 
-    `how` is `reset` (by the lab), `reset_by_peer`, `closed` (both sides said FIN) or `abandoned` (the lab ended).
-    """
-
-    how: str
+    how: ConnectionEnd
     seconds: float
 
 
@@ -268,9 +268,9 @@ class CertificateRetrievalStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class CertificateUnavailable(Event):
-    """The certificate cannot be asked for on this connection (TLS 1.3 without the client's offer)."""
+    """The certificate cannot be asked for on this connection."""
 
-    reason: str
+    reason: Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,8 +401,13 @@ class EvidenceEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class InternalFault(Event):
-    """A defect of tlslab ended a connection. `traceback` is for the bug report."""
+    """A defect of tlslab. `detail` goes with the kind of fault, `traceback` into the bug report; "" for none.
 
+    An exception ends the connection; the other faults are told, and it goes on.
+    """
+
+    fault: Fault
+    detail: str
     traceback: str
 
 

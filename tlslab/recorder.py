@@ -11,26 +11,32 @@ P = ParamSpec("P")
 
 
 class Recorder:
-    """Collects the events of one connection and builds only those whose type is in `wanted`.
+    """Collects the events of one connection (0: of the machine) and builds only those whose type is in `wanted`.
 
-    The rooms below the core get it as `emit`; the core keeps `now` and `binding` current and takes the events away.
+    The rooms below the core get one as `emit`. It knows whose events they are and nothing that changes: the time comes
+    with each event, and what happens once a binding is chosen is recorded with `of`.
     """
 
-    __slots__ = ("binding", "connection", "events", "now", "wanted")
+    __slots__ = ("_events", "binding", "connection", "wanted")
 
-    def __init__(self, connection: int, wanted: Set[type[Event]], now: float) -> None:
+    def __init__(
+        self, connection: int, wanted: Set[type[Event]], binding: str = "", events: list[Event] | None = None
+    ) -> None:
         self.connection = connection
         self.wanted = wanted
-        self.now = now
-        self.binding = ""
-        self.events: list[Event] = []
+        self.binding = binding
+        self._events = [] if events is None else events
+
+    def of(self, binding: str) -> Recorder:
+        """Give the recorder of what happens on a binding; what the two record is one stream, in order."""
+        return Recorder(self.connection, self.wanted, binding, self._events)
 
     def __call__(
-        self, kind: Callable[Concatenate[float, int, str, P], Event], /, *args: P.args, **details: P.kwargs
+        self, kind: Callable[Concatenate[float, int, str, P], Event], now: float, /, *args: P.args, **details: P.kwargs
     ) -> None:
-        """Record `kind` with its details, if anyone wants it."""
+        """Record that `kind` happened at `now` (lab time), with its details, if anyone wants it."""
         if kind in self.wanted:
-            self.events.append(kind(self.now, self.connection, self.binding, *args, **details))
+            self._events.append(kind(now, self.connection, self.binding, *args, **details))
 
     def wants(self, kind: type[Event]) -> bool:
         """Whether anyone reads events of this type; asked where the details cost something."""
@@ -38,5 +44,6 @@ class Recorder:
 
     def take(self) -> list[Event]:
         """Give away what was recorded since the last call."""
-        taken, self.events = self.events, []
+        taken = self._events[:]
+        self._events.clear()
         return taken

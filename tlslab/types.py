@@ -18,6 +18,41 @@ class Verdict(StrEnum):
     INVALID = "invalid"  # a fault of the certificate itself, such as a wrong signature
 
 
+class Activity(StrEnum):
+    """What the lab was doing for a client, as events about one that leaves tell it."""
+
+    TLS_HANDSHAKE = "tls_handshake"
+    RENEGOTIATION = "renegotiation"
+    CERTIFICATE_RETRIEVAL = "certificate_retrieval"
+    IDLE = "idle"
+    REQUEST_HEAD = "request_head"
+    APPLICATION = "application"  # the application's own work, before it asks for the certificate
+    ENTITY_BODY = "entity_body"
+    ENDING = "ending"
+
+
+class ConnectionEnd(StrEnum):
+    """How a connection came to its end."""
+
+    CLOSED = "closed"  # both sides said FIN
+    RESET = "reset"  # by the lab
+    RESET_BY_PEER = "reset_by_peer"
+    ABANDONED = "abandoned"  # the lab ended before it
+
+
+class Unavailable(StrEnum):
+    """Why a certificate cannot be asked for on a connection."""
+
+    NO_POST_HANDSHAKE_AUTH = "no_post_handshake_auth"  # TLS 1.3, and the client did not offer it
+
+
+class Fault(StrEnum):
+    """What kind of defect of tlslab ended a connection."""
+
+    EXCEPTION = "exception"
+    EVICTED_SESSION_RESUMED = "evicted_session_resumed"  # OpenSSL took up what the session table had let go
+
+
 @dataclass(frozen=True, slots=True)
 class CertificateFacts:
     """A certificate, as far as the lab speaks of it. Names are RFC 4514 strings, the fingerprint is SHA-256 in hex."""
@@ -37,19 +72,6 @@ class TlsFacts:
     resumed: bool
     renegotiated: bool
     client_certificate: CertificateFacts | None
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """The issuers (RFC 4514) that a CertificateRequest does not name because its list would pass `limit_bytes`.
-
-    `event_id` is the Schannel event that says so; `logged` whether this machine writes it.
-    """
-
-    names: tuple[str, ...]
-    limit_bytes: int
-    event_id: int
-    logged: bool
 
 
 @dataclass(frozen=True, slots=True)

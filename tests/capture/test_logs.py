@@ -32,6 +32,7 @@ from tlslab.events import (
 from tlslab.httpsys.effects import DecideService, Service
 from tlslab.httpsys.error_log import TRUNCATE_SIZE
 from tlslab.httpsys.pipeline import Pipeline
+from tlslab.httpsys.question import Question
 from tlslab.httpsys.timers import Timers
 from tlslab.iis.w3c_log import FIELDS
 from tlslab.pki.store import Pki, open_pki
@@ -292,12 +293,12 @@ def test_sstp_complains_once(walk, tmp_path, bindings, port, data):
 
 def talk(*pieces: bytes) -> list[Event]:
     """What a pipeline tells of a client that says this."""
-    emit = Recorder(1, ALL, 0.0)
-    pipeline = Pipeline(Timers(), emit)
+    emit = Recorder(1, ALL)
+    pipeline = Pipeline(Timers(), Question(), emit, 0.0)
     for piece in pieces:
-        pipeline.receive(piece)
+        pipeline.receive(piece, 0.0)
         if any(isinstance(effect, DecideService) for effect in pipeline.take_effects()):
-            pipeline.serve(Service())
+            pipeline.serve(Service(), 0.0)
     return emit.take()
 
 

@@ -9,6 +9,7 @@ import pytest
 from tlslab import events as e
 from tlslab.cli.console import LabConsole
 from tlslab.cli.timeline import Tally, Timeline
+from tlslab.types import Fault
 
 STALLED = e.EntityBodyStalled(12.3456, 3, "site", 40960, 2**20, 1000, 2000, "ClientHello")
 
@@ -72,7 +73,7 @@ def test_quiet_events():
             "1 connection; answers: 2 x 200, 1 x 403.7; 1 freeze; HTTPERR: 1 x Timer_SslRenegotiation.",
         ),
         (
-            [e.InternalFault(0.0, 1, "", "T")],
+            [e.InternalFault(0.0, 1, "", Fault.EXCEPTION, "", "T")],
             "0 connections; answers: none; 0 freezes; HTTPERR: nothing; 1 defect of tlslab, please report.",
         ),
     ],

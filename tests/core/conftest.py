@@ -13,7 +13,7 @@ from OpenSSL import SSL
 
 from tlslab.core.connection import Connection
 from tlslab.core.machine import Machine
-from tlslab.core.plan import LabPlan, Listener, Site
+from tlslab.core.plan import CutIssuers, LabPlan, Listener, Site
 from tlslab.events import ALL, Event, HandshakeMessage
 from tlslab.httpsys.bindings import Binding, Endpoint, ServerCertificate, Toggle
 from tlslab.httpsys.client_certificate import Synchronous
@@ -61,6 +61,7 @@ def make_lab(server_settings) -> Callable[..., Machine]:
         schannel: dict[str, Any] | None = None,
         enable_kernel_ssl: bool = True,
         wanted: frozenset[type[Event]] = ALL,
+        cut_issuers: dict[str, CutIssuers] | None = None,
         **changes: Any,
     ) -> Machine:
         endpoints = bindings or {"site": ("0.0.0.0:8443", asks)}
@@ -83,6 +84,7 @@ def make_lab(server_settings) -> Callable[..., Machine]:
                 for name, (_, asks) in endpoints.items()
                 if named.get(name) is not ServerCertificate.DELETED
             },
+            cut_issuers=cut_issuers or {},
             sites=(site("/upload", REQUIRE, **changes), site("/accept", ACCEPT), site("/open", frozenset())),
             timers=timers or Timers(),
             schannel=Schannel(**SCHANNEL | (schannel or {})),

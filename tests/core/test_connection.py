@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tlslab.core.connection import ALERT_DRAIN_BYTES, ALERT_DRAIN_SECONDS, FIN_SECONDS
+from tlslab.core.connection import ALERT_DRAIN_BYTES, Patience
 from tlslab.core.machine import Machine
 from tlslab.errors import LocalMisuse
 from tlslab.events import (
@@ -24,13 +24,15 @@ from tlslab.events import (
 )
 from tlslab.tls.context import Protocol, client_context
 from tlslab.tls.engine import SMALL_READ_BYTES
-from tlslab.types import Drain, Reset
+from tlslab.types import Activity, Drain, Reset
 from tlslab.wire.records import ContentType
 
 TLS_1_2, TLS_1_3 = Protocol.TLS1_2, Protocol.TLS1_3
 BOTH = pytest.mark.parametrize("protocol", [TLS_1_2, TLS_1_3])
 BUFFER = 40 * 1024
 MIB = bytes(1024 * 1024)
+
+PATIENCE = Patience()
 
 
 @pytest.fixture
@@ -190,9 +192,9 @@ def test_the_last_call(talk):
 def test_asking_twice_is_misuse(talk):
     """A defect of ours is raised where it happens; peers cannot do it."""
     client = talk(TLS_1_2)
-    client.server._tls.request_client_certificate()
+    client.server._stage.tls.request_client_certificate(1.0)
     with pytest.raises(LocalMisuse):
-        client.server._tls.request_client_certificate()
+        client.server._stage.tls.request_client_certificate(1.0)
 
 
 # --- peers that vanish ---
@@ -259,19 +261,19 @@ def thinking(client, request_bytes):
 
 
 PHASES = [
-    (silent, TLS_1_2, "the TLS handshake"),
-    (half_a_hello, TLS_1_2, "the TLS handshake"),
-    (half_a_handshake, TLS_1_2, "the TLS handshake"),
-    (half_a_handshake, TLS_1_3, "the TLS handshake"),
-    (at_rest, TLS_1_2, "an idle connection"),
-    (half_a_head, TLS_1_2, "the request headers"),
-    (half_a_body, TLS_1_3, "the request body"),
-    (frozen, TLS_1_2, "client certificate retrieval"),
-    (frozen, TLS_1_3, "client certificate retrieval"),
-    (unanswered, TLS_1_2, "client certificate retrieval"),
-    (unanswered, TLS_1_3, "client certificate retrieval"),
-    (half_a_renegotiation, TLS_1_2, "the renegotiation"),
-    (thinking, TLS_1_2, "the application's own work"),
+    (silent, TLS_1_2, Activity.TLS_HANDSHAKE),
+    (half_a_hello, TLS_1_2, Activity.TLS_HANDSHAKE),
+    (half_a_handshake, TLS_1_2, Activity.TLS_HANDSHAKE),
+    (half_a_handshake, TLS_1_3, Activity.TLS_HANDSHAKE),
+    (at_rest, TLS_1_2, Activity.IDLE),
+    (half_a_head, TLS_1_2, Activity.REQUEST_HEAD),
+    (half_a_body, TLS_1_3, Activity.ENTITY_BODY),
+    (frozen, TLS_1_2, Activity.CERTIFICATE_RETRIEVAL),
+    (frozen, TLS_1_3, Activity.CERTIFICATE_RETRIEVAL),
+    (unanswered, TLS_1_2, Activity.CERTIFICATE_RETRIEVAL),
+    (unanswered, TLS_1_3, Activity.CERTIFICATE_RETRIEVAL),
+    (half_a_renegotiation, TLS_1_2, Activity.RENEGOTIATION),
+    (thinking, TLS_1_2, Activity.APPLICATION),
 ]
 
 
@@ -282,7 +284,7 @@ def test_a_client_that_resets(talk, request_bytes, phase, protocol, during):
     phase(client, slow(request_bytes))
     client.server.receive_reset(1.0)
     client.run()
-    assert client.only(PeerReset).during == during
+    assert client.only(PeerReset).during is during
     assert client.server.closing == Reset()
     assert not client.all(HttpErrLogged)
 
@@ -311,8 +313,8 @@ def test_a_client_that_says_close_notify(talk, get, protocol):
     """TLS's own goodbye: it is answered in kind (RFC 5246, 7.2.1), a moment later, if no FIN follows it."""
     client = said_goodbye(talk(protocol), get)
     assert client.server.closing is None
-    client.pass_time(FIN_SECONDS)
-    until = FIN_SECONDS + ALERT_DRAIN_SECONDS  # the FIN may still come
+    client.pass_time(PATIENCE.fin)
+    until = PATIENCE.fin + PATIENCE.alert_drain  # the FIN may still come
     assert client.server.closing == Drain(until, ALERT_DRAIN_BYTES)
     assert client.only(AlertSent).description == "close_notify"
     assert client.client.peer_closed
@@ -341,8 +343,8 @@ def test_a_client_that_talks_on_after_its_goodbye(talk, get):
 
 def test_a_goodbye_takes_the_clients_time(talk, get, make_lab):
     """A lab whose clock runs 24 times as fast waits for the FIN as long as any other, by the client's watch."""
-    client = said_goodbye(talk(lab=Machine(make_lab().plan, ALL, speed=24.0)), get)
-    assert client.server.next_deadline == pytest.approx(24 * FIN_SECONDS)
+    client = said_goodbye(talk(lab=Machine(make_lab().plan, ALL, patience=PATIENCE.at(24.0))), get)
+    assert client.server.next_deadline == pytest.approx(24 * PATIENCE.fin)
 
 
 def said_goodbye(client, get):
@@ -350,7 +352,7 @@ def said_goodbye(client, get):
     client.send(get("/open"))
     client.client.close()
     client.run()
-    assert client.only(PeerClosed).during == "an idle connection"
+    assert client.only(PeerClosed).during is Activity.IDLE
     assert client.only(AlertReceived).description == "close_notify"
     return client
 

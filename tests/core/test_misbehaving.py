@@ -311,14 +311,14 @@ ROWS = [
     http("an encoding nobody knows", IN_CHUNKS.replace(b"chunked", b"gzip"), "N/I", NINE + bytes(9), "501"),
     http("HTTP/2 without negotiation", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "Version_N/S", status="505"),
     http("a body longer than announced", NINE + b"x" * 12 + b"\r\n\r\n", "BadRequest", NINE + bytes(9), "200, 400"),
-    Row("leaves in the body", leaves(NINE + b"half"), says(NINE + bytes(9)), "closed", "PeerClosed the request body"),
-    Row("leaves in the headers", leaves(GET[:9]), says(GET), "closed", "PeerClosed the request headers"),
+    Row("leaves in the body", leaves(NINE + b"half"), says(NINE + bytes(9)), "closed", "PeerClosed entity_body"),
+    Row("leaves in the headers", leaves(GET[:9]), says(GET), "closed", "PeerClosed request_head"),
     Row(
         "resets in the body",
         leaves(NINE + b"half", with_reset=True),
         says(NINE + bytes(9)),
         "reset",
-        "PeerReset the request body",
+        "PeerReset entity_body",
     ),
 ]
 EVERY_ROW = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what.replace(" ", "-"))

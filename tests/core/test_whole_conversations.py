@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tlslab.core.connection import UNSENT_LIMIT
+from tlslab.core.reception import Reception
 from tlslab.events import InternalFault
 from tlslab.httpsys.client_certificate import AfterBody, AfterResponse, AsyncDrain, EarlyAsyncDrain, Synchronous
 from tlslab.tls.context import Protocol
@@ -169,14 +170,10 @@ class Anybody:
 
 def held(server: Any) -> int:
     """Bytes of the peer's that the lab keeps."""
-    reader, engine, http = server._hello, server._tls, server._http._http
-    return sum(
-        (
-            len(reader.buffered) if reader else 0,
-            engine.unread if engine else 0,
-            len(http.trailing_data[0]),
-        )
-    )
+    stage = server._stage
+    if isinstance(stage, Reception):
+        return len(stage._reader.buffered)
+    return int(stage.tls.unread + len(stage.http._http.trailing_data[0]))
 
 
 @pytest.mark.parametrize("retrieval", RETRIEVALS, ids=lambda retrieval: retrieval.kind)

@@ -20,6 +20,7 @@ from tlslab.httpsys.effects import (
 )
 from tlslab.httpsys.entity_body import BodyFacts
 from tlslab.httpsys.pipeline import Pipeline
+from tlslab.httpsys.question import Question
 from tlslab.httpsys.timers import Timers
 from tlslab.recorder import Recorder
 from tlslab.types import Closing
@@ -37,8 +38,10 @@ class Conversation:
         self.closed: Closing | None = None
         self.out = b""
         self.waiting = b""
-        self.recorder = Recorder(1, ALL, 0.0)
-        self.pipeline = Pipeline(timers, self.recorder)
+        self.now = 0.0
+        self.recorder = Recorder(1, ALL)
+        self.question = Question()
+        self.pipeline = Pipeline(timers, self.question, self.recorder, self.now)
 
     def feed(self, plaintext: bytes) -> None:
         """Bytes of the client."""
@@ -47,24 +50,25 @@ class Conversation:
 
     def pass_time(self, seconds: float) -> None:
         """Let time go by, and its work be done."""
-        self.recorder.now += seconds
-        self.pipeline.tick()
+        self.now += seconds
+        self.pipeline.tick(self.now)
         self.run()
 
     def settle(self) -> None:
         """The certificate came, or the word that there is none."""
-        self.pipeline.certificate_settled()
+        self.question.answer()
+        self.pipeline.certificate_settled(self.now)
         self.run()
 
     def run(self) -> None:
         """Decide, act and read until nothing moves."""
         moved = True
         while moved and self.closed is None:
-            self.pipeline.decide(len(self.waiting))
+            self.pipeline.decide(len(self.waiting), self.now)
             moved = self._act()
             if not moved and self.waiting and self.pipeline.capacity:
                 piece, self.waiting = self.waiting[: self.pipeline.capacity], self.waiting[self.pipeline.capacity :]
-                self.pipeline.receive(piece)
+                self.pipeline.receive(piece, self.now)
                 moved = True
         self.told += self.recorder.take()
 
@@ -73,10 +77,10 @@ class Conversation:
         for effect in effects:
             match effect:
                 case DecideService():
-                    self.pipeline.serve(self.service)
+                    self.pipeline.serve(self.service, self.now)
                 case Answer(_, body):
                     self.bodies.append(body)
-                    self.pipeline.respond(self.response)
+                    self.pipeline.respond(self.response, self.now)
                 case RequestClientCertificate():
                     self.questions += 1
                 case Send(plaintext):

@@ -14,6 +14,7 @@ from tlslab.httpsys.client_certificate import Synchronous
 from tlslab.httpsys.effects import Response, Service
 from tlslab.httpsys.phases import NEXT, Cause, Phase
 from tlslab.httpsys.pipeline import MAX_REQUEST_BYTES, PIPELINED_LIMIT, Pipeline
+from tlslab.httpsys.question import Question
 from tlslab.httpsys.timers import Timers
 from tlslab.recorder import Recorder
 from tlslab.types import Drain
@@ -93,8 +94,8 @@ def test_when_the_connection_ends_with_the_answer(converse, request_bytes, close
 
 def test_a_drain_is_bounded():
     """In time by its timer, in bytes by the lab."""
-    pipeline = Pipeline(Timers(drain_entity_body=7), Recorder(1, ALL, 100.0))
-    pipeline.receive(b"nonsense\r\n\r\n")
+    pipeline = Pipeline(Timers(drain_entity_body=7), Question(), Recorder(1, ALL), 90.0)
+    pipeline.receive(b"nonsense\r\n\r\n", 100.0)
     [_, close] = pipeline.take_effects()
     assert close.how.until == 107.0
     assert 0 < close.how.limit_bytes < 2**31
@@ -268,12 +269,12 @@ def test_every_phase_can_close_and_closed_is_the_end():
 @pytest.mark.parametrize(
     "misuse",
     [
-        lambda pipeline: pipeline.respond(Response(200, 0, "text/plain", b"")),
-        lambda pipeline: pipeline.serve(Service()),
-        lambda pipeline: pipeline.serve(Service(delay_seconds=1)),
+        lambda pipeline: pipeline.respond(Response(200, 0, "text/plain", b""), 1.0),
+        lambda pipeline: pipeline.serve(Service(), 1.0),
+        lambda pipeline: pipeline.serve(Service(Synchronous(), delay_seconds=1), 1.0),
     ],
 )
 def test_calls_that_make_no_sense_are_misuse(misuse):
     """There is no request to answer or to serve: a defect of the owner, told at once."""
     with pytest.raises(LocalMisuse):
-        misuse(Pipeline(Timers(), Recorder(1, ALL, 0.0)))
+        misuse(Pipeline(Timers(), Question(), Recorder(1, ALL), 0.0))

@@ -106,13 +106,13 @@ def test_a_stall_is_told_once_and_its_changes_after(converse):
     talk.feed(post(10_000) + bytes(10_000))
     for socket_unread in (0, 0, 77):
         assert talk.pipeline.stall_told is bool(talk.all(EntityBodyStalled))
-        talk.pipeline.note_unread(8000, socket_unread, "ClientHello")
+        talk.pipeline.note_unread(8000, socket_unread, "ClientHello", 0.0)
         talk.run()
     stalled = talk.only(EntityBodyStalled)
     assert (stalled.body_buffered, stalled.body_announced, stalled.tls_unread) == (BUFFER, 10_000, 8000)
     assert stalled.waiting_for == "ClientHello"
     assert talk.only(UnreadBytesChanged).socket_unread == 77
-    talk.recorder.now = 30.0
+    talk.now = 30.0
     talk.settle()
     assert talk.only(EntityBodyResumed).after_seconds == 30.0
 
@@ -121,7 +121,7 @@ def test_reading_on_by_itself(converse):
     """The lab's own experiment: after its time the body is read although the certificate is not there."""
     talk = converse(service=Service(Synchronous(buffer=BUFFER, read_on_after=60)))
     talk.feed(post(10_000) + bytes(10_000))
-    talk.pipeline.note_unread(8000, 0, "ClientHello")
+    talk.pipeline.note_unread(8000, 0, "ClientHello", 0.0)
     assert talk.pipeline.next_deadline == 60.0
     talk.pass_time(60)
     assert talk.waiting == b""

@@ -155,7 +155,7 @@ def test_the_next_request_starts_its_own_timer(converse):
 
 def test_the_applications_own_time_is_not_the_clients(converse):
     """No timer of http.sys runs while the application thinks; the delay ends by itself."""
-    talk = converse(TIMERS, Service(delay_seconds=1000))
+    talk = converse(TIMERS, Service(Synchronous(), delay_seconds=1000))
     talk.feed(HEAD)
     assert talk.pipeline.next_deadline == 1000
     talk.pass_time(999)
@@ -163,4 +163,5 @@ def test_the_applications_own_time_is_not_the_clients(converse):
     talk.pass_time(1)
     assert talk.pipeline.next_deadline == 1020
     talk.feed(bytes(100))
+    talk.settle()
     assert talk.statuses() == [200]

@@ -27,6 +27,7 @@ from tlslab.events import (
     UnreadBytesChanged,
 )
 from tlslab.net.clock import RateClock
+from tlslab.types import Activity
 
 if TYPE_CHECKING:
     from tests.net.conftest import Dial, Serving
@@ -169,7 +170,7 @@ async def test_a_client_that_leaves_a_stall_is_noticed(
         await running.wait_for(EntityBodyStalled)
         await peer.leave(with_reset=with_reset)
         left = (await running.wait_for(PeerReset if with_reset else PeerClosed))[0]
-        assert left.during == "client certificate retrieval"
+        assert left.during is Activity.CERTIFICATE_RETRIEVAL
         await running.wait_for(ConnectionClosed)
         assert not running.of(TimerExpired)
 
@@ -219,7 +220,7 @@ async def test_a_client_that_leaves_before_it_says_anything(plan: Plan, serving:
     async with serving(plan()) as running:
         stream = await trio.open_tcp_stream(running.bound[0].host, running.bound[0].port)
         await stream.aclose()
-        assert (await running.wait_for(PeerClosed))[0].during == "the TLS handshake"
+        assert (await running.wait_for(PeerClosed))[0].during is Activity.TLS_HANDSHAKE
         await running.wait_for(ConnectionClosed)
 
 

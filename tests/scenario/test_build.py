@@ -6,12 +6,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from tlslab.core.plan import CutIssuers
 from tlslab.errors import LabError
 from tlslab.iis.access import SslFlag
 from tlslab.scenario.build import build
 from tlslab.scenario.load import parse_scenario
 from tlslab.tls.context import Protocol
-from tlslab.types import LeftOut
 
 TWO_FIXES = """\
   other-fix:
@@ -142,12 +142,13 @@ def test_trusted_issuers(loaded, pki):
     ours = tuple(authority.subject for authority in pki.client_authorities)
     on = {"schannel.send_trusted_issuer_list": True}
     assert build(loaded, [], {}, pki).tls["site"].issuer_names == ()
-    settings = build(loaded, [], on, pki).tls["site"]
+    plan = build(loaded, [], on, pki)
+    settings = plan.tls["site"]
     assert (settings.issuer_names, settings.client_authorities) == (ours, pki.client_authorities)
-    assert settings.left_out is None
-    short = build(loaded, [], on | {"schannel.trusted_issuer_list_limit": 9}, pki).tls["site"]
-    assert short.issuer_names == ()
-    assert short.left_out == LeftOut(tuple(name.rfc4514_string() for name in ours), 9, 36885, logged=False)
+    assert plan.cut_issuers == {}
+    short = build(loaded, [], on | {"schannel.trusted_issuer_list_limit": 9}, pki)
+    assert short.tls["site"].issuer_names == ()
+    assert short.cut_issuers == {"site": CutIssuers(tuple(name.rfc4514_string() for name in ours), 9)}
 
 
 def test_each_binding_has_its_own_list(loaded, pki):

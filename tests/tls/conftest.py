@@ -15,31 +15,66 @@ from tlslab.tls.client import ClientTls
 from tlslab.tls.context import ServerSettings, client_context, server_context
 from tlslab.tls.engine import Engine
 from tlslab.tls.server import ServerTls
+from tlslab.wire.hello import ClientHello
+
+NOW = 3.0  # every moment of these conversations
+
+
+class Watcher:
+    """Keeps what the server's TLS sees of the ClientHellos and lists of issuers of its connection."""
+
+    def __init__(self) -> None:
+        self.hellos: list[ClientHello] = []
+        self.lists: list[tuple[tuple[str, ...], int]] = []
+
+    def on_client_hello(self, hello: ClientHello, now: float) -> None:
+        """Keep it."""
+        self.hellos.append(hello)
+
+    def on_certificate_request(self, issuers: tuple[str, ...], issuers_bytes: int, now: float) -> None:
+        """Keep it."""
+        self.lists.append((issuers, issuers_bytes))
 
 
 class Ends:
     """A server and a client; `told` collects the server's events, in order."""
 
     def __init__(self, settings: ServerSettings, client: SSL.Context, *, wanted: frozenset[type[Event]] = ALL) -> None:
-        self.recorder = Recorder(1, wanted, 0.0)
+        self.recorder = Recorder(1, wanted)
         self.told: list[Event] = []
-        self.server = ServerTls(server_context(settings, "site"), self.recorder)
+        self.watcher = Watcher()
+        self.server = ServerTls(server_context(settings, "site"), self.recorder, self.watcher)
         self.client = ClientTls(client, "localhost")
+
+    def take(self, limit: int) -> bytes:
+        """Plaintext that the server has, as much as one read gives."""
+        return b"".join(one for one in self.server.read(limit, NOW) if isinstance(one, bytes))
+
+    def ask(self) -> bool:
+        """Let the server ask for the client's certificate."""
+        return self.server.request_client_certificate(NOW)
+
+    def answer(self, plaintext: bytes) -> bool:
+        """Let the server write."""
+        return self.server.write(plaintext, NOW)
+
+    def close(self) -> None:
+        """Let the server say goodbye."""
+        self.server.close(NOW)
 
     def exchange(self) -> None:
         """Let both sides read handshakes, and no application data, until neither has anything more to say."""
         self.client.read(0)
-        self.server.read(0)
+        self.take(0)
         while self.pass_on(self.client, self.server) | self.pass_on(self.server, self.client):
             pass
         self.told += self.recorder.take()
 
-    @staticmethod
-    def pass_on(sender: Engine, receiver: Engine) -> bool:
+    def pass_on(self, sender: Engine, receiver: Engine) -> bool:
         """Carry what there is from one side to the other; True when there was something."""
         data = sender.data_to_send()
         receiver.receive(data)
-        receiver.read(0)
+        (self.client.read if receiver is self.client else self.take)(0)
         return bool(data)
 
     def all(self, kind: type[Any]) -> list[Any]:

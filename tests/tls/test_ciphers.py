@@ -59,7 +59,7 @@ def test_the_sizes_of_encrypted_messages(join, rsa, protocol, finished, hello_re
     """TLS 1.0 has those of the published trace: MAC, then encrypt. TLS 1.2 does it in RFC 7366's order, with an IV."""
     ends = join(Protocol[protocol], ciphers=openssl_names([AES_128]), handshake=False, **rsa)
     ends.client.read(0)
-    ends.server.read(0)
+    ends.take(0)
     ends.pass_on(ends.client, ends.server)
     ends.pass_on(ends.server, ends.client)
     ends.pass_on(ends.client, ends.server)
@@ -67,7 +67,7 @@ def test_the_sizes_of_encrypted_messages(join, rsa, protocol, finished, hello_re
     assert len(flight) == len(b"\x14\x03\x01\x00\x01\x01") + finished
     ends.client.receive(flight)
     ends.exchange()
-    ends.server.request_client_certificate()
+    ends.ask()
     assert len(ends.server.data_to_send()) == hello_request
 
 
@@ -77,7 +77,7 @@ def test_the_first_flight_fits_one_segment(join, rsa, asks):
     ends = join(Protocol.TLS1_0, ciphers=openssl_names([AES_128]), asks=asks, handshake=False, **rsa)
     ends.client.read(0)
     ends.server.receive(ends.client.data_to_send())
-    ends.server.read(0)
+    ends.take(0)
     flight = ends.server.data_to_send()
     assert 700 < len(flight) < SEGMENT - 100  # what encryption adds to four records in a renegotiation
     ends.client.receive(flight)

@@ -12,7 +12,6 @@ from tlslab.pki.authorities import issue_client, make_intermediate
 from tlslab.pki.root_names import root_name
 from tlslab.tls.client import ClientTls
 from tlslab.tls.context import Protocol, client_context
-from tlslab.tls.server import Question
 from tlslab.wire.hello import parse_client_hello_untrusted
 
 HEADERS = 9  # of the record and of the message
@@ -69,7 +68,7 @@ def test_it_may_choose_by_the_issuer(join, client_settings, protocol, later, fil
     context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")
     ends = join(protocol, asks=not later, client=context, issuer_names=names)
     if later:
-        assert ends.server.request_client_certificate() is Question.ASKED
+        assert ends.ask()
         ends.exchange()
     assert (ends.server.client_certificate is not None) is sent
     assert [event.subject for event in ends.all(ClientCertificateReceived)] == ["CN=alice"] * sent

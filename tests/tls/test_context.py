@@ -40,7 +40,8 @@ def test_key_log(join, server_settings):
     """A key log gets the secrets of every handshake, in the lines that Wireshark reads; nobody else does."""
     lines = []
     ends = join(Protocol.TLS1_3, handshake=False)
-    ends.server = ServerTls(server_context(server_settings(Protocol.TLS1_3), "site", lines.append), ends.recorder)
+    context = server_context(server_settings(Protocol.TLS1_3), "site", lines.append)
+    ends.server = ServerTls(context, ends.recorder, ends.watcher)
     ends.exchange()
     assert {line.split()[0] for line in lines} >= {b"CLIENT_HANDSHAKE_TRAFFIC_SECRET", b"CLIENT_TRAFFIC_SECRET_0"}
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from tlslab.events import (
     AlertReceived,
     AlertSent,
-    ClientHelloReceived,
     HandshakeMessage,
     HelloRequestSent,
     TlsFailed,
@@ -17,6 +16,7 @@ from tlslab.events import (
 from tlslab.tls.context import Protocol
 from tlslab.tls.engine import SMALL_READ_BYTES
 from tlslab.tls.failures import FailureKind
+from tlslab.tls.server import Handshake
 from tlslab.wire.records import HEADER_BYTES as RECORD_HEADER_BYTES
 
 TLS_1_2, TLS_1_3 = Protocol.TLS1_2, Protocol.TLS1_3
@@ -30,8 +30,8 @@ def test_plaintext_goes_both_ways(join, protocol):
     ends = join(protocol)
     assert ends.client.write(b"question")
     ends.pass_on(ends.client, ends.server)
-    assert [ends.server.read(4), ends.server.read(100), ends.server.read(100)] == [b"ques", b"tion", b""]
-    assert ends.server.write(b"answer")
+    assert [ends.take(4), ends.take(100), ends.take(100)] == [b"ques", b"tion", b""]
+    assert ends.answer(b"answer")
     ends.pass_on(ends.server, ends.client)
     assert ends.client.read(100) == b"answer"
 
@@ -47,14 +47,14 @@ def test_unread_counts_ciphertext_and_plaintext(join):
     ciphertext = ends.client.data_to_send()
     ends.server.receive(ciphertext)
     assert (ends.server.unread, ends.server.pending_plaintext, ends.server.blocked) == (len(ciphertext), 0, False)
-    assert ends.server.read(400) == bytes(400)
+    assert ends.take(400) == bytes(400)
     second = ends.server.unread - 600
     assert ends.server.blocked
     assert ends.server.pending_plaintext == 600
     assert 500 < second < 600  # the second record, with its header and tag
-    assert ends.server.read(RECORD) == bytes(600)
+    assert ends.take(RECORD) == bytes(600)
     assert (ends.server.unread, ends.server.blocked) == (second, False)
-    assert ends.server.read(RECORD) == bytes(500)
+    assert ends.take(RECORD) == bytes(500)
     assert ends.server.unread == 0
 
 
@@ -64,10 +64,10 @@ def test_an_incomplete_record_is_unread(join):
     ends.client.write(b"whole")
     ciphertext = ends.client.data_to_send()
     ends.server.receive(ciphertext[:-1])
-    assert ends.server.read(100) == b""
+    assert ends.take(100) == b""
     assert ends.server.unread == len(ciphertext) - 1
     ends.server.receive(ciphertext[-1:])
-    assert ends.server.read(100) == b"whole"
+    assert ends.take(100) == b"whole"
 
 
 def test_a_small_read_never_passes_the_end_of_a_record(join):
@@ -81,7 +81,7 @@ def test_a_small_read_never_passes_the_end_of_a_record(join):
         assert 0 < limit <= SMALL_READ_BYTES
         ends.server.receive(wire[:limit])
         wire = wire[limit:]
-        received = ends.server.read(RECORD)
+        received = ends.take(RECORD)
     assert received == bytes(RECORD)
     assert RECORD < len(wire) < RECORD + 100  # the second record, whole
     assert ends.server.unread == 0
@@ -99,15 +99,15 @@ def test_reading_nothing_lets_handshakes_pass(join, protocol):
     ends.pass_on(ends.client, ends.server)
     assert ends.server.established
     assert (ends.server.blocked, ends.server.pending_plaintext) == (True, 4)
-    assert ends.server.read(0) == b""
-    assert ends.server.read(100) == b"body"
+    assert ends.take(0) == b""
+    assert ends.take(100) == b"body"
 
 
 def stalled(join, body):
     """A server that asked for the certificate while a body was on its way: the ClientHello stands behind it."""
     ends = join(TLS_1_2)
     ends.told.clear()
-    ends.server.request_client_certificate()
+    ends.ask()
     for start in range(0, len(body), RECORD):
         ends.client.write(body[start : start + RECORD])
     ends.client.receive(ends.server.data_to_send())
@@ -125,7 +125,7 @@ def test_the_freeze_is_real(join):
         ends.exchange()
     assert ends.messages() == ["S HelloRequest"]
     assert ends.server.unread == frozen
-    assert ends.server.waiting_for_certificate
+    assert ends.server.handshake is not Handshake.NONE
 
 
 def test_the_freeze_ends_when_the_body_is_read(join):
@@ -133,11 +133,11 @@ def test_the_freeze_ends_when_the_body_is_read(join):
     body = bytes(40_000)
     ends = stalled(join, body)
     read = 0
-    while data := ends.server.read(RECORD):
+    while data := ends.take(RECORD):
         read += len(data)
     assert read == len(body)
     ends.exchange()
-    assert ends.only(ClientHelloReceived).renegotiation
+    assert len(ends.watcher.hellos) == 1
     assert ends.server.client_certificate.subject == "CN=alice"
     assert ends.server.unread == 0
 
@@ -151,13 +151,13 @@ def test_without_a_body_nothing_freezes(join):
 def test_tls13_reads_the_certificate_behind_a_body_too_late(join):
     """TLS 1.3 has the same order on the wire: what answers stands behind the body."""
     ends = join(TLS_1_3)
-    ends.server.request_client_certificate()
+    ends.ask()
     ends.client.write(b"body")
     ends.exchange()
-    assert ends.server.waiting_for_certificate
-    assert ends.server.read(100) == b"body"
+    assert ends.server.handshake is not Handshake.NONE
+    assert ends.take(100) == b"body"
     ends.exchange()
-    assert not ends.server.waiting_for_certificate
+    assert ends.server.handshake is Handshake.NONE
     assert ends.server.client_certificate.subject == "CN=alice"
 
 
@@ -182,7 +182,7 @@ def test_every_handshake_message_is_named(join, protocol):
     """Encrypted ones too: the order on the wire is the order of the RFCs, in the first handshake and in the second."""
     ends = join(protocol)
     assert ", ".join(ends.messages()) == FIRST[protocol]
-    ends.server.request_client_certificate()
+    ends.ask()
     ends.exchange()
     assert ", ".join(ends.messages()) == LATER[protocol]
 
@@ -198,7 +198,7 @@ def test_the_length_is_that_of_the_message(join):
 def test_only_what_is_wanted_is_told(join, wanted):
     """With no reader a whole conversation goes by without one event; with one, there are its own alone."""
     ends = join(TLS_1_2, wanted=wanted)
-    ends.server.request_client_certificate()
+    ends.ask()
     ends.exchange()
     assert ends.server.client_certificate is not None
     assert {type(event) for event in ends.told} == wanted
@@ -211,7 +211,7 @@ def test_only_what_is_wanted_is_told(join, wanted):
 def test_close_says_close_notify(join, protocol):
     """The other side learns that this is the end; a connection that is just forgotten says nothing."""
     ends = join(protocol)
-    ends.server.close()
+    ends.close()
     ends.exchange()
     assert ends.client.peer_closed
     assert ends.only(AlertSent).description == "close_notify"
@@ -225,7 +225,7 @@ def test_close_says_close_notify(join, protocol):
 def test_close_before_the_handshake_is_silent(join):
     """There is nobody to say goodbye to yet."""
     ends = join(handshake=False)
-    ends.server.close()
+    ends.close()
     assert ends.server.data_to_send() == b""
 
 
@@ -236,8 +236,8 @@ def test_the_peers_close_notify_is_an_end_not_a_failure(join):
     ends.client.close()
     ends.pass_on(ends.client, ends.server)
     assert not ends.server.peer_closed
-    assert ends.server.read(100) == b"last words"
-    assert ends.server.read(100) == b""
+    assert ends.take(100) == b"last words"
+    assert ends.take(100) == b""
     assert ends.server.peer_closed
     assert ends.server.failure is None
     ends.exchange()
@@ -248,11 +248,11 @@ def test_nothing_is_kept_after_a_failure(join):
     """Garbage ends the connection, with an alert; what comes later is neither read nor kept by a reading."""
     ends = join()
     ends.server.receive(b"\x17\x03\x03\0\x20" + bytes(32) + b"\x17\x03\x03\0\x01x" * 3)
-    assert ends.server.read(100) == b""
+    assert ends.take(100) == b""
     assert ends.server.failure.kind is FailureKind.DAMAGED_RECORD
     assert ends.server.unread == 0
     ends.server.receive(b"more")
-    assert ends.server.read(100) == b""
+    assert ends.take(100) == b""
     ends.exchange()
     assert ends.only(TlsFailed).kind is FailureKind.DAMAGED_RECORD
     assert ends.all(AlertSent)
@@ -262,8 +262,8 @@ def test_writing_into_a_failed_connection_says_no(join):
     """It is told by the return value and `failure`, not raised."""
     ends = join()
     ends.server.receive(b"garbage, not a record")
-    ends.server.read(0)
-    assert not ends.server.write(b"answer")
+    ends.take(0)
+    assert not ends.answer(b"answer")
 
 
 def test_writing_during_a_handshake_waits(join):
@@ -271,10 +271,10 @@ def test_writing_during_a_handshake_waits(join):
     ends = join(handshake=False)
     ends.client.read(0)
     ends.pass_on(ends.client, ends.server)
-    assert not ends.server.write(b"too early")
+    assert not ends.answer(b"too early")
     assert ends.server.failure is None
     ends.exchange()
-    assert ends.server.write(b"now")
+    assert ends.answer(b"now")
 
 
 # --- whatever comes ---
@@ -289,10 +289,11 @@ def test_no_bytes_raise(join, garbage, established):
         ends = join(handshake=established)
         engine = getattr(ends, side)
         engine.receive(garbage)
-        assert engine.read(100) == b""
+        read = ends.take if side == "server" else engine.read
+        assert read(100) == b""
         engine.receive(garbage)
-        assert engine.read(0) == engine.read(100) == b""
-        engine.close()
+        assert read(0) == read(100) == b""
+        (ends if side == "server" else engine).close()
         seen = garbage * 2
         waits = len(seen) < RECORD_HEADER_BYTES + int.from_bytes(seen[3:5], "big")  # for the rest of a record
         assert engine.failure is not None or engine.unread or engine.peer_closed or waits

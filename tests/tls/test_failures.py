@@ -61,7 +61,7 @@ def test_what_is_not_tls(join, received):
     """A browser that was told http://, a proxy's client, or anything else."""
     ends = join(handshake=False)
     ends.server.receive(received)
-    ends.server.read(0)
+    ends.take(0)
     ends.exchange()
     assert failure_of(ends) is FailureKind.NOT_TLS
 
@@ -75,7 +75,7 @@ def test_a_damaged_record(join, protocol):
         record = bytearray(ends.client.data_to_send())
         record[-1] ^= turned
         ends.server.receive(bytes(record))
-        assert ends.server.read(100) == text
+        assert ends.take(100) == text
     assert ends.server.failure is None
 
 
@@ -100,7 +100,7 @@ def test_application_data_during_the_handshake(join, after_hello):
         ends.client.read(0)
         ends.pass_on(ends.client, ends.server)
     ends.server.receive(b"\x17\x03\x03\0\x05early")
-    ends.server.read(0)
+    ends.take(0)
     ends.exchange()
     assert failure_of(ends) is FailureKind.UNEXPECTED_MESSAGE
     assert ends.only(AlertSent).description == "unexpected_message"
@@ -111,12 +111,12 @@ def test_application_data_during_a_renegotiation(join):
     ends = join(TLS_1_2)
     ends.client.write(b"too late")
     late = ends.client.data_to_send()
-    ends.server.request_client_certificate()
+    ends.ask()
     ends.pass_on(ends.server, ends.client)
     ends.server.receive(ends.client.data_to_send())
-    ends.server.read(0)
+    ends.take(0)
     ends.server.receive(late)
-    ends.server.read(100)
+    ends.take(100)
     assert ends.server.failure is not None
     assert ends.server.client_certificate is None
 
@@ -124,7 +124,7 @@ def test_application_data_during_a_renegotiation(join):
 def test_a_refused_renegotiation(join):
     """no_renegotiation is a kind of its own: no certificate can come, and no 403 either."""
     ends = join(TLS_1_2, refuses=True)
-    ends.server.request_client_certificate()
+    ends.ask()
     ends.exchange()
     assert ends.server.failure.kind is FailureKind.RENEGOTIATION_REFUSED
 

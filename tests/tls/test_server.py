@@ -15,22 +15,19 @@ from tlslab.events import (
     CertificateRequested,
     ClientCertificateNotSent,
     ClientCertificateReceived,
-    ClientHelloReceived,
     HandshakeCompleted,
     HelloRequestSent,
-    IssuerListTruncated,
     RenegotiationRefused,
     ServerHelloSent,
     SessionResumed,
     TlsFailed,
 )
 from tlslab.pki.authorities import issue_client, make_authority, make_intermediate
-from tlslab.recorder import Recorder
 from tlslab.tls.client import ClientTls
 from tlslab.tls.context import Protocol, client_context, server_context
 from tlslab.tls.failures import FailureKind
-from tlslab.tls.server import Question, ServerTls
-from tlslab.types import LeftOut, Verdict
+from tlslab.tls.server import Handshake, HandshakeEnded, PlaintextWaits, ServerTls, TlsEnded
+from tlslab.types import Verdict
 
 TLS_1_0, TLS_1_2, TLS_1_3 = Protocol.TLS1_0, Protocol.TLS1_2, Protocol.TLS1_3
 BOTH = pytest.mark.parametrize("protocol", [TLS_1_2, TLS_1_3])
@@ -54,24 +51,15 @@ def test_asking_when_the_connection_opens(join, protocol, certificates):
 
 @BOTH
 @pytest.mark.parametrize("asks", [True, False], ids=["at-once", "later"])
-def test_a_list_that_was_cut(join, protocol, asks):
-    """With the CertificateRequest it is told which issuers it names, as they went out, and which did not fit."""
-    left_out = LeftOut(("CN=Somebody Else",), 4711, 36885, logged=False)
-    ends = join(protocol, asks=asks, left_out=left_out)
+def test_the_list_is_told_at_once(join, protocol, asks, certificates):
+    """Who has more to say of the list hears of it with the CertificateRequest, as it went out."""
+    ends = join(protocol, asks=asks)
     if not asks:
-        ends.server.request_client_certificate()
+        assert ends.watcher.lists == []
+        ends.ask()
         ends.exchange()
-    request, cut = ends.only(CertificateRequested), ends.only(IssuerListTruncated)
-    assert ends.told.index(cut) == ends.told.index(request) + 1
-    assert (cut.sent, cut.wire_bytes) == (request.issuers, request.issuers_bytes) != ((), 0)
-    assert (cut.dropped, cut.limit_bytes, cut.event_id, cut.logged) == (("CN=Somebody Else",), 4711, 36885, False)
-
-
-@pytest.mark.parametrize("wanted", [{CertificateRequested}, {IssuerListTruncated}, set()])
-def test_each_event_of_the_list_is_told_to_who_wants_it(join, wanted):
-    """One without the other, or neither."""
-    ends = join(asks=True, left_out=LeftOut((), 4711, 36885, logged=True), wanted=frozenset(wanted))
-    assert {type(event) for event in ends.told} == wanted
+    request = ends.only(CertificateRequested)
+    assert ends.watcher.lists == [(request.issuers, request.issuers_bytes)] != [((), 0)]
 
 
 @BOTH
@@ -90,10 +78,10 @@ def test_not_asking_when_the_connection_opens(join, protocol):
 def test_asking_later(join, protocol, during, hello_requests, handshakes):
     """TLS 1.2 renegotiates by HelloRequest; TLS 1.3 has a message of its own."""
     ends = join(protocol)
-    assert ends.server.request_client_certificate() is Question.ASKED
-    assert ends.server.waiting_for_certificate
+    assert ends.ask()
+    assert ends.server.handshake is not Handshake.NONE
     ends.exchange()
-    assert not ends.server.waiting_for_certificate
+    assert ends.server.handshake is Handshake.NONE
     assert ends.only(CertificateRequested).during == during
     assert len(ends.all(HelloRequestSent)) == hello_requests
     assert len(ends.all(HandshakeCompleted)) == handshakes
@@ -108,7 +96,7 @@ def test_asking_later_in_an_old_protocol(join, client_settings):
     context.set_min_proto_version(SSL.TLS1_VERSION)
     context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")
     ends = join(TLS_1_0, client=context)
-    ends.server.request_client_certificate()
+    ends.ask()
     ends.exchange()
     assert ends.server.facts().protocol == "TLS 1.0"
     assert ends.server.client_certificate.subject == "CN=alice"
@@ -118,9 +106,9 @@ def test_asking_later_in_an_old_protocol(join, client_settings):
 def test_a_client_without_a_certificate_says_so(join, protocol):
     """An empty Certificate message is an answer too: the handshake ends, and the absence is told."""
     ends = join(protocol, identity=None)
-    ends.server.request_client_certificate()
+    ends.ask()
     ends.exchange()
-    assert not ends.server.waiting_for_certificate
+    assert ends.server.handshake is Handshake.NONE
     assert ends.only(ClientCertificateNotSent)
     assert ends.server.client_certificate is None
 
@@ -132,12 +120,12 @@ def test_unavailable_without_the_offer(join, certificates):
     context.use_privatekey(certificates.clients["alice"].key)
     ends = join(TLS_1_3, client=context)
     ends.told.clear()
-    assert ends.server.request_client_certificate() is Question.UNAVAILABLE
-    assert not ends.server.waiting_for_certificate
+    assert not ends.ask()
+    assert ends.server.handshake is Handshake.NONE
     assert ends.server.data_to_send() == b""
     ends.exchange()
     assert ends.told == []
-    assert ends.server.write(b"the connection goes on")
+    assert ends.answer(b"the connection goes on")
 
 
 @pytest.mark.parametrize("protocol", [None, TLS_1_2, TLS_1_3])
@@ -145,9 +133,9 @@ def test_asking_during_a_handshake_is_misuse(join, protocol):
     """A defect of the caller, told at once: in the first handshake, and while an answer is awaited."""
     ends = join(*[protocol] if protocol else [], handshake=protocol is not None)
     if protocol:
-        ends.server.request_client_certificate()
+        ends.ask()
     with pytest.raises(LocalMisuse):
-        ends.server.request_client_certificate()
+        ends.ask()
 
 
 # --- what the wire tells ---
@@ -156,31 +144,29 @@ def test_asking_during_a_handshake_is_misuse(join, protocol):
 def test_hello_request_is_told_when_it_is_sent(join):
     """HelloRequestSent comes from the message itself, between the messages before it and after it."""
     ends = join(TLS_1_2)
-    ends.server.request_client_certificate()
+    ends.ask()
     ends.exchange()
     order = [
         type(event).__name__
         for event in ends.told
-        if isinstance(event, HelloRequestSent | ServerHelloSent | CertificateRequested | ClientHelloReceived)
+        if isinstance(event, HelloRequestSent | ServerHelloSent | CertificateRequested)
     ]
     assert order == [
         "ServerHelloSent",
         "HelloRequestSent",
-        "ClientHelloReceived",
         "ServerHelloSent",
         "CertificateRequested",
     ]
 
 
-def test_the_second_client_hello_tells_what_stood_before_it(join):
-    """A renegotiation's ClientHello is told with the body that came first; the first one is told by who read it."""
+def test_the_second_client_hello_is_told(join):
+    """A renegotiation's ClientHello is told to who knows what came first; the first one is told by who read it."""
     ends = join(TLS_1_2)
-    assert not ends.all(ClientHelloReceived)
-    ends.server.request_client_certificate()
-    ends.server.body_received = 4711
+    assert ends.watcher.hellos == []
+    ends.ask()
     ends.exchange()
-    hello = ends.only(ClientHelloReceived)
-    assert (hello.renegotiation, hello.behind_body_bytes, hello.server_name) == (True, 4711, "localhost")
+    [hello] = ends.watcher.hellos
+    assert hello.server_name == "localhost"
 
 
 @BOTH
@@ -209,7 +195,7 @@ def test_a_verdict_does_not_end_the_handshake(join, identity, verdict, asks):
     """Whether the certificate came in the first handshake or in a second, its fault is a fact, not an alert."""
     ends = join(TLS_1_2, asks=asks, identity=identity)
     if not asks:
-        ends.server.request_client_certificate()
+        ends.ask()
         ends.exchange()
     assert ends.server.client_certificate.verdict is verdict
     assert ends.server.client_certificate.subject == f"CN={identity}"
@@ -245,7 +231,7 @@ def test_a_client_that_refuses_to_renegotiate(join):
     """Its warning is told, OpenSSL's own alert to it stays here, and no other failure is told."""
     ends = join(TLS_1_2, refuses=True)
     ends.told.clear()
-    ends.server.request_client_certificate()
+    ends.ask()
     ends.pass_on(ends.server, ends.client)
     ends.pass_on(ends.client, ends.server)
     assert ends.server.failure.kind is FailureKind.RENEGOTIATION_REFUSED
@@ -262,7 +248,7 @@ def test_refusing_matters_only_where_it_is_asked(join):
     """The same client against a binding that asks at once, or speaks TLS 1.3, shows its certificate."""
     assert join(TLS_1_2, asks=True, refuses=True).server.client_certificate.subject == "CN=alice"
     ends = join(TLS_1_3, refuses=True)
-    ends.server.request_client_certificate()
+    ends.ask()
     ends.exchange()
     assert ends.server.client_certificate.subject == "CN=alice"
 
@@ -295,7 +281,7 @@ class Visits:
     def visit(self, context=None):
         """Shake hands on a new connection; `context` is another binding's."""
         ends = self._join(self._protocol, client=self.client, handshake=False)
-        ends.server = ServerTls(context or self.context, ends.recorder)
+        ends.server = ServerTls(context or self.context, ends.recorder, ends.watcher)
         if self.session is not None:
             ends.client._connection.set_session(self.session)
         ends.exchange()
@@ -303,7 +289,7 @@ class Visits:
 
     def remember(self, ends):
         """Keep the client's session for the next visit, tickets that came later included."""
-        ends.server.write(b"x")
+        ends.answer(b"x")
         ends.pass_on(ends.server, ends.client)
         ends.client.read(1)
         self.session = ends.client._connection.get_session()
@@ -324,11 +310,11 @@ def test_resumption_keeps_the_certificate(visits, protocol, asks, end):
     client = visits(protocol, asks=asks)
     first = client.visit()
     if not asks:
-        first.server.request_client_certificate()
+        first.ask()
         first.exchange()
     client.remember(first)
     certificate = first.server.client_certificate
-    getattr(first.server, end)()
+    first.close() if end == "close" else first.server.forget()
     del first  # OpenSSL decides about the session when it frees the connection
     second = client.visit()
     facts = second.server.facts()
@@ -343,7 +329,7 @@ def test_resumption_keeps_the_certificate(visits, protocol, asks, end):
 def test_a_new_session_is_not_resumed(visits):
     """Without the session the next connection starts from nothing."""
     client = visits(TLS_1_2)
-    client.visit().server.close()
+    client.visit().close()
     second = client.visit()
     assert not second.server.facts().resumed
     assert not second.all(SessionResumed)
@@ -364,7 +350,7 @@ def test_another_binding_does_not_resume(visits, server_settings):
     client = visits(TLS_1_2)
     first = client.visit()
     client.remember(first)
-    first.server.close()
+    first.close()
     other = server_context(server_settings(TLS_1_2, asks=True), "another site")
     assert not client.visit(other).server.facts().resumed
     assert client.visit().server.facts().resumed
@@ -376,14 +362,41 @@ def test_an_untrusted_certificate_stays_so_when_resumed(visits, client_settings)
     client.client = client_context(client_settings("carol"))
     first = client.visit()
     client.remember(first)
-    first.server.close()
+    first.close()
     second = client.visit()
     assert second.server.facts().resumed
     assert second.server.client_certificate.verdict is Verdict.EXPIRED
 
 
-def test_the_sides_need_no_reader(server_settings, client_settings):
-    """A client made without a recorder tells nobody, and works."""
-    server = ServerTls(server_context(server_settings(), "site"), Recorder(1, frozenset(), 0.0))
-    client = ClientTls(client_context(client_settings()), "localhost")
-    assert server.read(0) == client.read(0) == b""
+def test_the_client_needs_no_reader(client_settings):
+    """It tells nobody, and works."""
+    assert ClientTls(client_context(client_settings()), "localhost").read(0) == b""
+
+
+@BOTH
+def test_what_reading_yields(join, protocol):
+    """What happened comes in order, each thing once: the end of a handshake, plaintext in front, plaintext, the end."""
+    ends = join(protocol, handshake=False)
+
+    def read(limit):
+        ends.server.receive(ends.client.data_to_send())
+        return ends.server.read(limit, 1.0)
+
+    ends.client.read(0)
+    assert read(0) == []
+    ends.pass_on(ends.server, ends.client)
+    assert read(0) == [HandshakeEnded(Handshake.FIRST)]
+    ends.pass_on(ends.server, ends.client)
+    ends.client.write(b"question")
+    assert [read(0), read(0), read(4), read(9), read(9)] == [[PlaintextWaits()], [], [b"ques"], [b"tion"], []]
+    ends.client.close()
+    assert read(0) == [TlsEnded(None)]
+
+
+def test_what_reading_yields_of_a_failure(join):
+    """It is the last thing that happens, and says why."""
+    ends = join(TLS_1_2)
+    ends.server.receive(b"garbage, not a record")
+    [ended] = ends.server.read(0, 1.0)
+    assert ended.failure is ends.server.failure
+    assert ended.failure is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tlslab import events as e
+from tlslab.types import Unavailable
 from tlslab.words.comments import ABOUT_WHAT_CAME, CONTINUES, KINDS, LONGEST, comment
 
 AT = (1.5, 7, "site")
@@ -69,7 +70,10 @@ SENTENCES = [
         "client certificate wanted after 10 bytes of body (async_drain), waits for 120 s at most; meanwhile the body "
         "is read",
     ),
-    (e.CertificateUnavailable(*AT, "no offer"), "the certificate cannot be asked for: no offer"),
+    (
+        e.CertificateUnavailable(*AT, Unavailable.NO_POST_HANDSHAKE_AUTH),
+        "the certificate cannot be asked for: the client did not offer post-handshake authentication",
+    ),
     (
         e.EntityBodyStalled(*AT, 40960, 1048576, 0, 61440, "ClientHello"),
         "40,960 bytes of body buffered, 61,440 waiting in the socket",

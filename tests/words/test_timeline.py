@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tlslab import events as e
+from tlslab.types import Activity, ConnectionEnd, Fault, Unavailable
 from tlslab.words.timeline import MATTERS, say, say_verbosely
 
 # Types without a sentence, each because another one says it.
@@ -27,24 +28,24 @@ def test_every_event_is_known():
 
 SENTENCES = [
     (e.ConnectionOpened(*AT, "c:1", "s:2"), "", "connection from c:1 to s:2"),
-    (e.PeerClosed(*AT, "an idle connection", False), "", "the client closed the connection"),
-    (e.PeerClosed(*AT, "the body", False), "bad", "the client gave up during the body"),
+    (e.PeerClosed(*AT, Activity.IDLE, False), "", "the client closed the connection"),
+    (e.PeerClosed(*AT, Activity.ENTITY_BODY, False), "bad", "the client gave up during the request body"),
     (
-        e.PeerClosed(*AT, "the renegotiation", False),
+        e.PeerClosed(*AT, Activity.RENEGOTIATION, False),
         "odd",
         "the client left in the renegotiation; a browser does that to let you choose a certificate, and comes again on "
         "a new connection",
     ),
     (
-        e.PeerClosed(*AT, "the body", True),
+        e.PeerClosed(*AT, Activity.ENTITY_BODY, True),
         "bad",
-        "the client gave up during the body; its FIN is stuck behind the body, and a server elsewhere would not know "
-        "yet",
+        "the client gave up during the request body; its FIN is stuck behind the body, and a server elsewhere would "
+        "not know yet",
     ),
-    (e.PeerReset(*AT, "the body"), "bad", "the client reset the connection during the body"),
-    (e.ConnectionClosed(*AT, "reset", 120.0), "", "connection reset by the server after 120 s"),
-    (e.ConnectionClosed(*AT, "reset_by_peer", 3.0), "", "connection reset by the client after 3 s"),
-    (e.ConnectionClosed(*AT, "closed", 0.04), "", "connection closed after 40 ms"),
+    (e.PeerReset(*AT, Activity.ENTITY_BODY), "bad", "the client reset the connection during the request body"),
+    (e.ConnectionClosed(*AT, ConnectionEnd.RESET, 120.0), "", "connection reset by the server after 120 s"),
+    (e.ConnectionClosed(*AT, ConnectionEnd.RESET_BY_PEER, 3.0), "", "connection reset by the client after 3 s"),
+    (e.ConnectionClosed(*AT, ConnectionEnd.CLOSED, 0.04), "", "connection closed after 40 ms"),
     (e.ConnectionClosed(*AT, "abandoned", 2.5), "", "connection ended with the lab after 2.5 s"),
     (e.ClientHelloReceived(*AT, "h", (), "", False, False, None), None, None),
     (
@@ -187,7 +188,11 @@ SENTENCES = [
         "asking for the client certificate now; the answer is out, the next request on this connection will have the "
         "certificate",
     ),
-    (e.CertificateUnavailable(*AT, "TLS 1.3"), "bad", "the certificate cannot be asked for: TLS 1.3"),
+    (
+        e.CertificateUnavailable(*AT, Unavailable.NO_POST_HANDSHAKE_AUTH),
+        "bad",
+        "the certificate cannot be asked for: the client did not offer post-handshake authentication",
+    ),
     (
         e.EntityBodyStalled(*AT, 40960, 2**20, 1000, 2000, "ClientHello"),
         "bad",
@@ -222,7 +227,16 @@ SENTENCES = [
         "bad",
         "the capture ends here, the lab does not: No space left on device",
     ),
-    (e.InternalFault(*AT, "T"), "bad", "a defect of tlslab ended this connection; please report it:\nT"),
+    (
+        e.InternalFault(*AT, Fault.EXCEPTION, "", "T"),
+        "bad",
+        "a defect of tlslab ended this connection; please report it:\nT",
+    ),
+    (
+        e.InternalFault(*AT, Fault.EVICTED_SESSION_RESUMED, "fifo", ""),
+        "bad",
+        "a defect of tlslab, which resumed a session that its table had let go (fifo); please report it",
+    ),
 ]
 
 

@@ -17,6 +17,7 @@ from tlslab.cli import panel
 from tlslab.cli.console import LabConsole, console, prose
 from tlslab.cli.options import between, evidence_options
 from tlslab.cli.timeline import COUNTED, Tally, Timeline
+from tlslab.core.connection import Patience
 from tlslab.core.machine import Machine
 from tlslab.core.plan import LabPlan
 from tlslab.events import ALL
@@ -128,7 +129,7 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
         running = Running.of(loaded, plan, pki, bound, options, home())
         show_panel = panel.compose(running)
         files = evidence.Evidence(options, plan, bus, stack)
-        lab = Machine(plan, bus.wanted, files.keylog, options.speed)
+        lab = Machine(plan, bus.wanted, files.keylog, Patience().at(options.speed))
         started = time.perf_counter()
         stopped_by = run(
             lab,

@@ -6,6 +6,7 @@ from tlslab.core.plan import LabPlan, Site
 from tlslab.httpsys.client_certificate import AfterResponse
 from tlslab.httpsys.effects import Request, Response
 from tlslab.httpsys.entity_body import BodyFacts
+from tlslab.httpsys.question import Question, QuestionState
 from tlslab.iis import pages
 from tlslab.iis.access import SslFlag, refusal, wants_certificate
 from tlslab.iis.sites import match_path, path_of
@@ -28,7 +29,6 @@ class Answers:
     def __init__(self, plan: LabPlan) -> None:
         self._plan = plan
         self._sites = {site.path: site for site in plan.sites}
-        self.certificate_unavailable = False
 
     def site(self, request: Request) -> Site | None:
         """The site a request is for; None for the start page, an unknown path or a method nobody serves."""
@@ -37,12 +37,12 @@ class Answers:
         path = match_path(request.target, self._sites)
         return self._sites[path] if path else None
 
-    def response(self, request: Request, body: BodyFacts, tls: TlsFacts, binding: str, asked: bool) -> Response:
-        """Answer a request; `asked` says whether this connection was asked for a certificate before."""
+    def response(self, request: Request, body: BodyFacts, tls: TlsFacts, binding: str, question: Question) -> Response:
+        """Answer a request that came on `binding`; `question` is that of its connection."""
         as_html = pages.prefers_html(request.accept)
         path = path_of(request.target)
         report = pages.RequestReport(self._plan.scenario, binding, request.method, path, tls, body.length, body.sha256)
-        status = self._status(request, tls, asked) if body.complete else ENTITY_TOO_LARGE
+        status = self._status(request, tls, question) if body.complete else ENTITY_TOO_LARGE
         if status is None:
             content_type, content = pages.start_page(self._plan.landing, as_html)
             status = OK
@@ -54,16 +54,16 @@ class Answers:
         subject = tls.client_certificate.subject if tls.client_certificate else None
         return Response(status.code, status.substatus, content_type, content, subject, headers, status.win32)
 
-    def _status(self, request: Request, tls: TlsFacts, asked: bool) -> Status | None:
+    def _status(self, request: Request, tls: TlsFacts, question: Question) -> Status | None:
         """The status of the answer; None for the start page."""
         if request.method not in METHODS:
             return METHOD_NOT_ALLOWED
         site = self.site(request)
         if site is None:
             return None if path_of(request.target) == "/" else NOT_FOUND
-        if self.certificate_unavailable and wants_certificate(site.ssl_flags):
+        if question.state is QuestionState.UNAVAILABLE and wants_certificate(site.ssl_flags):
             return CERTIFICATE_UNAVAILABLE
         flags = site.ssl_flags
-        if isinstance(site.retrieval, AfterResponse) and tls.client_certificate is None and not asked:
+        if isinstance(site.retrieval, AfterResponse) and tls.client_certificate is None and question.is_open:
             flags = flags - {SslFlag.SSL_REQUIRE_CERT}  # this application answers before it asks
         return refusal(flags, tls.client_certificate) or OK

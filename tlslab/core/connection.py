@@ -1,58 +1,93 @@
 """One connection: TLS, http.sys and IIS put together, bytes in, events and bytes out, no I/O.
 
-You must call `take_events`, `data_to_send` (until it gives nothing) and look at `closing`, `reading_paused` and
-`next_deadline` after every call that brings something in. Nothing raises on what a peer does. While `holds_back`,
-requests that have come are left until the answers to others are sent: bring nothing in then, and call `tick` once they
-are gone. Otherwise a few KiB of requests whose answers nobody reads would be megabytes here.
+Theory of operation. A connection begins without TLS: `reception` reads its ClientHello, for the name and the session id
+in it decide which OpenSSL context will serve it. From then on three machines run: TLS (`tls.server`), the requests
+(`httpsys.pipeline`) and the question for the client certificate (`httpsys.question`). None of them knows another but
+by what it is told. `_run` is where they meet. It goes round three steps until none of them moves anything:
+
+1. The pipeline decides: how much plaintext it would take now (`capacity`), and what must be done (its effects).
+2. The effects are carried out: something is written, a certificate asked for, a request answered.
+3. TLS is read, for as many bytes as there is capacity, and says what happened: plaintext came, a handshake ended, ...
+
+With a capacity of 0 TLS still lets handshake messages pass, as far as no application data stands in front of them. So
+a ClientHello that answers HelloRequest is seen if it comes before the body, and is not if the body comes first. That is
+the deadlock of `large-post-deadlock`, and nothing here makes it: the three steps do.
+
+How a connection comes and goes is a table (`life.py`); `_end` is the only way out of it.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 from tlslab.core.answers import Answers
+from tlslab.core.life import ENDS, Life, LifeCause, after, along
 from tlslab.core.plan import LabPlan, Listener, Site
+from tlslab.core.reception import Admitted, Reception, TurnedAway
 from tlslab.core.sessions import Choice, Sessions
-from tlslab.errors import WireError
+from tlslab.core.witness import Witness
 from tlslab.events import (
-    AlertSent,
-    BindingChosen,
-    CertificateNotUsable,
     CertificateUnavailable,
-    ClientHelloReceived,
     ConnectionClosed,
     ConnectionOpened,
     Event,
     InternalFault,
-    NoBindingMatched,
     PeerClosed,
     PeerReset,
-    TlsFailed,
 )
-from tlslab.httpsys.bindings import ServerCertificate, choose
 from tlslab.httpsys.client_certificate import UNLIMITED
 from tlslab.httpsys.effects import Answer, Close, DecideService, RequestClientCertificate, Send, Service
 from tlslab.httpsys.pipeline import Pipeline
+from tlslab.httpsys.question import Question
 from tlslab.httpsys.settings import OnUnavailable
 from tlslab.iis.access import wants_certificate
 from tlslab.recorder import Recorder
 from tlslab.schannel.session_cache import Reason
-from tlslab.tls.failures import FailureKind
-from tlslab.tls.server import Question, ServerTls
-from tlslab.types import Closing, Drain, Reset
-from tlslab.wire.alerts import AlertDescription, fatal_alert_record
-from tlslab.wire.client_hello_reader import MISPLACED, ClientHelloReader
-from tlslab.wire.hello import ClientHello
+from tlslab.tls.failures import Failure, FailureKind
+from tlslab.tls.server import Handshake, HandshakeEnded, Happening, ServerTls, TlsEnded
+from tlslab.types import Activity, Closing, Drain, Fault, Reset, Unavailable
 
-# Ours, both: what a client needs for them has nothing to do with the lab's clock, so they are seconds of the wall's.
-ALERT_DRAIN_SECONDS = 5.0  # how long bytes are thrown away so that the alert before them arrives
-FIN_SECONDS = 0.02  # how long the FIN may take behind a client's close_notify, before that is answered in kind
-ALERT_DRAIN_BYTES = 1024 * 1024
-UNSENT_LIMIT = 64 * 1024  # ours: bytes of answers after which no further request of the same connection is looked at
+ALERT_DRAIN_BYTES = 1024 * 1024  # an assumption: what is thrown away so that the alert in front of it arrives
+UNSENT_LIMIT = 64 * 1024  # an assumption: bytes of answers after which no further request of a connection is looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the lab waits for what a client does by its own clock, in seconds: assumptions, both.
+
+    The core has one clock. Where the lab's runs `speed` times as fast as its clients', whoever knows both converts.
+    """
+
+    alert_drain: float = 5.0  # how long bytes are thrown away so that the alert before them arrives
+    fin: float = 0.02  # how long the FIN may take behind a client's close_notify, before that is answered in kind
+
+    def at(self, speed: float) -> Patience:
+        """The same, in seconds of a lab whose clock runs `speed` times as fast."""
+        return Patience(self.alert_drain * speed, self.fin * speed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """What a connection has once a binding serves it. `choice` says which session it offered."""
+
+    binding: str
+    tls: ServerTls
+    http: Pipeline
+    choice: Choice
 
 
 class Connection:
-    """The server's side of one TCP connection; `speed` is how many seconds of the lab pass in one of its client's."""
+    """The server's side of one TCP connection.
+
+    You must call `take_events`, `data_to_send` (until it gives nothing) and look at `closing`, `reading_paused` and
+    `next_deadline` after every call that brings something in: `core.driver` does, in the order that a tap needs.
+    Nothing raises on what a peer does. Times are lab time in seconds, and never go back.
+
+    `closing` is None as long as the connection goes on; then it says how the owner ends it, and nothing more is taken.
+    `holds_back`: requests that have come are left until the answers to others are sent; bring nothing in then, and call
+    `tick` once they are gone. Otherwise a few KiB of requests whose answers nobody reads would be megabytes here.
+    """
 
     def __init__(
         self,
@@ -62,28 +97,24 @@ class Connection:
         listener: Listener,
         peer: str,
         local: str,
-        speed: float,
+        patience: Patience,
+        now: float,
     ) -> None:
         self._plan = plan
         self._sessions = sessions
-        self._listener = listener
-        self._speed = speed
-        self._opened = emit.now
         self._emit = emit
-        self._hello: ClientHelloReader | None = ClientHelloReader()
-        self._tls: ServerTls | None = None
-        self._http = Pipeline(plan.timers, self._emit)
+        self._patience = patience
+        self._opened = now
+        self._life = Life.GREETING
+        self._stage: Reception | _Served = Reception(listener, plan.timers, emit, now)
+        self._question = Question()
         self._answers = Answers(plan)
-        self._asked = False
-        self._choice: Choice | None = None
-        self._ended = False
-        self._reset_by_peer = False
         self._flights: deque[bytes] = deque()
-        self._waits_for_fin_until: float | None = None
-        self._behind_goodbye = 0  # bytes thrown away since
+        self._fin_overdue = 0.0  # when, while PARTING
+        self._after_goodbye = 0  # bytes thrown away since
         self.closing: Closing | None = None
         self.holds_back = False
-        self._emit(ConnectionOpened, peer=peer, local=local)
+        emit(ConnectionOpened, now, peer=peer, local=local)
 
     @property
     def number(self) -> int:
@@ -93,80 +124,70 @@ class Connection:
     # --- in ----------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes, now: float) -> None:
-        """Take bytes from the socket."""
-        self._emit.now = now
+        """Take bytes from the socket, at most `read_limit` of them, and only while not `reading_paused`."""
+        stage = self._stage
         if self.closing is not None:
             return
-        if self._waits_for_fin_until is not None:
-            self._behind_goodbye += len(data)
-            if self._behind_goodbye > ALERT_DRAIN_BYTES:
-                self._close(Reset())
-            return
-        if self._tls is None:
-            self._read_hello(data)
+        if isinstance(stage, Reception):
+            self._receive(stage.receive(data, now), now)
+        elif self._life is Life.PARTING:
+            self._after_goodbye += len(data)
+            if self._after_goodbye > ALERT_DRAIN_BYTES:
+                self._end(Reset(), now)
         else:
-            self._tls.receive(data)
+            stage.tls.receive(data)
             if self._sessions.purges_idle:
-                self._sessions.touch(self._emit.binding, self._tls.session_id, now, self.number)
-            self._run(self._tls)
+                self._sessions.touch(stage.binding, stage.tls.session_id, now, self.number)
+            self._run(stage, now)
 
     def receive_eof(self, now: float, *, fin_stuck: bool = False) -> None:
         """The peer ended its side, maybe behind bytes that nobody has read; `fin_stuck` as in `PeerClosed`."""
-        self._emit.now = now
         if self.closing is not None:
             return
-        if self._waits_for_fin_until is None:
-            self._emit(PeerClosed, during=self._activity, fin_stuck=fin_stuck)
-        self._end_in_silence(Reset() if self.reading_paused else Drain(now, 0))
+        if self._life is not Life.PARTING:
+            self._emit(PeerClosed, now, during=self._activity, fin_stuck=fin_stuck)
+        # IIS answers a FIN with a FIN and no close_notify (trace of 2013, frame 95).
+        self._end(Reset() if self.reading_paused else Drain(now, 0), now, silently=True)
 
     def receive_reset(self, now: float) -> None:
         """The peer or the network reset the connection."""
-        self._emit.now = now
         if self.closing is None:
-            self._emit(PeerReset, during=self._activity)
-            self._reset_by_peer = True
-            self._end_in_silence(Reset())
+            self._emit(PeerReset, now, during=self._activity)
+            self._end(Reset(), now, by_peer=True)
 
     def note_unread(self, socket_bytes: int, now: float) -> None:
         """While `reading_paused`: how many bytes wait in the socket. Call it while `wants_unread_count`."""
-        self._emit.now = now
-        if self._tls is not None and self.closing is None and self._http.stalled:
-            waiting_for = "Certificate" if self._tls.is_tls13 else "ClientHello"
-            self._http.note_unread(self._tls.unread, socket_bytes, waiting_for)
+        stage = self._stage
+        if isinstance(stage, _Served) and self.closing is None and stage.http.stalled:
+            waiting_for = "Certificate" if stage.tls.is_tls13 else "ClientHello"
+            stage.http.note_unread(stage.tls.unread, socket_bytes, waiting_for, now)
 
     def tick(self, now: float) -> None:
-        """Let time do its work; call it when `next_deadline` has come."""
-        self._emit.now = now
+        """Let time do its work; call it when `next_deadline` has come, and after `holds_back`."""
+        stage = self._stage
         if self.closing is not None:
             return
-        if self._waits_for_fin_until is not None:
-            if now >= self._waits_for_fin_until:
-                self._close(self._alert_drain())
-            return
-        self._http.tick()
-        if self._tls is not None:
-            self._run(self._tls)
+        if isinstance(stage, Reception):
+            self._receive(stage.tick(now), now)
+        elif self._life is Life.PARTING:
+            if now >= self._fin_overdue:
+                self._end(self._alert_drain(now), now)
         else:
-            self._perform_closes()
+            stage.http.tick(now)
+            self._run(stage, now)
 
     def note_closed(self, now: float) -> None:
         """The socket is closed: the last call."""
-        self._emit.now = now
-        how = "closed"
-        if self.closing is None:
-            how = "abandoned"
-        elif isinstance(self.closing, Reset):
-            how = "reset_by_peer" if self._reset_by_peer else "reset"
-        if self._tls is not None:
-            self._tls.forget()
-        if not self._ended:
-            self._ended = True
-            self._emit(ConnectionClosed, how=how, seconds=now - self._opened)
+        if isinstance(self._stage, _Served):
+            self._stage.tls.forget()
+        if self._life is not Life.OVER:
+            self._emit(ConnectionClosed, now, how=ENDS[self._life], seconds=now - self._opened)
+            self._go(LifeCause.SOCKET_CLOSED)
 
     # --- out ---------------------------------------------------------------------------------------
 
     def take_events(self) -> list[Event]:
-        """Give away what happened since the last call."""
+        """Give away what happened since the last call, in order."""
         return self._emit.take()
 
     def data_to_send(self) -> bytes:
@@ -176,19 +197,22 @@ class Connection:
         """
         if self._flights:
             return self._flights.popleft()
-        return self._tls.data_to_send() if self._tls is not None else b""
+        return self._stage.tls.data_to_send() if isinstance(self._stage, _Served) else b""
 
     @property
     def next_deadline(self) -> float | None:
-        """When `tick` has something to do, in lab time; None for never."""
+        """When `tick` has something to do, in lab time; None for never. Look at it again after every other call."""
         if self.closing is not None:
             return None
-        return self._http.next_deadline if self._waits_for_fin_until is None else self._waits_for_fin_until
+        if isinstance(self._stage, Reception):
+            return self._stage.next_deadline
+        return self._stage.http.next_deadline if self._life is not Life.PARTING else self._fin_overdue
 
     @property
     def reading_paused(self) -> bool:
-        """Whether the socket must be left unread now."""
-        return self._tls is not None and self._tls.blocked and self._http.capacity == 0
+        """Whether the socket must be left unread now; FIN and reset are to be noticed all the same."""
+        stage = self._stage
+        return isinstance(stage, _Served) and stage.tls.blocked and stage.http.capacity == 0
 
     @property
     def read_limit(self) -> int:
@@ -196,185 +220,164 @@ class Connection:
 
         Thousands of stalled uploads are part of the job; what they have not been asked for stays in their sockets.
         """
-        return self._tls.read_limit if self._tls is not None and self._http.may_stop_reading else UNLIMITED
+        stage = self._stage
+        return stage.tls.read_limit if isinstance(stage, _Served) and stage.http.may_stop_reading else UNLIMITED
 
     @property
     def wants_unread_count(self) -> bool:
         """Whether a stall has begun that `note_unread` has not been called for."""
-        return self.closing is None and self._http.stalled and not self._http.stall_told and self.reading_paused
+        stage = self._stage
+        if isinstance(stage, Reception) or self.closing is not None:
+            return False
+        return stage.http.stalled and not stage.http.stall_told and self.reading_paused
 
-    # --- inside ------------------------------------------------------------------------------------
+    # --- beginning and end -------------------------------------------------------------------------
 
-    def _read_hello(self, data: bytes) -> None:
-        reader = self._hello
-        assert reader is not None
-        try:
-            hello = reader.feed_untrusted(data)
-        except WireError as error:
-            self._refuse_hello(error)
+    def _receive(self, outcome: Admitted | TurnedAway | None, now: float) -> None:
+        match outcome:
+            case TurnedAway(resets, alert):
+                if alert:
+                    self._flights.append(alert)
+                self._end(Reset() if resets else self._alert_drain(now), now)
+            case Admitted():
+                self._serve(outcome, now)
+
+    def _serve(self, admitted: Admitted, now: float) -> None:
+        plan, name, emit = self._plan, admitted.binding.name, admitted.emit
+        self._go(LifeCause.BINDING_CHOSEN)
+        self._emit = emit
+        if plan.tls[name].asks_in_handshake:
+            self._question.ask(None, now)
+        http = Pipeline(plan.timers, self._question, emit, self._opened)
+        choice = self._sessions.choose(name, admitted.hello, now)
+        tls = ServerTls(choice.context, emit, Witness(http, plan.cut_issuers.get(name), plan.schannel, emit))
+        self._stage = served = _Served(name, tls, http, choice)  # and what reception kept is free
+        tls.receive(admitted.received)
+        self._run(served, now)
+
+    def _go(self, cause: LifeCause) -> None:
+        self._life = after(self._life, cause)
+
+    def _end(self, how: Closing, now: float, *, by_peer: bool = False, silently: bool = False) -> None:
+        """Bring the connection to its end; where it is drained, with close_notify unless `silently`."""
+        if self.closing is not None:
             return
-        if hello is not None:
-            self._hello = None
-            self._choose_binding(hello, reader.buffered)
+        ours = LifeCause.RESET if isinstance(how, Reset) else LifeCause.DRAIN
+        self._go(LifeCause.PEER_RESET if by_peer else ours)
+        self.closing = how
+        if isinstance(self._stage, _Served) and isinstance(how, Drain) and not silently:
+            self._stage.tls.close(now)
 
-    def _refuse_hello(self, error: WireError) -> None:
-        """End what no engine was made for; a peer that speaks TLS is told why."""
-        kind = FailureKind.NOT_TLS
-        if error.alert is not None:
-            alert = AlertDescription(error.alert)
-            kind = FailureKind.UNEXPECTED_MESSAGE if alert == MISPLACED else FailureKind.MALFORMED_HELLO
-            self._flights.append(fatal_alert_record(alert))
-            self._emit(AlertSent, level="fatal", description=alert.name.lower(), code=int(alert))
-        self._emit(TlsFailed, kind=kind, detail=str(error))
-        self._close(self._alert_drain())
+    def _alert_drain(self, now: float) -> Drain:
+        return Drain(now + self._patience.alert_drain, ALERT_DRAIN_BYTES)
 
-    def _choose_binding(self, hello: ClientHello, received: bytes) -> None:
-        binding = choose(self._listener.bindings, hello.server_name)
-        self._emit.binding = binding.name if binding else ""
-        self._emit(
-            ClientHelloReceived,
-            server_name=hello.server_name,
-            versions=hello.versions,
-            session_id=hello.session_id.hex(),
-            offers_post_handshake_auth=hello.offers_post_handshake_auth,
-            renegotiation=False,
-            behind_body_bytes=None,
-        )
-        if binding is None:
-            self._emit(NoBindingMatched, server_name=hello.server_name)
-            self._close(Reset())
-            return
-        self._emit(
-            BindingChosen,
-            by="sni" if binding.endpoint.is_name else "address",
-            endpoint=str(binding.endpoint),
-            client_cert_negotiation=binding.client_cert_negotiation,
-        )
-        if binding.certificate is ServerCertificate.DELETED:
-            # Reset, with event 15021 of HttpEvent; that nothing goes before the reset, no alert either, is unverified.
-            self._emit(CertificateNotUsable, endpoint=str(binding.endpoint))
-            self._close(Reset())
-            return
-        self._asked = self._plan.tls[binding.name].asks_in_handshake
-        self._choice = self._sessions.choose(binding.name, hello, self._emit.now)
-        self._tls = ServerTls(self._choice.context, self._emit)
-        self._tls.receive(received)
-        self._run(self._tls)
+    @property
+    def _activity(self) -> Activity:
+        stage = self._stage
+        if isinstance(stage, Reception) or self._life is Life.HANDSHAKE:
+            return Activity.TLS_HANDSHAKE
+        # Before its ClientHello a renegotiation is only waited for.
+        return Activity.RENEGOTIATION if stage.tls.handshake is Handshake.RENEGOTIATION else stage.http.activity
 
-    def _run(self, tls: ServerTls) -> None:
-        """Read, decide and act until nothing moves any more, or enough answers wait to be sent."""
+    # --- where the machines meet -------------------------------------------------------------------
+
+    def _run(self, served: _Served, now: float) -> None:
+        """Decide, act and read until nothing moves any more, or enough answers wait to be sent."""
+        tls, http = served.tls, served.http
         self.holds_back = False
-        while self.closing is None and self._waits_for_fin_until is None:
+        while self._life is Life.SERVING or self._life is Life.HANDSHAKE:
             if tls.unsent > UNSENT_LIMIT:
                 self.holds_back = True
                 return
-            self._http.decide(tls.pending_plaintext)
-            if self._perform(tls):
+            http.decide(tls.pending_plaintext, now)
+            if self._perform(served, now):
                 continue
-            was_blocked, was_waiting, handshakes = tls.blocked, tls.waiting_for_certificate, tls.handshakes
-            tls.body_received = self._http.body_received
-            data = tls.read(self._http.capacity)
-            if tls.handshakes != handshakes:
-                self._on_handshake(tls)
-            if tls.failure is not None or tls.peer_closed:
-                self._on_tls_end(tls)
-            elif was_waiting and not tls.waiting_for_certificate:
-                self._http.certificate_settled()
-                if data:
-                    self._http.receive(data)
-            elif data:
-                self._http.receive(data)
-            elif tls.blocked == was_blocked:
+            happened = tls.read(http.capacity, now)
+            if not happened:
                 return
+            for one in happened:
+                self._on_happening(one, served, now)
 
-    def _perform(self, tls: ServerTls) -> bool:
+    def _perform(self, served: _Served, now: float) -> bool:
         """Carry out what the pipeline wants; True when there was something."""
-        effects = self._http.take_effects()
+        effects = served.http.take_effects()
         for effect in effects:
             match effect:
                 case Send(plaintext):
-                    tls.write(plaintext)
+                    served.tls.write(plaintext, now)
                 case DecideService(request):
-                    self._http.serve(self._service(self._answers.site(request), tls))
+                    served.http.serve(_service(self._answers.site(request)), now)
                 case RequestClientCertificate():
-                    self._request_certificate(tls)
+                    self._request_certificate(served, now)
                 case Answer(request, body):
-                    response = self._answers.response(request, body, tls.facts(), self._emit.binding, self._asked)
-                    self._http.respond(response)
+                    facts = served.tls.facts()
+                    response = self._answers.response(request, body, facts, served.binding, self._question)
+                    served.http.respond(response, now)
                 case Close(how):
-                    self._close(how)
+                    self._end(how, now)
         return bool(effects)
 
-    def _perform_closes(self) -> None:
-        for effect in self._http.take_effects():
-            if isinstance(effect, Close):
-                self._close(effect.how)
+    def _on_happening(self, happened: Happening, served: _Served, now: float) -> None:
+        match happened:
+            case bytes():
+                served.http.receive(happened, now)
+            case HandshakeEnded(handshake):
+                self._on_handshake(handshake, served, now)
+            case TlsEnded(failure):
+                self._on_tls_end(failure, served, now)
 
-    def _service(self, site: Site | None, tls: ServerTls) -> Service:
-        if site is None:
-            return Service()
-        # Asked once, the answer is remembered for the connection, "none" too (ours: Windows is not documented there).
-        known = self._asked or tls.client_certificate is not None or not wants_certificate(site.ssl_flags)
-        return Service(
-            retrieval=None if known else site.retrieval,
-            continue_after_certificate=site.continue_after_certificate,
-            delay_seconds=0.0 if known else site.application_delay,
-        )
-
-    def _request_certificate(self, tls: ServerTls) -> None:
-        self._asked = True
-        if tls.request_client_certificate() is Question.ASKED:
+    def _request_certificate(self, served: _Served, now: float) -> None:
+        if served.tls.request_client_certificate(now):
             return
-        self._emit(CertificateUnavailable, reason="the client did not offer post-handshake authentication")
+        self._question.cannot()
+        self._emit(CertificateUnavailable, now, reason=Unavailable.NO_POST_HANDSHAKE_AUTH)
         if self._plan.on_unavailable is OnUnavailable.RESET:
-            self._close(Reset())
+            self._end(Reset(), now)
         else:
-            self._answers.certificate_unavailable = True
-            self._http.certificate_settled()
+            served.http.certificate_settled(now)
 
-    def _on_handshake(self, tls: ServerTls) -> None:
-        """Tell the session table what ServerHello said."""
+    def _on_handshake(self, ended: Handshake, served: _Served, now: float) -> None:
+        tls = served.tls
         if flight := tls.data_to_send():
             self._flights.append(flight)
-        choice, binding = self._choice, self._emit.binding
-        if choice is None or not tls.session_id:
-            return
+        self._life = along(self._life, tls.handshake)
+        if self._question.is_asked or (self._question.is_open and tls.client_certificate is not None):
+            self._question.answer()
+        if ended is not Handshake.FIRST:
+            served.http.certificate_settled(now)
+        if tls.session_id:
+            self._tell_sessions(ended, served, now)
+
+    def _tell_sessions(self, ended: Handshake, served: _Served, now: float) -> None:
+        """Tell the session table what ServerHello said."""
+        tls, choice = served.tls, served.choice
         if not tls.resumed:
-            if choice.offered and tls.handshakes == 1:
-                self._sessions.not_resumed(self._emit, choice, tls.session_id)
-            self._sessions.issued(binding, tls.session_id, choice.context, self._emit.now, self.number)
+            if choice.offered and ended is Handshake.FIRST:
+                self._sessions.not_resumed(self._emit, choice, tls.session_id, now)
+            self._sessions.issued(served.binding, tls.session_id, choice.context, now, self.number)
         elif choice.miss is not None:
-            self._emit(InternalFault, traceback=f"resumed a session that the table had let go: {choice.miss.reason}")
+            fault = Fault.EVICTED_SESSION_RESUMED
+            self._emit(InternalFault, now, fault=fault, detail=choice.miss.reason, traceback="")
 
-    def _on_tls_end(self, tls: ServerTls) -> None:
-        refused = tls.failure is not None and tls.failure.kind is FailureKind.RENEGOTIATION_REFUSED
-        if tls.failure is not None and tls.session_id:
+    def _on_tls_end(self, failure: Failure | None, served: _Served, now: float) -> None:
+        if failure is None:
+            self._emit(PeerClosed, now, during=self._activity, fin_stuck=False)
+            self._go(LifeCause.CLOSE_NOTIFY)
+            self._fin_overdue = now + self._patience.fin
+            return
+        refused = failure.kind is FailureKind.RENEGOTIATION_REFUSED
+        if served.tls.session_id:
             reason = Reason.RENEGOTIATION_REFUSED if refused else Reason.FATAL_ALERT
-            self._sessions.forget(self._emit.binding, tls.session_id, reason, self._emit.now)
-        if tls.peer_closed:
-            self._emit(PeerClosed, during=self._activity, fin_stuck=False)
-            self._waits_for_fin_until = self._emit.now + FIN_SECONDS * self._speed
-        elif refused:
-            self._close(Reset())
-        else:
-            self._close(self._alert_drain())
+            self._sessions.forget(served.binding, served.tls.session_id, reason, now)
+        self._end(Reset() if refused else self._alert_drain(now), now)
 
-    @property
-    def _activity(self) -> str:
-        if self._tls is None or not self._tls.established:
-            return "the TLS handshake"
-        renegotiates = self._tls.asked and not self._tls.is_tls13  # before the question it is only being waited for
-        return "the renegotiation" if renegotiates else self._http.activity
 
-    def _alert_drain(self) -> Drain:
-        return Drain(self._emit.now + ALERT_DRAIN_SECONDS * self._speed, ALERT_DRAIN_BYTES)
-
-    def _close(self, how: Closing) -> None:
-        if self.closing is None:
-            self.closing = how
-            if self._tls is not None and isinstance(how, Drain):
-                self._tls.close()
-
-    def _end_in_silence(self, how: Closing) -> None:
-        """The peer has ended the connection: IIS answers with a FIN and no close_notify (trace of 2013, frame 95)."""
-        self.closing = how
+def _service(site: Site | None) -> Service:
+    """How requests to a path are served; None is the start page, and what there is no path for."""
+    if site is None:
+        return Service()
+    return Service(
+        retrieval=site.retrieval if wants_certificate(site.ssl_flags) else None,
+        continue_after_certificate=site.continue_after_certificate,
+        delay_seconds=site.application_delay,
+    )

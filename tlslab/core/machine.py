@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from itertools import count
 
-from tlslab.core.connection import Connection
+from tlslab.core.connection import Connection, Patience
 from tlslab.core.plan import LabPlan, Listener
 from tlslab.core.sessions import Sessions
 from tlslab.events import Event, SstpCertificatesDiffer
@@ -19,26 +19,30 @@ class Machine:
 
     `wanted` is the set of event types that are built; it may grow and shrink while the lab runs. The lab has a time of
     its own: call `tick` when `next_deadline` has come, and `take_events` after it and after what connections do.
-    `speed` is how much faster that time runs than its clients'.
+    `patience` is that with its clients, in the same time.
     """
 
     def __init__(
-        self, plan: LabPlan, wanted: Set[type[Event]], keylog: KeyLog | None = None, speed: float = 1.0
+        self,
+        plan: LabPlan,
+        wanted: Set[type[Event]],
+        keylog: KeyLog | None = None,
+        patience: Patience = Patience(),  # noqa: B008 - it is frozen
     ) -> None:
         self.plan = plan
-        self._speed = speed
+        self._patience = patience
         self.wanted = wanted
         self.connections_accepted = 0
         self._ids = count(1)
-        self._emit = Recorder(0, wanted, 0.0)
+        self._emit = Recorder(0, wanted)
         self._sessions = Sessions(plan, self._emit, keylog)
         self._check_sstp()
 
     def accept(self, listener: Listener, peer: str, local: str, now: float) -> Connection:
         """Take a new connection on `listener`; both addresses are `host:port`."""
         self.connections_accepted += 1
-        emit = Recorder(next(self._ids), self.wanted, now)
-        return Connection(self.plan, self._sessions, emit, listener, peer, local, self._speed)
+        emit = Recorder(next(self._ids), self.wanted)
+        return Connection(self.plan, self._sessions, emit, listener, peer, local, self._patience, now)
 
     def tick(self, now: float) -> None:
         """Purge the sessions that are due."""
@@ -55,7 +59,7 @@ class Machine:
             records = [binding for listener in self.plan.listeners for binding in listener.bindings]
             ipv4, ipv6 = wildcard_certificates(records, port)
             if ipv4 != ipv6:
-                self._emit(SstpCertificatesDiffer, port=port, ipv4=ipv4, ipv6=ipv6)
+                self._emit(SstpCertificatesDiffer, 0.0, port=port, ipv4=ipv4, ipv6=ipv6)
 
     @property
     def next_deadline(self) -> float | None:

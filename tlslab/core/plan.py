@@ -41,10 +41,19 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
+class CutIssuers:
+    """The issuers (RFC 4514) that a binding does not name, because its list would have more than `limit_bytes`."""
+
+    names: tuple[str, ...]
+    limit_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class LabPlan:
     """Everything `core.Machine` needs to know.
 
-    `tls` has no settings for a binding whose certificate is no longer in the store. `sstp_listener_port` is None where
+    `tls` has no settings for a binding whose certificate is no longer in the store, and `cut_issuers` nothing for one
+    whose issuers all fit into its CertificateRequest, or that names none. `sstp_listener_port` is None where
     no SSTP runs on the machine.
     """
 
@@ -52,6 +61,7 @@ class LabPlan:
     fixes: tuple[str, ...]
     listeners: tuple[Listener, ...]
     tls: Mapping[str, ServerSettings]
+    cut_issuers: Mapping[str, CutIssuers]
     sites: tuple[Site, ...]
     timers: Timers
     schannel: Schannel

@@ -113,12 +113,13 @@ class Sessions:
                 contexts.retire()
         self._tell(self._cache.store((binding, session_id), context, now, connection), now)
 
-    def not_resumed(self, emit: Recorder, choice: Choice, new_id: bytes) -> None:
+    def not_resumed(self, emit: Recorder, choice: Choice, new_id: bytes, now: float) -> None:
         """Tell that a session the client offered was not taken up, with what the table knows of it."""
         reason = choice.miss.reason if choice.miss else None
         low, high = ENTRY_BYTES
         emit(
             SessionNotResumed,
+            now,
             old_id=choice.offered.hex(),
             new_id=new_id.hex(),
             reason=reason or "not_acceptable",
@@ -151,11 +152,11 @@ class Sessions:
         return self._cache.next_deadline
 
     def _tell(self, evictions: list[Eviction], now: float) -> None:
-        self._emit.now = now
         for eviction in evictions:
-            self._emit.binding, session_id = eviction.key
-            self._emit(
+            binding, session_id = eviction.key
+            self._emit.of(binding)(
                 SessionEvicted,
+                now,
                 session_id=session_id.hex(),
                 reason=eviction.reason,
                 knob=self._cache.knob(eviction.reason),

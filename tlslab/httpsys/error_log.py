@@ -4,12 +4,34 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tlslab.events import HttpErrLogged
+from tlslab.events import HttpErrLogged, TimerExpired
+from tlslab.httpsys.effects import Request
+from tlslab.httpsys.timers import HTTPERR_REASON, Stopwatch
+from tlslab.recorder import Recorder
 
 TRUNCATE_SIZE = 0x100000  # ErrorLogFileTruncateSize: the default, and the least it can be
 URL_LIMIT = 4096  # bytes of URL and query
 VERB_LIMIT = 255  # bytes of a verb that http.sys does not know; those that it knows are shorter
 NOTHING = "-"
+
+
+def log(emit: Recorder, reason: str, request: Request | None, status: int | None, now: float) -> None:
+    """Tell that http.sys ends a connection by itself, with the request at hand, if any, and the status it answers."""
+    emit(
+        HttpErrLogged,
+        now,
+        reason=reason,
+        method=request.method if request else None,
+        target=request.target if request else None,
+        http_version=request.http_version if request else None,
+        status=status,
+    )
+
+
+def time_out(emit: Recorder, watch: Stopwatch, request: Request | None, now: float) -> None:
+    """Tell that the timer which runs on a connection has run out; the connection ends unanswered."""
+    emit(TimerExpired, now, timer=watch.timer, seconds=watch.seconds)
+    log(emit, HTTPERR_REASON[watch.timer], request, None, now)
 
 
 def file_name(number: int) -> str:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from tlslab.httpsys.timers import Timer
+from tlslab.types import Activity
 
 
 class Phase(Enum):
     """Where the request stands."""
 
-    IDLE = "an idle connection"
-    HEAD = "the request headers"
-    DELAYED = "the application's own work"
-    RECEIVING = "the request body"
-    CLOSED = "the end"
+    IDLE = auto()
+    HEAD = auto()
+    DELAYED = auto()
+    RECEIVING = auto()
+    CLOSED = auto()
 
 
 class Cause(Enum):
@@ -37,13 +38,13 @@ NEXT: dict[tuple[Phase, Cause], Phase] = {
     **{(phase, Cause.CLOSE): Phase.CLOSED for phase in Phase},
 }
 
+# What runs in a phase when no certificate is awaited; in the others it is the timer of the body.
+WAITS_FOR = {Phase.IDLE: Timer.IDLE_CONNECTION, Phase.HEAD: Timer.HEADER_WAIT}
 
-WAITS_FOR = {Phase.IDLE: Timer.IDLE_CONNECTION, Phase.HEAD: Timer.HEADER_WAIT}  # what runs when nobody is asked
-
-
-class Certificate(Enum):
-    """Where the client certificate stands."""
-
-    NOT_WANTED = auto()
-    WANTED = auto()
-    ASKED = auto()
+ACTIVITY = {
+    Phase.IDLE: Activity.IDLE,
+    Phase.HEAD: Activity.REQUEST_HEAD,
+    Phase.DELAYED: Activity.APPLICATION,
+    Phase.RECEIVING: Activity.ENTITY_BODY,
+    Phase.CLOSED: Activity.ENDING,
+}

@@ -3,7 +3,10 @@
 Theory of operation. The pipeline never reads by itself: it says through `capacity` how many bytes of plaintext it
 would take now, and whoever owns the TLS connection reads that many and no more. A capacity of 0 is all that the
 upload deadlock is made of. You must call `decide` before each read and after anything that may have changed its mind
-(data, a certificate, time), and carry out what `take_effects` gives.
+(data, a certificate, time), and carry out what `take_effects` gives. `now` is lab time in seconds, and never goes back.
+
+Whether a request has to wait for a certificate is the question's to say (`question.py`), where the request stands is
+the phase's (`phases.py`), how much body is read meanwhile the retrieval policy's (`client_certificate.py`).
 """
 
 from __future__ import annotations
@@ -16,13 +19,12 @@ from tlslab.events import (
     CertificateRetrievalStarted,
     ContinueSent,
     EntityBodyReceived,
-    HttpErrLogged,
     ReadAheadExceeded,
     RequestReceived,
     ResponseSent,
     RetrievalCancelled,
-    TimerExpired,
 )
+from tlslab.httpsys import error_log
 from tlslab.httpsys.client_certificate import (
     UNLIMITED,
     AfterResponse,
@@ -45,145 +47,136 @@ from tlslab.httpsys.effects import (
     Service,
 )
 from tlslab.httpsys.entity_body import EntityBody
-from tlslab.httpsys.phases import NEXT, WAITS_FOR, Cause, Certificate, Phase
+from tlslab.httpsys.phases import ACTIVITY, NEXT, WAITS_FOR, Cause, Phase
+from tlslab.httpsys.question import Question
 from tlslab.httpsys.refusals import refusal, version_refusal
 from tlslab.httpsys.responses import encode
 from tlslab.httpsys.stall import Stall
-from tlslab.httpsys.timers import HTTPERR_REASON, Stopwatch, Timer, Timers
+from tlslab.httpsys.timers import Stopwatch, Timer, Timers
 from tlslab.recorder import Recorder
-from tlslab.types import Closing, Drain, Reset
+from tlslab.types import Activity, Closing, Drain, Reset
 
 MAX_REQUEST_BYTES = 16384  # http.sys MaxRequestBytes, the request line and headers together (KB820129)
 HEAD_CHUNK = 1024  # small, so that a head takes little of the body behind it with it
 BODY_CHUNK = 16384  # the most a TLS record holds
 PIPELINED_LIMIT = MAX_REQUEST_BYTES  # what may be kept of a next request while this one waits
-DRAIN_LIMIT = 64 * 1024 * 1024  # ours: bytes thrown away after an early answer so that it is not lost to a reset
+# An assumption: bytes thrown away after an early answer so that it is not lost to a reset.
+DRAIN_LIMIT = 64 * 1024 * 1024
 
 
 class Pipeline:
-    """The requests of one connection, one after the other."""
+    """The requests of one connection, one after the other. `opened` is when the connection was, in lab time."""
 
-    def __init__(self, timers: Timers, emit: Recorder) -> None:
+    def __init__(self, timers: Timers, question: Question, emit: Recorder, opened: float) -> None:
         self._timers = timers
+        self._question = question
         self._emit = emit
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_REQUEST_BYTES - 1)
         self._effects: list[Effect] = []
         self._request: Request | None = None
         self._service = Service()
+        self._retrieval: Retrieval | None = None  # of the request at hand, where it may ask
         self._body = EntityBody(0)
-        self._certificate = Certificate.NOT_WANTED
-        self._asked_by: Retrieval | None = None
-        self._asked_at = 0.0
         self._answering = False
         self._stall = Stall(emit)
-        self._watch = Stopwatch(timers, Timer.HEADER_WAIT, emit.now)
+        self._watch = Stopwatch(timers, Timer.HEADER_WAIT, opened)
         self._delay_over: float | None = None
         self.phase = Phase.IDLE
         self.capacity = HEAD_CHUNK
 
     # --- in ----------------------------------------------------------------------------------------
 
-    def receive(self, plaintext: bytes) -> None:
+    def receive(self, plaintext: bytes, now: float) -> None:
         """Take plaintext that was read, at most `capacity` bytes."""
         if self.phase is Phase.IDLE:
             self._go(Cause.BYTES)
-            self._start(Timer.HEADER_WAIT)
+            self._start(Timer.HEADER_WAIT, now)
         elif self._watch.timer is Timer.ENTITY_BODY:
-            self._start(Timer.ENTITY_BODY)  # it restarts with every piece of data (KB820729)
+            self._start(Timer.ENTITY_BODY, now)  # it restarts with every piece of data (KB820729)
         self._http.receive_data(plaintext)
-        self._parse()
+        self._parse(now)
 
-    def serve(self, service: Service) -> None:
-        """Go on with the request whose head was told, as `service` says."""
+    def serve(self, service: Service, now: float) -> None:
+        """Go on with the request whose head was told, as `service` says; call it once for each `DecideService`."""
         self._service = service
-        wanted = service.retrieval is not None and not isinstance(service.retrieval, AfterResponse)
-        if self._certificate is not Certificate.ASKED:
-            self._certificate = Certificate.WANTED if wanted else Certificate.NOT_WANTED
-        if service.delay_seconds:
-            self._delay_over = self._emit.now + service.delay_seconds
+        self._retrieval = service.retrieval if self._question.is_open else None
+        if self._retrieval is not None and not isinstance(self._retrieval, AfterResponse):
+            self._question.want()
+        if self._retrieval is not None and service.delay_seconds:
+            self._delay_over = now + service.delay_seconds
             self._go(Cause.WAIT)
         else:
-            self._begin(Cause.SERVE)
+            self._begin(Cause.SERVE, now)
 
-    def certificate_settled(self) -> None:
-        """The certificate came, or its absence did: the handshake that asked for it is over."""
-        self._certificate = Certificate.NOT_WANTED
-        self._stall.end()
-        self._start(WAITS_FOR.get(self.phase, Timer.ENTITY_BODY))
+    def certificate_settled(self, now: float) -> None:
+        """The question that a request asked is no longer asked: whatever waits for the answer goes on."""
+        self._stall.end(now)
+        self._start(WAITS_FOR.get(self.phase, Timer.ENTITY_BODY), now)
 
-    def respond(self, response: Response) -> None:
-        """Send the answer, and be ready for the next request; or close, where this one was not read to its end."""
+    def respond(self, response: Response, now: float) -> None:
+        """Send the answer, and be ready for the next request; or close, where this one was not read to its end.
+
+        Call it once for each `Answer`. LocalMisuse: there is no request.
+        """
         request = self._request
         if request is None:
             raise LocalMisuse("there is no request to answer")
-        self._send_response(response, request)
-        ask_now = isinstance(self._service.retrieval, AfterResponse)
+        self._send_response(response, request, now)
         if self._http.our_state is h11.MUST_CLOSE or self._http.their_state is h11.MUST_CLOSE:
-            self._close(self._drain())
+            self._close(self._drain(now))
             return
         self._http.start_next_cycle()
         self._request, self._answering = None, False
         self._go(Cause.ANSWERED)
-        self._start(Timer.IDLE_CONNECTION)
-        if ask_now:
-            self._ask()
-        self._parse()
+        self._start(Timer.IDLE_CONNECTION, now)
+        if isinstance(self._retrieval, AfterResponse):
+            self._ask(now)
+        self._parse(now)
         if self.phase is Phase.IDLE and self._http.trailing_data[0]:  # the beginning of the next head came along
             self._go(Cause.BYTES)
-            self._start(Timer.HEADER_WAIT)
+            self._start(Timer.HEADER_WAIT, now)
 
-    def refuse(self, response: Response, detail: str, reason: str) -> None:
-        """Answer what is not a request, log it, and close."""
-        self._emit(BadRequestReceived, detail=detail)
-        answers = self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE)
-        self._log(reason, response.status if answers else None)
-        if answers:
-            self._send_response(response, self._request)
-        self._close(self._drain())
-
-    def note_unread(self, tls_unread: int, socket_unread: int, waiting_for: str) -> None:
+    def note_unread(self, tls_unread: int, socket_unread: int, waiting_for: str, now: float) -> None:
         """While `stalled`: how many bytes wait in TLS and in the socket."""
-        self._stall.note(self._body, tls_unread, socket_unread, waiting_for)
+        self._stall.note(self._body, tls_unread, socket_unread, waiting_for, now)
 
-    def tick(self) -> None:
-        """Let time do its work: a timer may end the connection, a delay may end."""
-        now = self._emit.now
+    def tick(self, now: float) -> None:
+        """Let time do its work when `next_deadline` has come: a timer may end the connection, a delay may end."""
         if self._delay_over is not None and now >= self._delay_over:
             self._delay_over = None
-            self._begin(Cause.DELAY_OVER)
+            self._begin(Cause.DELAY_OVER, now)
         if self.phase is Phase.DELAYED or self.phase is Phase.CLOSED or now < self._watch.ends:
             return
-        self._emit(TimerExpired, timer=self._watch.timer, seconds=self._watch.seconds)
-        self._log(HTTPERR_REASON[self._watch.timer], None)
+        error_log.time_out(self._emit, self._watch, self._request, now)
         self._close(Reset())
 
-    def decide(self, unread: int) -> None:
+    def decide(self, unread: int, now: float) -> None:
         """Make up its mind: how much to read, whether to ask, whether the request is complete.
 
-        `unread` counts plaintext that is known to wait.
+        `unread` counts bytes of plaintext that are known to wait. `capacity` and `take_effects` say what came of it.
         """
         if self.phase is not Phase.RECEIVING:
             self.capacity = self._head_capacity()
             return
-        self._continue_if_due()
-        if self._body.complete and self._certificate is Certificate.NOT_WANTED:
+        self._continue_if_due(now)
+        if self._body.complete and not self._question.holds_back:
             self.capacity = 0
             self._answer()
             return
-        decision = self._decision(unread)
+        decision = self._decision(unread, now)
         if isinstance(decision, Ask):
             self.capacity = 0
-            self._ask()
+            self._ask(now)
         elif isinstance(decision, Cancel):
-            self._emit(RetrievalCancelled, body_received=self._body.received, max_bytes=decision.max_bytes)
+            self._emit(RetrievalCancelled, now, body_received=self._body.received, max_bytes=decision.max_bytes)
             self._close(Reset())
         elif isinstance(decision, TooLarge):
             self.capacity = 0
-            self._refuse_body(decision)
+            self._refuse_body(decision, now)
         else:
             self.capacity = self._pipelined_room() if self._body.complete else min(decision.at_most, BODY_CHUNK)
             if self.capacity:
-                self._stall.end()
+                self._stall.end(now)
 
     # --- out ---------------------------------------------------------------------------------------
 
@@ -206,16 +199,13 @@ class Pipeline:
     def stalled(self) -> bool:
         """Whether the body stays unread because the certificate is awaited."""
         return (
-            self.phase is Phase.RECEIVING
-            and self._certificate is Certificate.ASKED
-            and not self.capacity
-            and not self._body.complete
+            self.phase is Phase.RECEIVING and self._question.is_asked and not self.capacity and not self._body.complete
         )
 
     @property
     def may_stop_reading(self) -> bool:
         """Whether a certificate that is wanted, or may be by the next request, can leave the body unread."""
-        return self.phase is not Phase.RECEIVING or self._certificate is not Certificate.NOT_WANTED
+        return self.phase is not Phase.RECEIVING or self._question.holds_back
 
     @property
     def stall_told(self) -> bool:
@@ -223,9 +213,9 @@ class Pipeline:
         return self._stall.told
 
     @property
-    def activity(self) -> str:
+    def activity(self) -> Activity:
         """What is going on, for events about a client that leaves."""
-        return "client certificate retrieval" if self._certificate is Certificate.ASKED else self.phase.value
+        return Activity.CERTIFICATE_RETRIEVAL if self._question.is_asked else ACTIVITY[self.phase]
 
     @property
     def body_received(self) -> int:
@@ -240,55 +230,57 @@ class Pipeline:
             raise LocalMisuse(f"{cause.name} makes no sense while {self.phase.name}")
         self.phase = phase
 
-    def _start(self, timer: Timer) -> None:
-        if self._certificate is not Certificate.ASKED:
-            self._watch.start(timer, self._emit.now)
+    def _start(self, timer: Timer, now: float) -> None:
+        if not self._question.is_asked:  # the renegotiation's timer goes before all others
+            self._watch.start(timer, now)
 
     @property
     def _reads_on_at(self) -> float | None:
-        reads_on_after = self._asked_by.reads_on_after if self._asked_by else None
-        return self._asked_at + reads_on_after if self._stall.told and reads_on_after is not None else None
+        retrieval = self._question.asked_by
+        reads_on_after = retrieval.reads_on_after if retrieval else None
+        return self._question.asked_at + reads_on_after if self._stall.told and reads_on_after is not None else None
 
-    def _begin(self, cause: Cause) -> None:
+    def _begin(self, cause: Cause, now: float) -> None:
         self._go(cause)
-        self._start(Timer.ENTITY_BODY)
-        self._parse()
+        self._start(Timer.ENTITY_BODY, now)
+        self._parse(now)
 
-    def _parse(self) -> None:
+    def _parse(self, now: float) -> None:
         if self.phase in (Phase.DELAYED, Phase.CLOSED) or (self.phase is Phase.HEAD and self._request is not None):
             return
         try:
-            while self._on_event(self._http.next_event()):
+            while self._on_event(self._http.next_event(), now):
                 pass
         except h11.RemoteProtocolError as error:
-            self.refuse(*refusal(error))
+            self._refuse(*refusal(error), now)
 
-    def _on_event(self, event: h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]) -> bool:
+    def _on_event(self, event: h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED], now: float) -> bool:
         """Take one event of h11; False when there is nothing more to take now."""
         match event:
             case h11.Request():
-                self._on_head(event)
+                self._on_head(event, now)
                 return False
             case h11.Data():
                 self._body.take(event.data)
                 return True
             case h11.EndOfMessage():
                 self._body.complete = True
-                self._emit(EntityBodyReceived, length=self._body.received)
+                self._emit(EntityBodyReceived, now, length=self._body.received)
                 return False
             case _:
                 return False
 
-    def _on_head(self, event: h11.Request) -> None:
+    def _on_head(self, event: h11.Request, now: float) -> None:
         if self.phase is Phase.IDLE:  # pipelined: its bytes came with the request before
             self._go(Cause.BYTES)
-        self._request = request = Request.of(event, self._emit.now)
+        self._request = request = Request.of(event, now)
         self._body = EntityBody(request.content_length)
         if not request.http_version.startswith("1."):
-            self.refuse(*version_refusal(request.http_version))
+            self._refuse(*version_refusal(request.http_version), now)
             return
         self._emit(
             RequestReceived,
+            now,
             method=request.method,
             target=request.target,
             http_version=request.http_version,
@@ -311,10 +303,10 @@ class Pipeline:
     def _pipelined_room(self) -> int:
         return max(0, PIPELINED_LIMIT - len(self._http.trailing_data[0]))
 
-    def _decision(self, unread: int) -> Take | Ask | Cancel | TooLarge:
-        asked = self._certificate is Certificate.ASKED
-        retrieval = self._asked_by if asked else self._service.retrieval
-        if self._certificate is Certificate.NOT_WANTED or retrieval is None:
+    def _decision(self, unread: int, now: float) -> Take | Ask | Cancel | TooLarge:
+        asked = self._question.is_asked
+        retrieval = self._question.asked_by if asked else self._retrieval
+        if retrieval is None or not self._question.holds_back:
             return Take(UNLIMITED)
         progress = BodyProgress(
             received=self._body.received,
@@ -322,20 +314,20 @@ class Pipeline:
             complete=self._body.complete,
             unread=unread,
             client_waits_for_100=self._client_waits,
-            asked_at=self._asked_at,
-            now=self._emit.now,
+            asked_at=self._question.asked_at,
+            now=now,
         )
         return retrieval.while_asked(progress) if asked else retrieval.before_asking(progress)
 
-    def _ask(self) -> None:
-        self._asked_by = retrieval = self._service.retrieval
-        self._asked_at = self._emit.now
-        self._start(Timer.SSL_RENEGOTIATION)
-        self._certificate = Certificate.ASKED
+    def _ask(self, now: float) -> None:
+        retrieval = self._retrieval
+        self._start(Timer.SSL_RENEGOTIATION, now)
+        self._question.ask(retrieval, now)
         self._effects.append(RequestClientCertificate())
         if retrieval is not None:
             self._emit(
                 CertificateRetrievalStarted,
+                now,
                 kind=getattr(retrieval, "kind", ""),
                 body_received=self._body.received,
                 body_announced=self._body.announced,
@@ -343,56 +335,56 @@ class Pipeline:
                 timeout_seconds=self._timers.ssl_renegotiation,
             )
 
-    def _continue_if_due(self) -> None:
-        settled = self._certificate is Certificate.NOT_WANTED
-        if self._client_waits and (settled or not self._service.continue_after_certificate):
+    def _continue_if_due(self, now: float) -> None:
+        after_certificate = self._service.continue_after_certificate
+        if self._client_waits and not (after_certificate and self._question.holds_back):
             data = self._http.send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
             self._effects.append(Send(data or b""))
-            self._emit(ContinueSent, after_certificate=self._service.continue_after_certificate)
+            self._emit(ContinueSent, now, after_certificate=after_certificate)
 
     def _answer(self) -> None:
         if self._request is not None and not self._answering:
             self._answering = True
             self._effects.append(Answer(self._request, self._body.facts()))
 
-    def _refuse_body(self, decision: TooLarge) -> None:
+    def _refuse_body(self, decision: TooLarge, now: float) -> None:
         self._emit(
             ReadAheadExceeded,
+            now,
             body_received=self._body.received,
             size_bytes=decision.size_bytes,
             body_announced=self._body.announced,
         )
         self._answer()
 
-    def _send_response(self, response: Response, request: Request | None) -> None:
+    def _refuse(self, response: Response, detail: str, reason: str, now: float) -> None:
+        """Answer what is not a request, log it, and close."""
+        self._emit(BadRequestReceived, now, detail=detail)
+        answers = self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE)
+        error_log.log(self._emit, reason, self._request, response.status if answers else None, now)
+        if answers:
+            self._send_response(response, self._request, now)
+        self._close(self._drain(now))
+
+    def _send_response(self, response: Response, request: Request | None, now: float) -> None:
         method = request.method if request else "-"
         self._effects.append(Send(encode(self._http, response, method)))
         self._emit(
             ResponseSent,
+            now,
             status=response.status,
             substatus=response.substatus,
             method=method,
             target=request.target if request else "-",
             certificate=response.certificate,
             win32=response.win32,
-            seconds=self._emit.now - request.received_at if request else 0.0,
+            seconds=now - request.received_at if request else 0.0,
         )
 
-    def _drain(self) -> Drain:
-        return Drain(self._emit.now + self._timers.drain_entity_body, DRAIN_LIMIT)
+    def _drain(self, now: float) -> Drain:
+        return Drain(now + self._timers.drain_entity_body, DRAIN_LIMIT)
 
     def _close(self, how: Closing) -> None:
         self._go(Cause.CLOSE)
         self.capacity = 0
         self._effects.append(Close(how))
-
-    def _log(self, reason: str, status: int | None) -> None:
-        request = self._request
-        self._emit(
-            HttpErrLogged,
-            reason=reason,
-            method=request.method if request else None,
-            target=request.target if request else None,
-            http_version=request.http_version if request else None,
-            status=status,
-        )

@@ -22,13 +22,14 @@ class Stall:
         """Whether the present stall has been told of."""
         return self._since is not None
 
-    def note(self, body: EntityBody, tls_unread: int, socket_unread: int, waiting_for: str) -> None:
+    def note(self, body: EntityBody, tls_unread: int, socket_unread: int, waiting_for: str, now: float) -> None:
         """Tell how many bytes wait in TLS and in the socket, if that is new."""
         counts = (tls_unread, socket_unread)
         if self._since is None:
-            self._since = self._emit.now
+            self._since = now
             self._emit(
                 EntityBodyStalled,
+                now,
                 body_buffered=body.received,
                 body_announced=body.announced,
                 tls_unread=tls_unread,
@@ -36,11 +37,11 @@ class Stall:
                 waiting_for=waiting_for,
             )
         elif counts != self._last_unread:
-            self._emit(UnreadBytesChanged, tls_unread=tls_unread, socket_unread=socket_unread)
+            self._emit(UnreadBytesChanged, now, tls_unread=tls_unread, socket_unread=socket_unread)
         self._last_unread = counts
 
-    def end(self) -> None:
+    def end(self, now: float) -> None:
         """The body is read again, if it was not."""
         if self._since is not None:
-            self._emit(EntityBodyResumed, after_seconds=self._emit.now - self._since)
+            self._emit(EntityBodyResumed, now, after_seconds=now - self._since)
             self._since = None

@@ -46,7 +46,7 @@ class Timers(Knob):
 
 
 class Stopwatch:
-    """The one timer that runs on a connection at a time."""
+    """The one timer that runs on a connection at a time. Moments are lab time."""
 
     __slots__ = ("_started", "_timers", "timer")
 

@@ -19,6 +19,7 @@ from tlslab.net.bus import Bus
 from tlslab.net.hangup import Hangups
 from tlslab.net.pump import Pump
 from tlslab.tap import NO_TAP, Tap
+from tlslab.types import Fault
 
 BACKLOG = 1024
 OUT_OF_FILES_SECONDS = 0.1
@@ -166,4 +167,4 @@ class _Acceptor:
             await pump.run()
         except Exception as error:  # a defect of ours ends one connection and is told; the lab goes on
             text = "".join(format_exception(error))
-            self.bus.publish([InternalFault(trio.current_time(), number, "", text)])
+            self.bus.publish([InternalFault(trio.current_time(), number, "", Fault.EXCEPTION, "", text)])

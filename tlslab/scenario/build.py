@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from tlslab.core.plan import LabPlan, Listener, Site
+from tlslab.core.plan import CutIssuers, LabPlan, Listener, Site
 from tlslab.errors import UsageProblem
 from tlslab.httpsys.bindings import Binding, Endpoint, ServerCertificate, Toggle
 from tlslab.iis.access import SslFlag, wants_certificate
@@ -23,13 +23,18 @@ from tlslab.scenario.overlay import Keys, apply, path_text, resolve
 from tlslab.scenario.schema import BindingModel, Scenario, Setup, SiteModel
 from tlslab.scenario.stores import has_intermediate, issuer_names, trusts_clients
 from tlslab.schannel.cipher_suites import openssl_names
-from tlslab.schannel.event_log import ISSUER_LIST_TRUNCATED, is_logged
 from tlslab.schannel.issuer_list import issuer_list
 from tlslab.schannel.settings import Schannel
 from tlslab.tls.context import Protocol, ServerSettings
-from tlslab.types import LeftOut
 
 LAST_PORT = 65535
+
+
+class Issuers(NamedTuple):
+    """The issuers that a binding names in its CertificateRequest, and those for which there is no room."""
+
+    fitting: tuple[RootName, ...]
+    dropped: tuple[RootName, ...]
 
 
 def build(
@@ -50,11 +55,13 @@ def build(
     """
     chosen = tuple(dict.fromkeys(fixes))
     lab = _settled(loaded, chosen, overrides)
+    issuers = {name: _issuers(lab, model, pki) for name, model in lab.bindings.items()}
     return LabPlan(
         scenario=loaded.name,
         fixes=chosen,
         listeners=_listeners(lab.bindings, host, port),
-        tls=_tls(lab, pki, (*_certificate_names(lab.bindings, host), *sans)),
+        tls=_tls(lab, pki, issuers, (*_certificate_names(lab.bindings, host), *sans)),
+        cut_issuers=_cut(issuers, lab.schannel),
         sites=tuple(map(_site, lab.sites)),
         timers=lab.timers,
         schannel=lab.schannel,
@@ -140,20 +147,19 @@ def _demand(flags: Sequence[SslFlag]) -> str:
 # --- certificates --------------------------------------------------------------------------------------------
 
 
-def _tls(lab: Setup, pki: Pki, names: Sequence[str]) -> dict[str, ServerSettings]:
+def _tls(lab: Setup, pki: Pki, issuers: Mapping[str, Issuers], names: Sequence[str]) -> dict[str, ServerSettings]:
     kinds = {model.certificate for model in lab.bindings.values()} - {ServerCertificate.DELETED}
     credentials = {kind: pki.server_credential(names, rsa=kind is ServerCertificate.SERVER_RSA) for kind in kinds}
     return {
-        name: _server_settings(lab, model, credentials[model.certificate], pki)
+        name: _server_settings(lab, model, credentials[model.certificate], pki, issuers[name].fitting)
         for name, model in lab.bindings.items()
         if model.certificate in credentials
     }
 
 
-def _server_settings(lab: Setup, binding: BindingModel, credential: Credential, pki: Pki) -> ServerSettings:
-    names = issuer_names(lab.stores, binding.ctl_store, [authority.subject for authority in pki.client_authorities])
-    issuers = issuer_list([name.public_bytes() for name in names], lab.schannel)
-    fitting = len(issuers.sent)
+def _server_settings(
+    lab: Setup, binding: BindingModel, credential: Credential, pki: Pki, issuers: tuple[RootName, ...]
+) -> ServerSettings:
     roots = pki.client_authorities if trusts_clients(lab.stores) else ()
     intermediates = pki.client_intermediates() if has_intermediate(lab.stores) else ()
     return ServerSettings(
@@ -162,19 +168,24 @@ def _server_settings(lab: Setup, binding: BindingModel, credential: Credential, 
         protocols=frozenset(Protocol[protocol.replace(".", "_")] for protocol in binding.protocols),
         asks_in_handshake=binding.client_cert_negotiation is Toggle.ENABLE,
         client_authorities=roots + intermediates,
-        issuer_names=names[:fitting],
-        left_out=_left_out(names[fitting:], lab.schannel) if issuers.dropped else None,
+        issuer_names=issuers,
         ciphers=openssl_names(lab.schannel.cipher_suites),
     )
 
 
-def _left_out(names: Sequence[RootName], settings: Schannel) -> LeftOut:
-    return LeftOut(
-        names=tuple(name.rfc4514_string() for name in names),
-        limit_bytes=settings.trusted_issuer_list_limit,
-        event_id=ISSUER_LIST_TRUNCATED.event_id,
-        logged=is_logged(ISSUER_LIST_TRUNCATED, settings),
-    )
+def _issuers(lab: Setup, binding: BindingModel, pki: Pki) -> Issuers:
+    names = issuer_names(lab.stores, binding.ctl_store, [authority.subject for authority in pki.client_authorities])
+    chosen = issuer_list([name.public_bytes() for name in names], lab.schannel)
+    fitting = len(chosen.sent)
+    return Issuers(names[:fitting], names[fitting:] if chosen.dropped else ())
+
+
+def _cut(issuers: Mapping[str, Issuers], settings: Schannel) -> dict[str, CutIssuers]:
+    return {
+        name: CutIssuers(tuple(one.rfc4514_string() for one in lists.dropped), settings.trusted_issuer_list_limit)
+        for name, lists in issuers.items()
+        if lists.dropped
+    }
 
 
 def _certificate_names(bindings: Mapping[str, BindingModel], host: str | None) -> list[str]:

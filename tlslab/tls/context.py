@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from OpenSSL import SSL, crypto
 
 from tlslab.tls import _openssl
-from tlslab.types import LeftOut
 
 EVERY_LEVEL = "@SECLEVEL=0"  # above it OpenSSL leaves TLS 1.0 and 1.1 out
 FOR_EVER = 2**31 - 1  # seconds that OpenSSL keeps a session: when it ends is Schannel's table's to say, in lab time
@@ -33,8 +32,8 @@ class Protocol(IntEnum):
 class ServerSettings:
     """What a server context is built from.
 
-    `issuer_names` go into the CertificateRequest, `left_out` tells of those that did not fit; `client_authorities` are
-    the roots that a client's chain is checked against; `asks_in_handshake` puts the request into the first handshake.
+    `issuer_names` go into the CertificateRequest; `client_authorities` are the roots that a client's chain is checked
+    against; `asks_in_handshake` puts the request into the first handshake.
     `ciphers` are OpenSSL's names of suites below TLS 1.3, the best one first; none are all that OpenSSL offers.
     """
 
@@ -44,7 +43,6 @@ class ServerSettings:
     asks_in_handshake: bool
     client_authorities: tuple[x509.Certificate, ...]
     issuer_names: tuple[x509.Name, ...]
-    left_out: LeftOut | None = None
     ciphers: tuple[str, ...] = ()
 
 
@@ -68,7 +66,6 @@ class ServerContext:
 
     context: SSL.Context
     issuer_texts: Mapping[bytes, str]
-    left_out: LeftOut | None
 
 
 def server_context(settings: ServerSettings, name: str, keylog: KeyLog | None = None) -> ServerContext:
@@ -90,7 +87,7 @@ def server_context(settings: ServerSettings, name: str, keylog: KeyLog | None = 
     _openssl.watch_messages(context)
     if keylog is not None:
         context.set_keylog_callback(lambda _connection, line: keylog(line))
-    return ServerContext(context, texts, settings.left_out)
+    return ServerContext(context, texts)
 
 
 def _offer_ciphers(context: SSL.Context, settings: ServerSettings) -> None:

@@ -1,8 +1,12 @@
 """What the server's and the client's TLS have in common: bytes in, bytes out, no I/O (pyOpenSSL over memory BIOs).
 
-Received bytes are kept as they came. OpenSSL is given the record in front, as far as it has come, and nothing behind
-it, and only while somebody wants what is in it. That is what makes the lab's freeze real and countable: a record
-nobody reads stays unread, and a handshake message behind it is not seen by anyone, OpenSSL included.
+Theory of operation. Received bytes are kept as they came. OpenSSL is given the record in front, as far as it has come,
+and nothing that follows it, and only while somebody wants what is in it. That is what makes the lab's freeze real and
+countable: a record nobody reads stays unread, and a handshake message that follows it is not seen by anyone, OpenSSL
+included.
+
+OpenSSL reports messages and alerts from inside its own calls, where nothing of it may be called again. They are put
+aside, and looked at in the order of the wire once the call has returned: by `_report`, after each call.
 """
 
 from __future__ import annotations
@@ -12,12 +16,9 @@ from socket import MSG_PEEK
 from OpenSSL import SSL
 
 from tlslab.errors import WireError
-from tlslab.events import AlertReceived, AlertSent, HandshakeMessage, TlsFailed
-from tlslab.recorder import Recorder
 from tlslab.tls import _openssl
 from tlslab.tls.failures import Failure, classify
-from tlslab.wire.alerts import parse_alert_untrusted
-from tlslab.wire.handshake import message_name
+from tlslab.wire.alerts import Alert, parse_alert_untrusted
 from tlslab.wire.records import HEADER_BYTES as RECORD_HEADER_BYTES
 from tlslab.wire.records import parse_record_header_untrusted
 
@@ -31,12 +32,15 @@ class Engine:
     """One side of a TLS connection.
 
     You must call `data_to_send` after every other call and put what it gives on the wire. Nothing here raises on
-    what a peer does: `failure` and `peer_closed` say how it ended. `unsent` counts bytes written since `data_to_send`.
+    what a peer does: `failure` and `peer_closed` say how it ended, and once one of them is set nothing more is read.
+    `unsent` counts bytes written since `data_to_send`.
+
+    The sides add the calls that read, write and close, and hear of what passes through the methods that begin with
+    `_on_`. `now` (lab time in seconds) goes through to those untouched.
     """
 
-    def __init__(self, connection: SSL.Connection, emit: Recorder) -> None:
+    def __init__(self, connection: SSL.Connection) -> None:
         self._connection = connection
-        self._emit = emit
         self._ciphertext = bytearray()
         self._record_left = 0  # bytes of the record in front that OpenSSL has not been given
         self._record_fed = 0  # and of those that it has, while it has not all of them
@@ -50,16 +54,16 @@ class Engine:
     # --- bytes -------------------------------------------------------------------------------------
 
     def receive(self, ciphertext: bytes) -> None:
-        """Keep bytes from the wire; `read` makes something of them."""
+        """Keep bytes from the wire; what reads makes something of them."""
         self._ciphertext += ciphertext
 
-    def read(self, limit: int) -> bytes:
+    def _read(self, limit: int, now: float) -> bytes:
         """Give up to `limit` bytes of plaintext, b"" when there are none; handshakes on the way are carried on.
 
         With `limit` 0 the handshake messages in front of the next application data pass, and the data stays.
         """
         while self.failure is None and not self.peer_closed:
-            data = self._take(limit)
+            data = self._take(limit, now)
             if data or (not limit and self._connection.pending()):
                 return data
             if not self._feed_record():
@@ -86,17 +90,17 @@ class Engine:
         """Whether plaintext that nobody took stands in front of everything else."""
         return self._connection.pending() > 0
 
-    def write(self, plaintext: bytes) -> bool:
-        """Encrypt `plaintext`; False where it cannot go out now because a handshake is on the way."""
+    def _write(self, plaintext: bytes, now: float) -> bool:
+        """Encrypt `plaintext`; False where a handshake on the way or a failure keeps it from going out."""
         try:
             self._connection.sendall(plaintext)
         except SSL.WantReadError:
             return False
         except SSL.Error as error:
-            self._fail(error)
+            self._fail(error, now)
             return False
         finally:
-            self._report()
+            self._report(now)
         self.unsent += len(plaintext)
         return True
 
@@ -105,14 +109,14 @@ class Engine:
         self.unsent = 0
         return _openssl.take_output(self._connection)
 
-    def close(self) -> None:
+    def _close(self, now: float) -> None:
         """Send close_notify; the session stays resumable, which OpenSSL denies to a connection just dropped."""
         if self.failure is None and self.established:
             try:
                 self._connection.shutdown()
             except SSL.Error:
                 self._messages.clear()
-            self._report()
+            self._report(now)
         self.forget()
 
     def forget(self) -> None:
@@ -125,7 +129,7 @@ class Engine:
         """Keep a message that OpenSSL reports (`_openssl.MessageSink`); `_report` tells of it when OpenSSL is done."""
         self._messages.append((sent, content_type, first, length, body))
 
-    def _take(self, limit: int) -> bytes:
+    def _take(self, limit: int, now: float) -> bytes:
         try:
             if not self.established:
                 self._connection.do_handshake()
@@ -138,9 +142,9 @@ class Engine:
         except SSL.ZeroReturnError:
             self.peer_closed = True
         except SSL.Error as error:
-            self._fail(error)
+            self._fail(error, now)
         finally:
-            self._report()
+            self._report(now)
         return b""
 
     def _feed_record(self) -> bool:
@@ -163,48 +167,34 @@ class Engine:
             return len(self._ciphertext)
         return RECORD_HEADER_BYTES + header.length if header else 0
 
-    def _fail(self, error: SSL.Error) -> None:
+    def _fail(self, error: SSL.Error, now: float) -> None:
         self.failure = classify(error)
         self._ciphertext.clear()
         self._record_left = self._record_fed = 0
-        self._on_failure(self.failure)
+        self._on_failure(self.failure, now)
 
-    def _on_failure(self, failure: Failure) -> None:
-        self._report()
-        self._emit(TlsFailed, kind=failure.kind, detail=failure.detail)
+    def _report(self, now: float) -> None:
+        """Tell of the messages that OpenSSL reported, in the order of the wire, and then of how far that has come."""
+        if self._messages:
+            messages, self._messages = self._messages, []
+            for sent, content_type, first, length, body in messages:
+                if content_type == _openssl.ALERT:
+                    self._on_alert(sent, parse_alert_untrusted(body), now)
+                else:
+                    self._on_handshake_message(sent, first, length - HEADER_BYTES, body[HEADER_BYTES:], now)
+        self._on_progress(now)
 
-    def _report(self) -> None:
-        if not self._messages:
-            self._on_progress()
-            return
-        messages, self._messages = self._messages, []
-        for sent, content_type, first, length, body in messages:
-            if content_type == _openssl.ALERT:
-                self._on_alert(sent, body)
-            else:
-                self._on_handshake(sent, first, length - HEADER_BYTES, body[HEADER_BYTES:])
-        self._on_progress()
+    # --- what a side hears -------------------------------------------------------------------------
 
-    def _on_alert(self, sent: bool, body: bytes) -> None:
-        alert = parse_alert_untrusted(body)
-        self._emit(
-            AlertSent if sent else AlertReceived, level=alert.level_name, description=alert.name, code=alert.code
-        )
+    def _on_alert(self, sent: bool, alert: Alert, now: float) -> None:
+        """An alert passed."""
 
-    def _on_handshake(self, sent: bool, code: int, length: int, body: bytes) -> None:
-        if not self._emit.wants(HandshakeMessage):
-            return
-        self._emit(
-            HandshakeMessage,
-            direction="sent" if sent else "received",
-            name=message_name(code),
-            length=length,
-            renegotiation=self._in_renegotiation,
-        )
+    def _on_handshake_message(self, sent: bool, code: int, length: int, body: bytes, now: float) -> None:
+        """A handshake message of `length` bytes passed, encrypted or not; `body` is b"" where nobody looks into it."""
 
-    @property
-    def _in_renegotiation(self) -> bool:
-        return False
+    def _on_progress(self, now: float) -> None:
+        """OpenSSL has been at work: a handshake may have come to its end."""
 
-    def _on_progress(self) -> None:
-        """Look whether a handshake has come to its end."""
+    def _on_failure(self, failure: Failure, now: float) -> None:
+        """TLS has failed."""
+        self._report(now)

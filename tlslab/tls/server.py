@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from enum import Enum, auto
+from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
+from typing import Protocol as Interface
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -13,16 +15,17 @@ from OpenSSL import SSL, crypto
 from tlslab.errors import LocalMisuse, WireError
 from tlslab.events import (
     AlertReceived,
+    AlertSent,
     CertificateRequested,
     ClientCertificateNotSent,
     ClientCertificateReceived,
-    ClientHelloReceived,
     HandshakeCompleted,
+    HandshakeMessage,
     HelloRequestSent,
-    IssuerListTruncated,
     RenegotiationRefused,
     ServerHelloSent,
     SessionResumed,
+    TlsFailed,
 )
 from tlslab.recorder import Recorder
 from tlslab.tls import _openssl
@@ -30,9 +33,9 @@ from tlslab.tls.context import Protocol, ServerContext
 from tlslab.tls.engine import Engine
 from tlslab.tls.failures import Failure, FailureKind
 from tlslab.types import CertificateFacts, TlsFacts, Verdict
-from tlslab.wire.alerts import AlertDescription
+from tlslab.wire.alerts import Alert, AlertDescription
 from tlslab.wire.certificate_request import parse_certificate_request_untrusted
-from tlslab.wire.handshake import HandshakeType
+from tlslab.wire.handshake import HandshakeType, message_name
 from tlslab.wire.hello import ClientHello, parse_client_hello_untrusted, parse_server_hello_untrusted, version_name
 
 # X509_V_ codes (openssl/x509_vfy.h). What is not listed, such as a wrong signature, makes a certificate invalid.
@@ -50,45 +53,71 @@ _VERDICTS = {
 UNREADABLE = "(unreadable)"  # the subject and issuer of a certificate whose names cannot be read
 
 
-class Question(Enum):
-    """What became of a request for a certificate."""
-
-    ASKED = auto()
-    UNAVAILABLE = auto()
-
-
 class Handshake(Enum):
-    """The handshake that is going on."""
+    """The handshake that goes on; the value is how CertificateRequested calls it."""
 
     FIRST = "handshake"
     NONE = ""
+    AWAITED = "hello_request"  # HelloRequest is out, and no ClientHello has answered it
     RENEGOTIATION = "renegotiation"
     POST_HANDSHAKE = "post_handshake"
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeEnded:
+    """A handshake is complete, and the certificate that was asked for in it came or did not: `ServerTls` says which."""
+
+    handshake: Handshake
+
+
+@dataclass(frozen=True, slots=True)
+class PlaintextWaits:
+    """Application data that nobody took now stands in front of everything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsEnded:
+    """Nothing more comes: the client said close_notify, or TLS failed."""
+
+    failure: Failure | None
+
+
+Happening = bytes | HandshakeEnded | PlaintextWaits | TlsEnded  # bytes are plaintext
+
+
+class HandshakeWatcher(Interface):
+    """Hears at once of what it has to add to, so that its events stand where they belong among those of TLS."""
+
+    def on_client_hello(self, hello: ClientHello, now: float) -> None:
+        """The ClientHello of a renegotiation was read."""
+
+    def on_certificate_request(self, issuers: tuple[str, ...], issuers_bytes: int, now: float) -> None:
+        """A CertificateRequest went out, naming these issuers (RFC 4514)."""
 
 
 class ServerTls(Engine):
     """The server's side of one connection.
 
-    `asked` says whether a CertificateRequest is out and unanswered; `body_received` is told in the ClientHelloReceived
-    of a renegotiation; `handshakes` counts those that were completed, and `session_id` is what the last ServerHello
-    named (b"" in TLS 1.3, whose ids mean nothing).
+    `handshake` is the one that goes on. The others are facts of the last one: `session_id` is what its ServerHello
+    named (b"" in TLS 1.3, whose ids mean nothing), `resumed` whether that took up a session, `client_certificate` what
+    is known of the client since. `renegotiated` holds for the connection.
     """
 
-    def __init__(self, context: ServerContext, emit: Recorder) -> None:
+    def __init__(self, context: ServerContext, emit: Recorder, watcher: HandshakeWatcher) -> None:
         connection = SSL.Connection(context.context, None)
         connection.set_accept_state()
-        super().__init__(connection, emit)
+        super().__init__(connection)
+        self._emit = emit
+        self._watcher = watcher
         self._issuer_texts = context.issuer_texts
-        self._left_out = context.left_out
-        self._handshake = Handshake.FIRST
-        self.asked = False
+        self._happened: list[Happening] = []
         self._offered_session = b""
-        self.resumed = False
-        self.handshakes = 0
-        self.session_id = b""
+        self._certificate_requested = False  # in the handshake that goes on
         self._finished_by_client = False
+        self.handshake = Handshake.FIRST
+        self.resumed = False
+        self.session_id = b""
         self.renegotiated = False
-        self.body_received: int | None = None
         self.client_certificate: CertificateFacts | None = None
 
     def facts(self) -> TlsFacts:
@@ -101,70 +130,108 @@ class ServerTls(Engine):
             client_certificate=self.client_certificate,
         )
 
-    def request_client_certificate(self) -> Question:
+    # --- what its owner calls ----------------------------------------------------------------------
+
+    def read(self, limit: int, now: float) -> list[Happening]:
+        """Carry on with what came, and say what happened, in order; nothing when nothing moves.
+
+        At most one of them is plaintext, of up to `limit` bytes. With `limit` 0 the handshake messages in front of the
+        next application data pass, and the data stays. Do not call it again after a `TlsEnded`.
+        """
+        waited = self.blocked
+        data = self._read(limit, now)
+        happened, self._happened = self._happened, []
+        if data:
+            happened.append(data)
+        elif not waited and self.blocked:
+            happened.append(PlaintextWaits())
+        if self.failure is not None or self.peer_closed:
+            happened.append(TlsEnded(self.failure))
+        return happened
+
+    def write(self, plaintext: bytes, now: float) -> bool:
+        """Encrypt `plaintext`; False where a handshake on the way or a failure keeps it from going out."""
+        return self._write(plaintext, now)
+
+    def close(self, now: float) -> None:
+        """Send close_notify, and end; the session stays resumable, as after `forget`."""
+        self._close(now)
+
+    def request_client_certificate(self, now: float) -> bool:
         """Ask for the certificate: HelloRequest before TLS 1.3, a post-handshake CertificateRequest in it.
 
-        UNAVAILABLE where a TLS 1.3 client did not offer post-handshake authentication: nothing goes on the wire.
+        False where a TLS 1.3 client did not offer post-handshake authentication: nothing goes on the wire. Else `read`
+        says when that handshake has ended. LocalMisuse: a handshake goes on.
         """
-        if self._handshake is not Handshake.NONE:
+        if self.handshake is not Handshake.NONE:
             raise LocalMisuse("a certificate can be asked for between handshakes only")
         _openssl.ask_for_certificate(self._connection)
         if self.is_tls13:
             if not _openssl.request_post_handshake(self._connection):
-                return Question.UNAVAILABLE
-            self._handshake = Handshake.POST_HANDSHAKE
+                return False
+            self.handshake = Handshake.POST_HANDSHAKE
         else:
             self._connection.renegotiate()
-            self._handshake = Handshake.RENEGOTIATION
+            self.handshake = Handshake.AWAITED
         self._finished_by_client = False
         try:
             self._connection.do_handshake()
         except SSL.WantReadError:
             pass
         except SSL.Error as error:
-            self._fail(error)
-        self._report()
-        return Question.ASKED
+            self._fail(error, now)
+        self._report(now)
+        return True
+
+    @property
+    def is_tls13(self) -> bool:
+        """Whether the connection speaks TLS 1.3, which has no renegotiation."""
+        return self._connection.get_protocol_version() >= Protocol.TLS1_3
 
     # --- what the wire tells -----------------------------------------------------------------------
 
     @property
     def _in_renegotiation(self) -> bool:
-        return self._handshake is Handshake.RENEGOTIATION
+        return self.handshake is Handshake.AWAITED or self.handshake is Handshake.RENEGOTIATION
 
-    def _on_handshake(self, sent: bool, code: int, length: int, body: bytes) -> None:
-        super()._on_handshake(sent, code, length, body)
+    def _on_alert(self, sent: bool, alert: Alert, now: float) -> None:
+        kind = AlertSent if sent else AlertReceived
+        self._emit(kind, now, level=alert.level_name, description=alert.name, code=alert.code)
+
+    def _on_handshake_message(self, sent: bool, code: int, length: int, body: bytes, now: float) -> None:
+        if self._emit.wants(HandshakeMessage):
+            self._emit(
+                HandshakeMessage,
+                now,
+                direction="sent" if sent else "received",
+                name=message_name(code),
+                length=length,
+                renegotiation=self._in_renegotiation,
+            )
         try:
-            self._look_into(sent, code, body)
+            self._look_into(sent, code, body, now)
         except WireError:  # OpenSSL took it or will refuse it; it has no more to tell us
             return
 
-    def _look_into(self, sent: bool, code: int, body: bytes) -> None:
+    def _look_into(self, sent: bool, code: int, body: bytes, now: float) -> None:
         if code == HandshakeType.CLIENT_HELLO and not sent:
-            self._on_client_hello(parse_client_hello_untrusted(body))
+            self._on_client_hello(parse_client_hello_untrusted(body), now)
         elif code == HandshakeType.SERVER_HELLO and sent:
-            self._on_server_hello(body)
+            self._on_server_hello(body, now)
         elif code == HandshakeType.HELLO_REQUEST and sent:
-            self._emit(HelloRequestSent)
+            self._emit(HelloRequestSent, now)
         elif code == HandshakeType.CERTIFICATE_REQUEST and sent:
-            self._on_certificate_request(body)
+            self._on_certificate_request(body, now)
         elif code == HandshakeType.FINISHED and not sent:
             self._finished_by_client = True
 
-    def _on_client_hello(self, hello: ClientHello) -> None:
+    def _on_client_hello(self, hello: ClientHello, now: float) -> None:
         self._offered_session = hello.session_id
-        if self._in_renegotiation:  # the first one was told by whoever read it to choose the context
-            self._emit(
-                ClientHelloReceived,
-                server_name=hello.server_name,
-                versions=hello.versions,
-                session_id=hello.session_id.hex(),
-                offers_post_handshake_auth=hello.offers_post_handshake_auth,
-                renegotiation=True,
-                behind_body_bytes=self.body_received,
-            )
+        if self.handshake is Handshake.AWAITED:  # the first one was told by whoever read it to choose the context
+            self.handshake = Handshake.RENEGOTIATION
+            self._watcher.on_client_hello(hello, now)
 
-    def _on_server_hello(self, body: bytes) -> None:
+    def _on_server_hello(self, body: bytes, now: float) -> None:
         hello = parse_server_hello_untrusted(body)
         if hello.is_hello_retry_request:
             return
@@ -175,103 +242,87 @@ class ServerTls(Engine):
         self.session_id = hello.session_id if hello.version < Protocol.TLS1_3 else b""
         self._emit(
             ServerHelloSent,
+            now,
             protocol=version_name(hello.version),
             session_id=hello.session_id.hex(),
             resumed=resumed,
             renegotiation=self._in_renegotiation,
         )
         if resumed:
-            self._emit(SessionResumed, session_id=hello.session_id.hex())
+            self._emit(SessionResumed, now, session_id=hello.session_id.hex())
 
-    def _on_certificate_request(self, body: bytes) -> None:
-        self.asked = True
-        if not (self._emit.wants(CertificateRequested) or self._emit.wants(IssuerListTruncated)):
-            return
+    def _on_certificate_request(self, body: bytes, now: float) -> None:
+        self._certificate_requested = True
         names = parse_certificate_request_untrusted(body, self._connection.get_protocol_version())
         issuers = tuple(self._issuer_texts.get(name, name.hex()) for name in names)
         size = sum(2 + len(name) for name in names)
-        self._emit(CertificateRequested, during=self._handshake.value, issuers=issuers, issuers_bytes=size)
-        if self._left_out is not None:
-            self._emit(
-                IssuerListTruncated,
-                sent=issuers,
-                dropped=self._left_out.names,
-                wire_bytes=size,
-                limit_bytes=self._left_out.limit_bytes,
-                event_id=self._left_out.event_id,
-                logged=self._left_out.logged,
-            )
+        self._emit(CertificateRequested, now, during=self.handshake.value, issuers=issuers, issuers_bytes=size)
+        self._watcher.on_certificate_request(issuers, size, now)
 
-    def _on_progress(self) -> None:
-        if self._handshake is not Handshake.NONE and self.failure is None and self._is_complete():
-            self._on_complete()
+    def _on_progress(self, now: float) -> None:
+        if self.handshake is not Handshake.NONE and self.failure is None and self._is_complete():
+            self._on_complete(now)
 
     def _is_complete(self) -> bool:
-        match self._handshake:
+        match self.handshake:
             case Handshake.FIRST:
                 return self.established
-            case Handshake.RENEGOTIATION:
+            case Handshake.AWAITED | Handshake.RENEGOTIATION:
                 return not self._connection.renegotiate_pending()
             case _:
                 return self._finished_by_client
 
-    def _on_complete(self) -> None:
-        ended, self._handshake = self._handshake, Handshake.NONE
-        self.handshakes += 1
-        self.renegotiated = self.renegotiated or ended is Handshake.RENEGOTIATION
-        if self.asked or self.resumed:
-            self._learn_certificate()
-        self.asked = False
+    def _on_complete(self, now: float) -> None:
+        in_renegotiation = self._in_renegotiation
+        self.renegotiated = self.renegotiated or in_renegotiation
+        if self._certificate_requested or self.resumed:
+            self._learn_certificate(now)
+        self._certificate_requested = False
+        self._happened.append(HandshakeEnded(self.handshake))
+        self.handshake = Handshake.NONE
         facts = self.facts()
         self._emit(
             HandshakeCompleted,
+            now,
             protocol=facts.protocol,
             cipher=facts.cipher,
             resumed=self.resumed,
-            renegotiation=ended is Handshake.RENEGOTIATION,
+            renegotiation=in_renegotiation,
         )
 
-    def _learn_certificate(self) -> None:
+    def _learn_certificate(self, now: float) -> None:
         certificate = self._connection.get_peer_certificate()
         if certificate is None:
             self.client_certificate = None
-            if self.asked:
-                self._emit(ClientCertificateNotSent)
+            if self._certificate_requested:
+                self._emit(ClientCertificateNotSent, now)
             return
         facts = facts_untrusted(certificate, _openssl.verify_result(self._connection))
         self.client_certificate = facts
-        if self.asked:
+        if self._certificate_requested:
             self._emit(
                 ClientCertificateReceived,
+                now,
                 subject=facts.subject,
                 issuer=facts.issuer,
                 fingerprint_sha256=facts.fingerprint_sha256,
                 verdict=facts.verdict,
             )
 
-    @property
-    def is_tls13(self) -> bool:
-        """Whether the connection speaks TLS 1.3, which has no renegotiation."""
-        return self._connection.get_protocol_version() >= Protocol.TLS1_3
-
-    @property
-    def waiting_for_certificate(self) -> bool:
-        """Whether a certificate was asked for after the first handshake and that handshake has not ended."""
-        return self._handshake in (Handshake.RENEGOTIATION, Handshake.POST_HANDSHAKE)
-
-    def _on_failure(self, failure: Failure) -> None:
+    def _on_failure(self, failure: Failure, now: float) -> None:
         if failure.kind is FailureKind.RENEGOTIATION_REFUSED and not self._in_renegotiation:  # nobody had asked
             failure = self.failure = Failure(FailureKind.PEER_ALERT, failure.detail)
         if failure.kind is not FailureKind.RENEGOTIATION_REFUSED:
-            super()._on_failure(failure)
+            self._report(now)
+            self._emit(TlsFailed, now, kind=failure.kind, detail=failure.detail)
             return
         # OpenSSL makes a handshake_failure of the client's warning; reports about IIS tell of a reset instead
         # (bc-java #593, deno #32245), so that alert stays here and is not told as sent.
         self.data_to_send()
         self._messages.clear()
         code = AlertDescription.NO_RENEGOTIATION
-        self._emit(AlertReceived, level="warning", description=code.name.lower(), code=int(code))
-        self._emit(RenegotiationRefused)
+        self._emit(AlertReceived, now, level="warning", description=code.name.lower(), code=int(code))
+        self._emit(RenegotiationRefused, now)
 
 
 def facts_untrusted(certificate: crypto.X509, verify_result: int) -> CertificateFacts:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tlslab import events as e
+from tlslab.words.values import UNAVAILABLE
 from tlslab.words.windows_events import BINDING_UNUSABLE
 
 _UNUSABLE = f"{BINDING_UNUSABLE.source} {BINDING_UNUSABLE.event_id}"
@@ -94,7 +95,7 @@ def _retrieval(event: e.CertificateRetrievalStarted) -> str:
 
 
 def _unavailable(event: e.CertificateUnavailable) -> str:
-    return f"the certificate cannot be asked for: {event.reason}"
+    return f"the certificate cannot be asked for: {UNAVAILABLE[event.reason]}"
 
 
 def _stalled(event: e.EntityBodyStalled) -> str:

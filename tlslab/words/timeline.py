@@ -13,6 +13,8 @@ from typing import Any
 from tlslab import events as e
 from tlslab.knobs import format_bytes, format_seconds
 from tlslab.schannel.event_log import ISSUER_LIST_TRUNCATED
+from tlslab.types import Activity, Fault
+from tlslab.words.values import ACTIVITIES, CONNECTION_ENDS, UNAVAILABLE
 from tlslab.words.windows_events import BINDING_UNUSABLE, SSTP_CERTIFICATES_DIFFER
 
 
@@ -66,30 +68,24 @@ def _opened(event: e.ConnectionOpened) -> Line:
 
 
 def _client_left(event: e.PeerClosed) -> Line | None:
-    if event.during == "an idle connection":
+    if event.during == Activity.IDLE:
         return Line("the client closed the connection")
-    if event.during == "the renegotiation":
+    if event.during == Activity.RENEGOTIATION:
         return Line(
             "the client left in the renegotiation; a browser does that to let you choose a certificate, and comes "
             "again on a new connection",
             "odd",
         )
     stuck = "; its FIN is stuck behind the body, and a server elsewhere would not know yet" if event.fin_stuck else ""
-    return Line(f"the client gave up during {event.during}{stuck}", "bad")
+    return Line(f"the client gave up during {ACTIVITIES[event.during]}{stuck}", "bad")
 
 
 def _peer_reset(event: e.PeerReset) -> Line:
-    return Line(f"the client reset the connection during {event.during}", "bad")
+    return Line(f"the client reset the connection during {ACTIVITIES[event.during]}", "bad")
 
 
 def _closed(event: e.ConnectionClosed) -> Line:
-    words = {
-        "reset": "reset by the server",
-        "reset_by_peer": "reset by the client",
-        "closed": "closed",
-        "abandoned": "ended with the lab",
-    }
-    return Line(f"connection {words[event.how]} after {format_seconds(event.seconds)}")
+    return Line(f"connection {CONNECTION_ENDS[event.how]} after {format_seconds(event.seconds)}")
 
 
 def _hello(event: e.ClientHelloReceived) -> Line | None:
@@ -258,7 +254,7 @@ def _read_ahead(event: e.ReadAheadExceeded) -> Line:
 
 
 def _unavailable(event: e.CertificateUnavailable) -> Line:
-    return Line(f"the certificate cannot be asked for: {event.reason}", "bad")
+    return Line(f"the certificate cannot be asked for: {UNAVAILABLE[event.reason]}", "bad")
 
 
 def _timer(event: e.TimerExpired) -> Line:
@@ -296,7 +292,11 @@ def _evidence_ended(event: e.EvidenceEnded) -> Line:
 
 
 def _fault(event: e.InternalFault) -> Line:
-    return Line(f"a defect of tlslab ended this connection; please report it:\n{event.traceback}", "bad")
+    if event.fault == Fault.EVICTED_SESSION_RESUMED:
+        what = f"a defect of tlslab, which resumed a session that its table had let go ({event.detail})"
+    else:
+        what = "a defect of tlslab ended this connection"
+    return Line(f"{what}; please report it{':' * bool(event.traceback)}\n{event.traceback}".rstrip(), "bad")
 
 
 _SAY: dict[type[e.Event], Callable[[Any], Line | None]] = {

@@ -1,0 +1,117 @@
+"""Receives a connection: reads its first ClientHello and finds the binding that serves it, before there is any TLS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tlslab.core.plan import Listener
+from tlslab.errors import WireError
+from tlslab.events import (
+    AlertSent,
+    BindingChosen,
+    CertificateNotUsable,
+    ClientHelloReceived,
+    NoBindingMatched,
+    TlsFailed,
+)
+from tlslab.httpsys import error_log
+from tlslab.httpsys.bindings import Binding, ServerCertificate, choose
+from tlslab.httpsys.timers import Stopwatch, Timer, Timers
+from tlslab.recorder import Recorder
+from tlslab.tls.failures import FailureKind
+from tlslab.wire.alerts import AlertDescription, fatal_alert_record
+from tlslab.wire.client_hello_reader import MISPLACED, ClientHelloReader
+from tlslab.wire.hello import ClientHello
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A binding serves the connection. `received` is all that came so far, for TLS; `emit` records what follows."""
+
+    binding: Binding
+    hello: ClientHello
+    received: bytes
+    emit: Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """Nobody serves the connection: it is reset, or ended behind a record with the alert that says why."""
+
+    resets: bool
+    alert: bytes = b""
+
+
+class Reception:
+    """The first bytes of one connection. `opened` is when it was, in lab time."""
+
+    def __init__(self, listener: Listener, timers: Timers, emit: Recorder, opened: float) -> None:
+        self._listener = listener
+        self._emit = emit
+        self._reader = ClientHelloReader()
+        self._watch = Stopwatch(timers, Timer.HEADER_WAIT, opened)
+
+    @property
+    def next_deadline(self) -> float:
+        """When `tick` has something to do, in lab time."""
+        return self._watch.ends
+
+    def tick(self, now: float) -> TurnedAway | None:
+        """Give a client up that does not come out with its ClientHello: the timer is that for the head of a request."""
+        if now < self._watch.ends:
+            return None
+        error_log.time_out(self._emit, self._watch, None, now)
+        return TurnedAway(resets=True)
+
+    def receive(self, data: bytes, now: float) -> Admitted | TurnedAway | None:
+        """Take bytes; None while the ClientHello is not whole. Bring nothing more after anything else."""
+        try:
+            hello = self._reader.feed_untrusted(data)
+        except WireError as error:
+            return self._refuse(error, now)
+        return None if hello is None else self._find_binding(hello, now)
+
+    def _refuse(self, error: WireError, now: float) -> TurnedAway:
+        """Turn away what is no ClientHello; a peer that speaks TLS is told why."""
+        kind, record = FailureKind.NOT_TLS, b""
+        if error.alert is not None:
+            alert = AlertDescription(error.alert)
+            kind = FailureKind.UNEXPECTED_MESSAGE if alert == MISPLACED else FailureKind.MALFORMED_HELLO
+            record = fatal_alert_record(alert)
+            self._emit(AlertSent, now, level="fatal", description=alert.name.lower(), code=int(alert))
+        self._emit(TlsFailed, now, kind=kind, detail=str(error))
+        return TurnedAway(resets=False, alert=record)
+
+    def _find_binding(self, hello: ClientHello, now: float) -> Admitted | TurnedAway:
+        binding = choose(self._listener.bindings, hello.server_name)
+        emit = self._emit.of(binding.name if binding else "")
+        tell_hello(emit, hello, now)
+        if binding is None:
+            emit(NoBindingMatched, now, server_name=hello.server_name)
+            return TurnedAway(resets=True)
+        emit(
+            BindingChosen,
+            now,
+            by="sni" if binding.endpoint.is_name else "address",
+            endpoint=str(binding.endpoint),
+            client_cert_negotiation=binding.client_cert_negotiation,
+        )
+        if binding.certificate is ServerCertificate.DELETED:
+            # Reset, with event 15021 of HttpEvent; that nothing goes before the reset, no alert either, is unverified.
+            emit(CertificateNotUsable, now, endpoint=str(binding.endpoint))
+            return TurnedAway(resets=True)
+        return Admitted(binding, hello, self._reader.buffered, emit)
+
+
+def tell_hello(emit: Recorder, hello: ClientHello, now: float, behind_body_bytes: int | None = None) -> None:
+    """Tell of a ClientHello; that of a renegotiation comes behind so many bytes of body, the first behind None."""
+    emit(
+        ClientHelloReceived,
+        now,
+        server_name=hello.server_name,
+        versions=hello.versions,
+        session_id=hello.session_id.hex(),
+        offers_post_handshake_auth=hello.offers_post_handshake_auth,
+        renegotiation=behind_body_bytes is not None,
+        behind_body_bytes=behind_body_bytes,
+    )

@@ -1,0 +1,95 @@
+"""The question for the client certificate: whether a connection has been asked, and what became of it.
+
+A connection has one question, and whoever wants to know where it stands asks this: the pipeline, which waits for the
+answer; the core, which puts it to TLS and hears how that ended; the pages, whose status hangs on it. It is asked once.
+The answer holds for the connection, "none" too. (An assumption: what Windows does on a second request is documented
+nowhere.)
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from tlslab.errors import LocalMisuse
+from tlslab.httpsys.client_certificate import Retrieval
+
+
+class QuestionState(Enum):
+    """Where the question stands."""
+
+    OPEN = auto()  # nobody has been asked
+    WANTED = auto()  # a request needs the answer and has not asked yet
+    ASKED = auto()  # the client has been asked, and has not answered
+    ANSWERED = auto()  # a certificate came, or the word that there is none
+    UNAVAILABLE = auto()  # on this connection it cannot be asked
+
+
+class QuestionCause(Enum):
+    """What moves the question on."""
+
+    WANT = auto()
+    ASK = auto()
+    ANSWER = auto()
+    CANNOT = auto()
+
+
+NEXT: dict[tuple[QuestionState, QuestionCause], QuestionState] = {
+    (QuestionState.OPEN, QuestionCause.WANT): QuestionState.WANTED,
+    (QuestionState.OPEN, QuestionCause.ASK): QuestionState.ASKED,  # in the first handshake, or behind a response
+    (QuestionState.OPEN, QuestionCause.ANSWER): QuestionState.ANSWERED,  # a resumed session brings its certificate
+    (QuestionState.WANTED, QuestionCause.ASK): QuestionState.ASKED,
+    (QuestionState.ASKED, QuestionCause.ANSWER): QuestionState.ANSWERED,
+    (QuestionState.ASKED, QuestionCause.CANNOT): QuestionState.UNAVAILABLE,
+}
+
+
+class Question:
+    """The question of one connection.
+
+    `asked_by` is the retrieval of the request that asked, None where none did; `asked_at` is lab time.
+    """
+
+    __slots__ = ("asked_at", "asked_by", "state")
+
+    def __init__(self) -> None:
+        self.state = QuestionState.OPEN
+        self.asked_by: Retrieval | None = None
+        self.asked_at = 0.0
+
+    def want(self) -> None:
+        """A request needs the answer before it is served."""
+        self._go(QuestionCause.WANT)
+
+    def ask(self, by: Retrieval | None, now: float) -> None:
+        """The client is asked now."""
+        self._go(QuestionCause.ASK)
+        self.asked_by, self.asked_at = by, now
+
+    def answer(self) -> None:
+        """The certificate is known, or its absence."""
+        self._go(QuestionCause.ANSWER)
+
+    def cannot(self) -> None:
+        """There is no way to ask this client."""
+        self._go(QuestionCause.CANNOT)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a request may still ask."""
+        return self.state is QuestionState.OPEN
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the answer is awaited."""
+        return self.state is QuestionState.ASKED
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether a request has to wait for the answer, which is wanted or awaited."""
+        return self.state is QuestionState.WANTED or self.state is QuestionState.ASKED
+
+    def _go(self, cause: QuestionCause) -> None:
+        state = NEXT.get((self.state, cause))
+        if state is None:
+            raise LocalMisuse(f"{cause.name} makes no sense while the question is {self.state.name}")
+        self.state = state
