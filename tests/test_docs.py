@@ -14,7 +14,6 @@ import pytest
 from tlslab.cli import COMMANDS, main
 from tlslab.client.identities import People
 from tlslab.httpsys.client_certificate import Retrieval
-from tlslab.httpsys.phases import NEXT
 from tlslab.httpsys.timers import Timers
 from tlslab.lab.running import status_of
 from tlslab.pki.identities import IDENTITIES
@@ -150,30 +149,12 @@ def test_every_link_leads_to_a_file(page: str) -> None:
 # --- architecture.md -------------------------------------------------------------------------------------------
 
 
-def state_diagram() -> str:
-    """The table of the pipeline as a mermaid diagram."""
-    arrows = [f"    {phase.name} --> {after.name}: {cause.name}" for (phase, cause), after in NEXT.items()]
-    return "\n".join(["stateDiagram-v2", "    [*] --> IDLE", *arrows])
-
-
-def test_the_state_diagram_is_current() -> None:
-    """docs/architecture.md shows httpsys.phases.NEXT as it is."""
-    found = re.search(r"^```mermaid\n(.*?)\n```", PAGES["docs/architecture.md"], re.MULTILINE | re.DOTALL)
-    assert found is not None
-    assert found[1] == state_diagram()
-
-
-def test_the_import_table_is_current() -> None:
-    """docs/architecture.md shows the table that tests/test_architecture.py holds the code to."""
-    rows = re.findall(r"^\| ([a-z_, ]+) \| ([^|]+) \| ([^|]+) \|$", PAGES["docs/architecture.md"], re.MULTILINE)
-    shown = {
-        room: tuple("" if cell == "-" else cell for cell in cells)
-        for names, *cells in rows
-        for room in names.split(", ")
-        if room != "room"
-    }
-    table = runpy.run_path(str(ROOT / "tests" / "test_architecture.py"))["TABLE"]
-    assert shown == {room: row for room, row in table.items() if not room.startswith("__")}
+def test_what_is_made_of_tables_is_current() -> None:
+    """docs/architecture.md shows the state machines and the import table as they are: `make docs` writes them."""
+    tables = runpy.run_path(str(ROOT / "docs" / "tables.py"))
+    shown = re.findall(r"<!-- made of (\S+) by make docs -->", PAGES["docs/architecture.md"])
+    assert sorted(shown) == sorted(tables["BLOCKS"])
+    assert tables["page"]() == PAGES["docs/architecture.md"]
 
 
 # --- identities.md ---------------------------------------------------------------------------------------------

@@ -45,5 +45,6 @@ class Recorder:
     def take(self) -> list[Event]:
         """Give away what was recorded since the last call."""
         taken = self._events[:]
-        self._events.clear()
+        if taken:
+            self._events.clear()
         return taken

@@ -353,7 +353,7 @@ def test_a_freeze_in_lab_time(
 
 
 def test_a_lab_that_is_killed(
-    own_lab: Labs, wireshark: Wireshark, require_client: Callable[[str], str], tmp_path: Path
+    own_lab: Labs, wireshark: Wireshark, require_client: Callable[[str], str], wait_until: Wait, tmp_path: Path
 ) -> None:
     """The capture opens without a complaint, and what was asked before the freeze can be read in it."""
     capture = tmp_path / "lab.pcapng"
@@ -362,6 +362,8 @@ def test_a_lab_that_is_killed(
     words = [require_client("curl"), *upload(lab, "/upload", tmp_path, MIB), "-o", os.devnull]
     with subprocess.Popen(words, stderr=subprocess.DEVNULL) as client:
         seen.wait_for(EntityBodyStalled)
+        # A step is written once it has been told.
+        wait_until(lambda: b"HelloRequest sent" in capture.read_bytes(), lambda: "the step is not in the capture")
         lab.process.kill()
         lab.process.wait(PATIENCE)
         client.kill()

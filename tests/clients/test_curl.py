@@ -81,7 +81,7 @@ def test_curl_that_gives_up_is_noticed_at_once(size: int, labs: Labs, curl: Curl
     assert end.code == 28, end
     (left,) = seen.wait_for(PeerClosed)
     (stalled,) = seen.of(EntityBodyStalled)
-    assert left.during == "client certificate retrieval"
+    assert left.during == "certificate_retrieval"
     assert 1 < left.at - stalled.at < 60
     seen.settled()
     assert not seen.of(TimerExpired)

@@ -192,9 +192,9 @@ def test_the_last_call(talk):
 def test_asking_twice_is_misuse(talk):
     """A defect of ours is raised where it happens; peers cannot do it."""
     client = talk(TLS_1_2)
-    client.server._stage.tls.request_client_certificate(1.0)
+    client.server._served.tls.request_client_certificate(1.0)
     with pytest.raises(LocalMisuse):
-        client.server._stage.tls.request_client_certificate(1.0)
+        client.server._served.tls.request_client_certificate(1.0)
 
 
 # --- peers that vanish ---

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tlslab.core.connection import UNSENT_LIMIT
-from tlslab.core.reception import Reception
 from tlslab.events import InternalFault
 from tlslab.httpsys.client_certificate import AfterBody, AfterResponse, AsyncDrain, EarlyAsyncDrain, Synchronous
 from tlslab.tls.context import Protocol
@@ -170,10 +169,9 @@ class Anybody:
 
 def held(server: Any) -> int:
     """Bytes of the peer's that the lab keeps."""
-    stage = server._stage
-    if isinstance(stage, Reception):
-        return len(stage._reader.buffered)
-    return int(stage.tls.unread + len(stage.http._http.trailing_data[0]))
+    kept = len(server._reception._reader.buffered) if server._reception else 0
+    served = server._served
+    return kept + (served.tls.unread + len(served.http._http.trailing_data[0]) if served else 0)
 
 
 @pytest.mark.parametrize("retrieval", RETRIEVALS, ids=lambda retrieval: retrieval.kind)

@@ -106,7 +106,8 @@ class Connection:
         self._patience = patience
         self._opened = now
         self._life = Life.GREETING
-        self._stage: Reception | _Served = Reception(listener, plan.timers, emit, now)
+        self._reception: Reception | None = Reception(listener, plan.timers, emit, now)
+        self._served: _Served | None = None
         self._question = Question()
         self._answers = Answers(plan)
         self._flights: deque[bytes] = deque()
@@ -125,20 +126,20 @@ class Connection:
 
     def receive_data(self, data: bytes, now: float) -> None:
         """Take bytes from the socket, at most `read_limit` of them, and only while not `reading_paused`."""
-        stage = self._stage
+        served = self._served
         if self.closing is not None:
             return
-        if isinstance(stage, Reception):
-            self._receive(stage.receive(data, now), now)
+        if self._reception is not None:
+            self._receive(self._reception.receive(data, now), now)
         elif self._life is Life.PARTING:
             self._after_goodbye += len(data)
             if self._after_goodbye > ALERT_DRAIN_BYTES:
                 self._end(Reset(), now)
-        else:
-            stage.tls.receive(data)
+        elif served is not None:
+            served.tls.receive(data)
             if self._sessions.purges_idle:
-                self._sessions.touch(stage.binding, stage.tls.session_id, now, self.number)
-            self._run(stage, now)
+                self._sessions.touch(served.binding, served.tls.session_id, now, self.number)
+            self._run(served, now)
 
     def receive_eof(self, now: float, *, fin_stuck: bool = False) -> None:
         """The peer ended its side, maybe behind bytes that nobody has read; `fin_stuck` as in `PeerClosed`."""
@@ -157,29 +158,29 @@ class Connection:
 
     def note_unread(self, socket_bytes: int, now: float) -> None:
         """While `reading_paused`: how many bytes wait in the socket. Call it while `wants_unread_count`."""
-        stage = self._stage
-        if isinstance(stage, _Served) and self.closing is None and stage.http.stalled:
-            waiting_for = "Certificate" if stage.tls.is_tls13 else "ClientHello"
-            stage.http.note_unread(stage.tls.unread, socket_bytes, waiting_for, now)
+        served = self._served
+        if served is not None and self.closing is None and served.http.stalled:
+            waiting_for = "Certificate" if served.tls.is_tls13 else "ClientHello"
+            served.http.note_unread(served.tls.unread, socket_bytes, waiting_for, now)
 
     def tick(self, now: float) -> None:
         """Let time do its work; call it when `next_deadline` has come, and after `holds_back`."""
-        stage = self._stage
+        served = self._served
         if self.closing is not None:
             return
-        if isinstance(stage, Reception):
-            self._receive(stage.tick(now), now)
+        if self._reception is not None:
+            self._receive(self._reception.tick(now), now)
         elif self._life is Life.PARTING:
             if now >= self._fin_overdue:
                 self._end(self._alert_drain(now), now)
-        else:
-            stage.http.tick(now)
-            self._run(stage, now)
+        elif served is not None:
+            served.http.tick(now)
+            self._run(served, now)
 
     def note_closed(self, now: float) -> None:
         """The socket is closed: the last call."""
-        if isinstance(self._stage, _Served):
-            self._stage.tls.forget()
+        if self._served is not None:
+            self._served.tls.forget()
         if self._life is not Life.OVER:
             self._emit(ConnectionClosed, now, how=ENDS[self._life], seconds=now - self._opened)
             self._go(LifeCause.SOCKET_CLOSED)
@@ -197,22 +198,24 @@ class Connection:
         """
         if self._flights:
             return self._flights.popleft()
-        return self._stage.tls.data_to_send() if isinstance(self._stage, _Served) else b""
+        return self._served.tls.data_to_send() if self._served is not None else b""
 
     @property
     def next_deadline(self) -> float | None:
         """When `tick` has something to do, in lab time; None for never. Look at it again after every other call."""
         if self.closing is not None:
             return None
-        if isinstance(self._stage, Reception):
-            return self._stage.next_deadline
-        return self._stage.http.next_deadline if self._life is not Life.PARTING else self._fin_overdue
+        if self._reception is not None:
+            return self._reception.next_deadline
+        if self._life is Life.PARTING:
+            return self._fin_overdue
+        return self._served.http.next_deadline if self._served is not None else None
 
     @property
     def reading_paused(self) -> bool:
         """Whether the socket must be left unread now; FIN and reset are to be noticed all the same."""
-        stage = self._stage
-        return isinstance(stage, _Served) and stage.tls.blocked and stage.http.capacity == 0
+        served = self._served
+        return served is not None and served.http.capacity == 0 and served.tls.blocked
 
     @property
     def read_limit(self) -> int:
@@ -220,16 +223,16 @@ class Connection:
 
         Thousands of stalled uploads are part of the job; what they have not been asked for stays in their sockets.
         """
-        stage = self._stage
-        return stage.tls.read_limit if isinstance(stage, _Served) and stage.http.may_stop_reading else UNLIMITED
+        served = self._served
+        return served.tls.read_limit if served is not None and served.http.may_stop_reading else UNLIMITED
 
     @property
     def wants_unread_count(self) -> bool:
         """Whether a stall has begun that `note_unread` has not been called for."""
-        stage = self._stage
-        if isinstance(stage, Reception) or self.closing is not None:
+        served = self._served
+        if served is None or self.closing is not None:
             return False
-        return stage.http.stalled and not stage.http.stall_told and self.reading_paused
+        return served.http.stalled and not served.http.stall_told and self.reading_paused
 
     # --- beginning and end -------------------------------------------------------------------------
 
@@ -251,7 +254,8 @@ class Connection:
         http = Pipeline(plan.timers, self._question, emit, self._opened)
         choice = self._sessions.choose(name, admitted.hello, now)
         tls = ServerTls(choice.context, emit, Witness(http, plan.cut_issuers.get(name), plan.schannel, emit))
-        self._stage = served = _Served(name, tls, http, choice)  # and what reception kept is free
+        self._reception = None  # with all that it kept
+        self._served = served = _Served(name, tls, http, choice)
         tls.receive(admitted.received)
         self._run(served, now)
 
@@ -265,19 +269,19 @@ class Connection:
         ours = LifeCause.RESET if isinstance(how, Reset) else LifeCause.DRAIN
         self._go(LifeCause.PEER_RESET if by_peer else ours)
         self.closing = how
-        if isinstance(self._stage, _Served) and isinstance(how, Drain) and not silently:
-            self._stage.tls.close(now)
+        if self._served is not None and isinstance(how, Drain) and not silently:
+            self._served.tls.close(now)
 
     def _alert_drain(self, now: float) -> Drain:
         return Drain(now + self._patience.alert_drain, ALERT_DRAIN_BYTES)
 
     @property
     def _activity(self) -> Activity:
-        stage = self._stage
-        if isinstance(stage, Reception) or self._life is Life.HANDSHAKE:
+        served = self._served
+        if served is None or self._life is Life.HANDSHAKE:
             return Activity.TLS_HANDSHAKE
         # Before its ClientHello a renegotiation is only waited for.
-        return Activity.RENEGOTIATION if stage.tls.handshake is Handshake.RENEGOTIATION else stage.http.activity
+        return Activity.RENEGOTIATION if served.tls.handshake is Handshake.RENEGOTIATION else served.http.activity
 
     # --- where the machines meet -------------------------------------------------------------------
 

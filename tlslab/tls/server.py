@@ -138,7 +138,7 @@ class ServerTls(Engine):
         At most one of them is plaintext, of up to `limit` bytes. With `limit` 0 the handshake messages in front of the
         next application data pass, and the data stays. Do not call it again after a `TlsEnded`.
         """
-        waited = self.blocked
+        waited = bool(limit) or self.blocked  # with a limit it is taken
         data = self._read(limit, now)
         happened, self._happened = self._happened, []
         if data:
