@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tlslab.errors import LabError
+from tlslab.text import format_bytes
 
 STANDARD_OUTPUT = "-"
 WAITING_BYTES = 16 * 1024 * 1024  # ours: how much waits for a reader that does not read
@@ -82,7 +83,7 @@ class OutputFile:
         if self._writer is None:
             self._write(data)
         elif self._waiting > WAITING_BYTES:
-            self._why = f"its reader left {WAITING_BYTES // 2**20} MiB unread"
+            self._why = f"its reader left {format_bytes(WAITING_BYTES)} unread"
         else:
             self._count(len(data))
             self._pieces.put(data)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlslab.errors import LabError
-from tlslab.knobs import format_bytes
 from tlslab.lab.shell import join
 from tlslab.pki.store import IdentityFiles
 from tlslab.scenario.schema import Step
+from tlslab.text import format_bytes, parse_host_port
 
 NOBODY = "none"
 OLD_TLS = frozenset({"TLS1.0", "TLS1.1"})
@@ -154,10 +154,10 @@ class Curl:
 
     def _connect(self, step: Step) -> list[str]:
         address = self.addresses[step.binding]
-        name = address.authority.rpartition(":")[0]
+        name, _ = parse_host_port(address.authority)
         words = ["openssl", "s_client", "-connect", address.connect_to or address.authority]
         words += ["-cipher", EVERY_LEVEL] if address.is_old else []
-        return words + (["-servername", name] if not name.startswith("[") else [])
+        return words + (["-servername", name] if ":" not in name else [])
 
     def _say(self, step: Step, *, is_last: bool) -> list[str]:
         """A request; its body is announced by its length and is not held back."""

@@ -19,6 +19,7 @@ from tlslab.net.bus import Bus
 from tlslab.net.hangup import Hangups
 from tlslab.net.pump import Pump
 from tlslab.tap import NO_TAP, Tap
+from tlslab.text import format_peer
 
 BACKLOG = 1024
 OUT_OF_FILES_SECONDS = 0.1
@@ -146,7 +147,7 @@ class _Acceptor:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         now = trio.current_time()
         local = (self._host(sock), self.bound.port)
-        connection = self.lab.accept(self.bound.listener, f"{host}:{port}", f"{local[0]}:{local[1]}", now)
+        connection = self.lab.accept(self.bound.listener, format_peer((host, port)), format_peer(local), now)
         wire = self.tap.open(connection.number, (host, port), local, now)
         self.bus.publish(connection.take_events())  # at once, so that events come in the order of time
         wire.settle()
