@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tlslab.capture.files import OutputFile
-from tlslab.errors import LabError
+from tlslab.errors import LabError, in_words
 from tlslab.events import ConnectionClosed, ConnectionOpened, Event, HttpErrLogged, RequestReceived, ResponseSent
 from tlslab.httpsys import error_log
 from tlslab.iis import w3c_log
@@ -190,15 +190,10 @@ class _Log:
 
 
 def _make(folder: Path) -> None:
-    try:
+    with in_words(f"cannot write logs in {folder}", "name a folder, there or not, that you may write to"):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        why = getattr(error, "strerror", None) or str(error)
-        raise LabError(
-            f"cannot write logs in {folder}: {why}", "name a folder, there or not, that you may write to"
-        ) from None
 
 
 def _last_httperr(folder: Path) -> int:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tlslab.errors import LabError
+from tlslab.errors import in_words
 from tlslab.lab.shell import join
+from tlslab.pki.files import SET_HOME
 from tlslab.pki.store import IdentityFiles
 from tlslab.scenario.schema import Step
 from tlslab.text import format_bytes, parse_host_port
@@ -190,14 +191,9 @@ def upload_file(folder: Path, size: int) -> Path:
     LabError: it cannot be made.
     """
     path = folder / f"{format_bytes(size).replace(' ', '').replace(',', '')}.bin"
-    try:
+    with in_words(f"cannot make {path}, which the printed commands upload", SET_HOME):
         if not path.is_file() or path.stat().st_size != size:
             folder.mkdir(parents=True, exist_ok=True)
             with path.open("wb") as file:
                 file.truncate(size)
-    except OSError as error:
-        raise LabError(
-            f"cannot make {path}, which the printed commands upload: {error.strerror}",
-            "set the environment variable TLSLAB_HOME to a folder that you may write to",
-        ) from None
     return path
