@@ -14,12 +14,12 @@ from types import TracebackType
 
 from tlslab.errors import in_words, reason_of
 from tlslab.text import format_bytes
+from tlslab.types import LAST_WORDS_SECONDS
 
 STANDARD_OUTPUT = "-"
 NAME_A_FILE = "name a file in a folder that you may write to"
 NO_READER = {errno.ENXIO: ("nobody reads this pipe", "start its reader first")}
 WAITING_BYTES = 16 * 1024 * 1024  # ours: how much waits for a reader that does not read
-LAST_WORDS_SECONDS = 0.3  # Ctrl-C ends a lab within a second
 
 
 class OutputFile:
