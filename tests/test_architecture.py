@@ -29,22 +29,22 @@ TABLE = {
     "knobs": ("pydantic", ""),
     "wire": ("", "errors"),
     "schannel": ("pydantic", "events knobs"),
-    "httpsys": ("h11 pydantic", "types events recorder errors knobs"),
-    "iis": ("", "types events"),
+    "httpsys": ("h11 pydantic", "types events recorder errors knobs text"),
+    "iis": ("", "types events text"),
     "pki": ("cryptography", "types errors"),
     "tls": ("OpenSSL cryptography", "wire types events recorder errors"),
     "core": ("", "tls wire httpsys iis schannel types events recorder errors"),
-    "scenario": ("pydantic yaml", "core schannel httpsys iis pki tls.context types events errors knobs"),
-    "words": ("", "schannel events types knobs"),
-    "capture": ("", "words iis httpsys schannel events errors tap text"),
+    "scenario": ("pydantic yaml", "core schannel httpsys iis pki tls.context types events errors knobs text"),
+    "words": ("", "schannel events types text"),
+    "capture": ("", "words iis httpsys schannel types events errors tap text"),
     "trace": ("", "wire errors text"),
-    "net": ("trio", "core types events errors tap"),
+    "net": ("trio", "core types events errors tap text"),
     "lab": (
         "trio platformdirs",
-        "scenario capture net core pki tls.context httpsys iis events errors knobs tap",
+        "scenario capture net core pki tls.context httpsys iis types events errors tap text",
     ),
-    "client": ("h11 trio", "scenario net pki tls errors"),
-    "verify": ("", "client scenario core tls types events knobs tap"),
+    "client": ("h11 trio", "scenario net pki tls errors text"),
+    "verify": ("", "client scenario core tls types events tap text"),
     "__main__": ("", "cli"),
     "cli": ("click rich platformdirs", ANYTHING),
 }
@@ -199,7 +199,7 @@ def test_a_name_means_one_thing() -> None:
 ALSO = {
     "capture": "client core pki recorder scenario verify",  # the logs of whole scenarios, walked in memory
     "client": "core events",  # its peer is a lab on a socket
-    "net": "httpsys pki scenario text",  # listens with the certificates and bindings of a real plan
+    "net": "httpsys pki scenario",  # listens with the certificates and bindings of a real plan
     "scenario": "verify",  # every promise of the catalogue is a trial
     "verify": "pki",  # the certificates of a home
     "tls": "pki schannel",  # certificates to shake hands with, and the suites of Windows

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 import pytest
 
-from tlslab.errors import LabError, LocalMisuse, Problem, ScenarioError, UsageProblem, WireError
+from tlslab.errors import (
+    LabError,
+    LocalMisuse,
+    Problem,
+    ScenarioError,
+    UsageProblem,
+    WireError,
+    in_words,
+    reason_of,
+    reason_with_file,
+)
 
 
 def test_a_lab_error_has_a_hint():
@@ -26,3 +39,59 @@ def test_a_scenario_error_tells_every_problem_with_its_place():
 def test_only_what_a_person_can_mend_is_a_lab_error(kind, is_lab_error):
     """The command line catches LabError alone: a defect of ours must not look like the user's fault."""
     assert issubclass(kind, LabError) is is_lab_error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "with_file"),
+    [
+        (OSError(errno.ENOENT, "No such file or directory"), "No such file or directory", "No such file or directory"),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", "/a"), "Is a directory", "/a: Is a directory"),
+        (OSError("no number"), "no number", "no number"),
+        (TimeoutError(), "TimeoutError", "TimeoutError"),
+    ],
+)
+def test_the_reason_of_an_error(error, reason, with_file):
+    """It is words, never a number in brackets."""
+    assert (reason_of(error), reason_with_file(error)) == (reason, with_file)
+
+
+NO_HINT, BUSY = ("", "another hint"), ("somebody has it", "wait")
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "hint"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/a"), "cannot write /a: No space left on device", "a hint"),
+        (OSError(errno.EACCES, "Permission denied"), "cannot write /a: Permission denied", "another hint"),
+        (OSError(errno.EBUSY, "Device or resource busy"), "cannot write /a: somebody has it", "wait"),
+        (ValueError("embedded null byte"), "cannot write /a: embedded null byte", "a hint"),
+    ],
+)
+def test_an_error_in_words(error, said, hint):
+    """What failed, why, and what to try; some errors have words or a hint of their own."""
+    with (
+        pytest.raises(LabError) as caught,
+        in_words("cannot write /a", "a hint", {errno.EACCES: NO_HINT, errno.EBUSY: BUSY}),
+    ):
+        raise error
+    assert (str(caught.value), caught.value.hint, caught.value.__cause__) == (said, hint, error)
+
+
+def test_what_is_no_error_of_the_system():
+    """What is in words already stays so, and a defect stays one."""
+    for error in (UsageProblem("no such name"), KeyError("defect")):
+        with pytest.raises(type(error)) as caught, in_words("cannot write /a"):
+            raise error
+        assert caught.value is error
+    with in_words("cannot write /a"):
+        pass
+
+
+@pytest.mark.parametrize("path", [".", "nowhere/file", "a\0b", "x" * 5000])
+def test_real_errors(path, tmp_path, monkeypatch):
+    """Nothing that the system says of a path shows its number."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LabError) as caught, in_words("cannot read it"):
+        Path(path).read_bytes()
+    assert str(caught.value).startswith("cannot read it: ")
+    assert "Errno" not in str(caught.value)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tlslab.knobs import ByteCount, Knob, Seconds, format_bytes, format_seconds, parse_bytes, parse_seconds
+from tlslab.knobs import ByteCount, Knob, Seconds, parse_bytes, parse_seconds
 
 
 class Example(Knob):
@@ -88,36 +88,3 @@ def test_any_text_is_a_value_or_an_error(text):
     for parse in (parse_bytes, parse_seconds):
         with suppress(ValueError):
             assert parse(text) >= 0
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0 bytes"),
-        (1000, "1,000 bytes"),
-        (1024, "1 KiB"),
-        (40_960, "40 KiB"),
-        (41_000, "41,000 bytes"),
-        (2**20, "1 MiB"),
-    ],
-)
-def test_format_bytes(count, text):
-    """As a scenario would write it, where that is exact."""
-    assert format_bytes(count) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (120.0, "120 s"),
-        (1.5, "1.5 s"),
-        (0.04, "40 ms"),
-        (1.23456, "1.235 s"),
-        (0.0, "0 ms"),
-        (36_000.0, "10 h"),
-        (36_001.0, "36001 s"),
-    ],
-)
-def test_format_seconds(seconds, text):
-    """Short, and to a thousandth; only whole hours are hours."""
-    assert format_seconds(seconds) == text

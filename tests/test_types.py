@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from tlslab.types import CertificateFacts, Drain, Reset, TlsFacts, Verdict
+from tlslab.types import GOODBYE_SECONDS, LAST_WORDS_SECONDS, CertificateFacts, Drain, Reset, TlsFacts, Verdict
 
 ALICE = CertificateFacts("CN=alice", "CN=CA", "ab", Verdict.TRUSTED)
 
@@ -23,3 +23,8 @@ def test_values_are_equal_by_content_and_never_change(value):
 def test_a_verdict_is_written_as_its_word():
     """Events and JSON carry it as text."""
     assert f"{Verdict.NOT_YET_VALID}" == "not_yet_valid"
+
+
+def test_a_goodbye_has_time_for_three():
+    """The timeline, a file and the summary may each wait for a reader that has stopped, and the lab ends in time."""
+    assert 3 * LAST_WORDS_SECONDS < GOODBYE_SECONDS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -15,6 +17,30 @@ class LabError(Exception):
 
 class UsageProblem(LabError):
     """A name or value on the command line that there is no such thing for."""
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """Say in the system's words why a file or a socket could not be used, without number and path: `Is a directory`."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def reason_with_file(error: OSError) -> str:
+    """Say the same, and first the file, if the error names one: `FILE: Is a directory`."""
+    return reason_of(error) if error.filename is None else f"{error.filename}: {reason_of(error)}"
+
+
+@contextmanager
+def in_words(failed: str, hint: str = "", known: Mapping[int, tuple[str, str]] | None = None) -> Iterator[None]:
+    """Turn an OSError of what is done in the `with` into a LabError: what failed, why, and what to try.
+
+    `failed` is such as `cannot read FILE`. For the error numbers in `known` there is another reason ("" keeps the
+    system's) and another hint. A ValueError is turned too: Python raises it for a path with a NUL.
+    """
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        reason, hint = (known or {}).get(getattr(error, "errno", 0), ("", hint))
+        raise LabError(f"{failed}: {reason or reason_of(error)}", hint) from error
 
 
 class LocalMisuse(Exception):

@@ -42,21 +42,6 @@ def _parse(value: Any, pattern: str, number: type[int] | type[float], units: dic
     return number(match[1]) * units[match[2]]
 
 
-def format_bytes(count: int) -> str:
-    """Write a count of bytes as it is written in a scenario: `40960` as `40 KiB`, `1000` as `1,000 bytes`."""
-    for unit, size in (("MiB", 2**20), ("KiB", 2**10)):
-        if count >= size and count % size == 0:
-            return f"{count // size} {unit}"
-    return f"{count:,} bytes"
-
-
-def format_seconds(seconds: float) -> str:
-    """Write seconds for a person: `120 s`, `1.5 s`, `40 ms`, and whole hours as `10 h`."""
-    if seconds and seconds % 3600 == 0:
-        return f"{seconds / 3600:,.0f} h"
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.3f}".rstrip("0").rstrip(".") + " s"
-
-
 ByteCount = Annotated[
     int,
     BeforeValidator(parse_bytes),

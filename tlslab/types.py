@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+# Ctrl-C ends a lab within this time of the wall, even where nobody reads what the lab says. Three wait for a reader,
+# one after another: the timeline, a file and the summary. Each has its share; a tenth is left for everything else.
+GOODBYE_SECONDS = 1.0
+LAST_WORDS_SECONDS = 0.3 * GOODBYE_SECONDS
+
 
 class Verdict(StrEnum):
     """What a chain check said of a client certificate; `iis.access` turns it into a status."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 
@@ -199,6 +200,17 @@ def test_no_tshark(run, tmp_path):
     assert result.exit_code == 1
     assert "tshark is needed" in result.output
     assert "apt install tshark" in result.output
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows starts what its name says is a program")
+def test_a_broken_tshark(run, tmp_path):
+    """A tshark that cannot be started is named, in words."""
+    for name, mode in (("a.pcapng", 0o644), ("tshark", 0o755)):
+        (tmp_path / name).write_bytes(b"x")
+        (tmp_path / name).chmod(mode)
+    result = run("trace", str(tmp_path / "a.pcapng"), PATH=str(tmp_path))
+    assert result.exit_code == 1
+    assert f"cannot start {tmp_path / 'tshark'}: Exec format error" in result.output
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ import pytest
 
 from tlslab.client.https import Outcome
 from tlslab.events import Event, RequestReceived, ResponseSent, TimerExpired
-from tlslab.knobs import format_seconds
 from tlslab.scenario import catalogue
 from tlslab.scenario.schema import Expectation, Step, WritingStyle
+from tlslab.text import format_seconds
 from tlslab.verify.judge import judge
 from tlslab.verify.observation import Observation
 from tlslab.verify.trials import Trial, trials

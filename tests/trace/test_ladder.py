@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
-from tlslab.trace.ladder import in_seconds, longest, silences
+from tlslab.trace.ladder import longest, silences
 
 LINES = [
     (0, "C", "ClientHello"),
@@ -85,12 +83,3 @@ def test_one_message(talk):
     """A single message has no silence after it when the capture ends there."""
     assert silences(talk(LINES[:1])) == []
     assert longest([]) is None
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0.0 ms"), (0.0123, "12.3 ms"), (0.35, "350 ms"), (1, "1.0 s"), (120.4, "120.4 s"), (3600, "3,600 s")],
-)
-def test_in_seconds(seconds, text):
-    """Durations are short to read."""
-    assert in_seconds(seconds) == text

@@ -9,7 +9,7 @@ import pytest
 
 from tlslab.trace import report
 from tlslab.trace.frames import Frame, Piece, PieceKind
-from tlslab.trace.report import as_json, endpoint, explain
+from tlslab.trace.report import as_json, explain
 from tlslab.trace.tshark import Trace
 
 CLIENT, SERVER = ("192.0.2.1", 50000), ("2001:db8::1", 443)
@@ -72,11 +72,6 @@ def test_what_is_not_decrypted(trace, has_key_log, said):
     assert explain(trace, has_key_log=has_key_log).notes == ()
     [note] = explain(Trace((trace.frames[0], data)), has_key_log=has_key_log).notes
     assert said in note
-
-
-def test_endpoint():
-    """IPv6 addresses are told from their port."""
-    assert (endpoint(("::1", 443)), endpoint(("127.0.0.1", 1))) == ("[::1]:443", "127.0.0.1:1")
 
 
 def _notes(*pieces):

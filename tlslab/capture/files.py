@@ -10,14 +10,16 @@ import stat
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 
-from tlslab.errors import LabError
+from tlslab.errors import in_words, reason_of
+from tlslab.text import format_bytes
+from tlslab.types import LAST_WORDS_SECONDS
 
 STANDARD_OUTPUT = "-"
+NAME_A_FILE = "name a file in a folder that you may write to"
+NO_READER = {errno.ENXIO: ("nobody reads this pipe", "start its reader first")}
 WAITING_BYTES = 16 * 1024 * 1024  # ours: how much waits for a reader that does not read
-LAST_WORDS_SECONDS = 0.3  # Ctrl-C ends a lab within a second
 
 
 class OutputFile:
@@ -82,7 +84,7 @@ class OutputFile:
         if self._writer is None:
             self._write(data)
         elif self._waiting > WAITING_BYTES:
-            self._why = f"its reader left {WAITING_BYTES // 2**20} MiB unread"
+            self._why = f"its reader left {format_bytes(WAITING_BYTES)} unread"
         else:
             self._count(len(data))
             self._pieces.put(data)
@@ -103,7 +105,7 @@ class OutputFile:
                 left = left[os.write(self._fd, left) :]
         except OSError as error:
             self._take_back(len(data) - len(left))
-            self._why = error.strerror or str(error)
+            self._why = reason_of(error)
 
     def _take_back(self, count: int) -> None:
         """A full disk may have taken a part of the piece: the file ends before it."""
@@ -130,21 +132,11 @@ class OutputFile:
 
 def _open(path: str, what: str, append: bool, private: bool) -> int:
     flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC) | getattr(os, "O_BINARY", 0)
-    try:
+    with in_words(f"cannot write {what} {path}", NAME_A_FILE, NO_READER):
         # Without O_NONBLOCK a pipe that nobody reads yet would hold up the start, without a word.
         fd = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o600 if private else 0o666)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        if getattr(error, "errno", None) == errno.ENXIO:
-            raise LabError(f"cannot write {what} {path}: nobody reads this pipe", "start its reader first") from None
-        raise cannot_write(what, path, error) from None
     if hasattr(os, "set_blocking"):
         os.set_blocking(fd, True)
     if private and not append and stat.S_ISREG(os.fstat(fd).st_mode) and hasattr(os, "fchmod"):
         os.fchmod(fd, 0o600)  # it may have been there before, for everybody to read
     return fd
-
-
-def cannot_write(what: str, path: str | Path, error: Exception) -> LabError:
-    """What to say of a file that cannot be written."""
-    reason = getattr(error, "strerror", None) or str(error)
-    return LabError(f"cannot write {what} {path}: {reason}", "name a file in a folder that you may write to")

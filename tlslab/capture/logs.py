@@ -11,11 +11,12 @@ from pathlib import Path
 from types import TracebackType
 
 from tlslab.capture.files import OutputFile
-from tlslab.errors import LabError
+from tlslab.errors import LabError, in_words
 from tlslab.events import ConnectionClosed, ConnectionOpened, Event, HttpErrLogged, RequestReceived, ResponseSent
 from tlslab.httpsys import error_log
 from tlslab.iis import w3c_log
 from tlslab.schannel.settings import Schannel
+from tlslab.text import HostPort, parse_host_port
 from tlslab.words import windows_events
 from tlslab.words.windows_events import HEADING, Record, entry_for
 
@@ -29,8 +30,8 @@ class _Connection:
     """What is known of a connection: its ends, and the request that has no line in any log yet."""
 
     peer: str
-    client: tuple[str, int]
-    server: tuple[str, int]
+    client: HostPort
+    server: HostPort
     request: RequestReceived | None = None
 
 
@@ -77,7 +78,7 @@ class Logs:
         """Write down what Windows would of an event."""
         match event:
             case ConnectionOpened():
-                ends = _address(event.peer), _address(event.local)
+                ends = parse_host_port(event.peer), parse_host_port(event.local)
                 self._connections[event.connection] = _Connection(event.peer, *ends)
                 return
             case ConnectionClosed():
@@ -189,22 +190,12 @@ class _Log:
 
 
 def _make(folder: Path) -> None:
-    try:
+    with in_words(f"cannot write logs in {folder}", "name a folder, there or not, that you may write to"):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        why = getattr(error, "strerror", None) or str(error)
-        raise LabError(
-            f"cannot write logs in {folder}: {why}", "name a folder, there or not, that you may write to"
-        ) from None
 
 
 def _last_httperr(folder: Path) -> int:
     names = (re.fullmatch(r"httperr([1-9]\d{0,8})\.log", path.name, re.ASCII) for path in folder.iterdir())
     return max((int(name[1]) for name in names if name), default=1)
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    return host.strip("[]"), int(port)

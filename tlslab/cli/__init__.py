@@ -6,7 +6,7 @@ import importlib
 
 import click
 
-from tlslab.errors import LabError, UsageProblem
+from tlslab.errors import LabError, UsageProblem, reason_with_file
 
 # name: (module, the line in `tlslab --help`)
 COMMANDS = {
@@ -67,7 +67,7 @@ class Commands(click.Group):
             from tlslab.cli.console import console
 
             console().fall_silent()
-            _complain(LabError(str(error)))
+            _complain(LabError(reason_with_file(error)))
             ctx.exit(FAILURE)
 
 

@@ -27,7 +27,6 @@ from tlslab.cli.options import between, evidence_options
 from tlslab.cli.timeline import Timeline
 from tlslab.errors import LabError
 from tlslab.events import Event, HttpErrLogged, ResponseSent
-from tlslab.knobs import format_bytes, format_seconds
 from tlslab.lab import evidence
 from tlslab.lab.curl import Curl, Destination, upload_file
 from tlslab.lab.home import home, open_home
@@ -36,6 +35,7 @@ from tlslab.lab.shell import join, program
 from tlslab.pki.store import IdentityFiles
 from tlslab.scenario import catalogue
 from tlslab.scenario.schema import Step, WritingStyle
+from tlslab.text import format_bytes, format_seconds
 
 SCENARIO = "large-post-deadlock"
 FIX = "negotiate-on-binding"

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from tlslab.knobs import format_bytes, parse_bytes
+from tlslab.knobs import parse_bytes
+from tlslab.text import format_bytes
 
 
 def between(low: float, high: float) -> Callable[[click.Context, click.Parameter, Any], Any]:

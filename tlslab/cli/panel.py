@@ -11,13 +11,13 @@ from rich.text import Text
 
 from tlslab.cli.console import prose
 from tlslab.httpsys.bindings import ServerCertificate
-from tlslab.knobs import format_seconds
 from tlslab.lab.curl import comes_back
 from tlslab.lab.options import undone_by
 from tlslab.lab.running import Running, status_of
 from tlslab.lab.shell import join, program
 from tlslab.pki.identities import IDENTITIES
 from tlslab.scenario.schema import Case, Expectation, Fix, Step
+from tlslab.text import format_seconds
 
 FASTEST_SENSIBLE = 60
 REFUSING = "The client here refuses to renegotiate, as Go and rustls do; curl does not refuse."

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tlslab.cli.console import console, prose
-from tlslab.errors import LabError, UsageProblem
+from tlslab.errors import LabError, UsageProblem, in_words
 from tlslab.lab.home import home, open_home
 from tlslab.lab.running import status_of
 from tlslab.lab.shell import join, program
@@ -205,15 +205,13 @@ def _in_format(name: str, credential: Credential, form: str) -> Iterator[tuple[s
 
 def _write(folder: Path, files: dict[str, bytes], force: bool) -> None:
     """Write every file with mode 0600, or none where one is in the way."""
-    try:
+    with in_words(f"cannot write to {folder}", "name a folder that you may write to"):
         folder.mkdir(parents=True, exist_ok=True)
         there = [name for name in files if os.path.lexists(folder / name)]
         if there and not force:
             raise UsageProblem(f"{folder} has {', '.join(there)} already", "--force replaces them")
         for name, content in files.items():
             _replace(folder / name, content)
-    except OSError as error:
-        raise LabError(f"cannot write to {folder}: {error.strerror}", "name a folder that you may write to") from None
 
 
 def _replace(path: Path, content: bytes) -> None:

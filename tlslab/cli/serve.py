@@ -34,10 +34,8 @@ from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
 from tlslab.scenario.load import LoadedScenario
 from tlslab.scenario.overlay import parse_set
+from tlslab.types import LAST_WORDS_SECONDS
 from tlslab.words.timeline import MATTERS
-
-GOODBYE_SECONDS = 0.3  # Ctrl-C ends a lab within a second, even where nobody reads what it says
-
 
 EPILOG = """\b
 Examples:
@@ -168,7 +166,7 @@ def _leave(out: LabConsole, lines: list[str], exit_code: int) -> NoReturn:
 
     speaker = threading.Thread(target=say, daemon=True)
     speaker.start()
-    speaker.join(GOODBYE_SECONDS)
+    speaker.join(LAST_WORDS_SECONDS)
     if speaker.is_alive():
         os._exit(exit_code)  # Python's own end would wait for standard output, which waits for its reader
     raise SystemExit(exit_code)

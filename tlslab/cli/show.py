@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.text import Text
 
 from tlslab.cli.console import console, prose
-from tlslab.knobs import format_bytes
 from tlslab.lab.shell import join, program
 from tlslab.scenario import catalogue
 from tlslab.scenario.checks import lab_data
@@ -19,6 +18,7 @@ from tlslab.scenario.knobs import KnobAt, knobs_of
 from tlslab.scenario.load import LoadedScenario
 from tlslab.scenario.overlay import apply
 from tlslab.scenario.schema import Fix, Setup, Step
+from tlslab.text import format_bytes
 
 
 @click.command(name="show")

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from tlslab.cli.console import NARROWEST, STYLES, LabConsole
 from tlslab.events import ConnectionOpened, EntityBodyStalled, Event, HttpErrLogged, InternalFault, ResponseSent
+from tlslab.text import format_count, format_status
 from tlslab.words.timeline import say, say_verbosely
 
 COUNTED = frozenset({ConnectionOpened, EntityBodyStalled, HttpErrLogged, InternalFault, ResponseSent})
@@ -62,23 +63,19 @@ class Tally:
         if isinstance(event, HttpErrLogged):
             self._reasons[event.reason] += 1
         elif isinstance(event, ResponseSent):
-            self._statuses[f"{event.status}.{event.substatus}".removesuffix(".0")] += 1
+            self._statuses[format_status(event.status, event.substatus)] += 1
 
     def summary(self, seconds: float) -> str:
         """Say in one line how it went."""
         parts = [
-            _plural(self._count["ConnectionOpened"], "connection"),
+            format_count(self._count["ConnectionOpened"], "connection"),
             "answers: " + (_counts(self._statuses) or "none"),
-            _plural(self._count["EntityBodyStalled"], "freeze"),
+            format_count(self._count["EntityBodyStalled"], "freeze"),
             "HTTPERR: " + (_counts(self._reasons) or "nothing"),
         ]
         if self._count["InternalFault"]:
-            parts.append(f"{_plural(self._count['InternalFault'], 'defect')} of tlslab, please report")
+            parts.append(f"{format_count(self._count['InternalFault'], 'defect')} of tlslab, please report")
         return f"The lab ran {seconds:.1f} s of its time. " + "; ".join(parts) + "."
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _counts(counter: Counter[str]) -> str:

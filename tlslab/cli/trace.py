@@ -16,9 +16,9 @@ from rich.text import Text
 
 from tlslab.cli.console import NARROWEST, STYLES, console, prose
 from tlslab.errors import UsageProblem
+from tlslab.text import cut, format_elapsed, format_host_port
 from tlslab.trace.conversation import Message
 from tlslab.trace.frames import PieceKind
-from tlslab.trace.ladder import in_seconds
 from tlslab.trace.lines import (
     ARROWS,
     PAUSE,
@@ -31,7 +31,7 @@ from tlslab.trace.lines import (
     turn_text,
     whose,
 )
-from tlslab.trace.report import Explained, Report, as_json, endpoint, explain
+from tlslab.trace.report import Explained, Report, as_json, explain
 from tlslab.trace.tshark import read_trace
 
 LARGE = 20  # megabytes of a capture that is read in more than a few seconds
@@ -132,7 +132,7 @@ def _fitted(cells: Sequence[str], out: Console) -> list[str]:
     if not out.is_terminal or len(line) <= width:
         return [line]
     lines = ["  ".join(cells[:-1]).rstrip(), *([f"{'':>8}{cells[-1].rstrip()}"] if cells[-1].strip() else [])]
-    return [one if len(one) <= width else f"{one[: width - 3]}..." for one in lines]
+    return [cut(one, width) for one in lines]
 
 
 def _row(explained: Explained) -> tuple[str, ...]:
@@ -142,10 +142,10 @@ def _row(explained: Explained) -> tuple[str, ...]:
     silence = told(explained)
     return (
         str(one.stream),
-        endpoint(one.client),
-        in_seconds(one.messages[-1].at),
+        format_host_port(one.client),
+        format_elapsed(one.messages[-1].at),
         " ".join(answers[:3]) + more or "none",
-        in_seconds(silence.seconds) if silence else "none",
+        format_elapsed(silence.seconds) if silence else "none",
         whose(silence) if silence and silence.seconds >= PAUSE else "",
         end_text(explained),
         ", ".join(dict.fromkeys(finding.name for finding in explained.findings)) or explained.failure,
@@ -159,14 +159,14 @@ def _print_connection(explained: Explained, out: Console) -> None:
     one = explained.conversation
     began = datetime.fromtimestamp(one.began, UTC)
     out.print()
-    title = f"{endpoint(one.client)} (C) to {endpoint(one.server)} (S), {began:%Y-%m-%d %H:%M:%S} UTC"
+    title = f"{format_host_port(one.client)} (C) to {format_host_port(one.server)} (S), {began:%Y-%m-%d %H:%M:%S} UTC"
     _print_wrapped("", f"{title}, tcp.stream {one.stream}", "bold", out)
     out.print(Text(f"{'frame':>7} {'seconds':>10} {'after':>10}", style="dim"))
     before = 0.0
     for line in ladder_lines(one.messages):
         first = line.messages[0]
         _print_silence(explained, first, out)
-        columns = f"{first.frame:>7} {first.at:>10.3f} {in_seconds(first.at - before):>10}"
+        columns = f"{first.frame:>7} {first.at:>10.3f} {format_elapsed(first.at - before):>10}"
         _print_wrapped(f"{columns}  {ARROWS[first.sender]}  ", line_text(line), STYLES[line_mark(line)], out)
         before = line.messages[-1].at
     _print_silence(explained, None, out)
@@ -176,7 +176,7 @@ def _print_connection(explained: Explained, out: Console) -> None:
 def _print_silence(explained: Explained, before: Message | None, out: Console) -> None:
     silence = told(explained)
     if silence is not None and silence.before is before and silence.seconds >= PAUSE:
-        text = f"...  {in_seconds(silence.seconds)} of silence, turn: {whose(silence)}"
+        text = f"...  {format_elapsed(silence.seconds)} of silence, turn: {whose(silence)}"
         _print_wrapped(" " * 31, text, STYLES["bad" if silence.turn.both_wait else "odd"], out)
 
 
@@ -196,7 +196,7 @@ def _print_conclusions(explained: Explained, out: Console) -> None:
     for silence in pauses:
         other = "Longest other silence" if silence.turn.who == "unknown" else "Longest idle time"
         what = "Longest silence" if silence is told(explained) else other
-        prose(out, f"{what}: {in_seconds(silence.seconds)}, {between(silence)}. {turn_text(silence)}", first="  ")
+        prose(out, f"{what}: {format_elapsed(silence.seconds)}, {between(silence)}. {turn_text(silence)}", first="  ")
     if not pauses:
         prose(out, "There was no silence of a second or more.", first="  ")
     if explained.failure:

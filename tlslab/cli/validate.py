@@ -9,6 +9,7 @@ import click
 from tlslab.cli.console import complain, console
 from tlslab.errors import LabError
 from tlslab.scenario.load import load_scenario
+from tlslab.text import format_count
 
 
 @click.command(name="validate")
@@ -23,6 +24,6 @@ def command(files: tuple[Path, ...]) -> None:
             complain(error)
             failed = True
         else:
-            count = len(loaded.scenario.fixes)
-            console().print(f"{file}: good, with {count} fix{'es' * (count != 1)}")
+            fixes = format_count(len(loaded.scenario.fixes), "fix", "fixes")
+            console().print(f"{file}: good, with {fixes}")
     raise SystemExit(1 if failed else 0)

@@ -14,6 +14,7 @@ import h11
 
 from tlslab.errors import LocalMisuse
 from tlslab.scenario.schema import Step, WritingStyle
+from tlslab.text import short_status
 from tlslab.tls.client import ClientTls, Session
 from tlslab.tls.context import ClientSettings, client_context
 
@@ -239,7 +240,7 @@ class Client:
         certificate = fields.get("client_certificate")
         body = fields.get("body")
         self.outcome = Outcome(
-            kind=str(fields.get("status", response.status_code)).removesuffix(".0"),
+            kind=short_status(str(fields.get("status", response.status_code))),
             at=now,
             seconds=now - self._started,
             certificate=certificate.get("subject") if isinstance(certificate, dict) else None,

@@ -11,6 +11,7 @@ from tlslab.client.https import Client, ClientState, Outcome
 from tlslab.client.identities import People
 from tlslab.net.pump import either
 from tlslab.scenario.schema import Step, WritingStyle
+from tlslab.text import format_host_port
 from tlslab.tls.client import Session
 
 CHUNK = 64 * 1024
@@ -62,7 +63,7 @@ class _Walker:
         host, port, name = self._targets[step.binding]
         settings = self._people.settings_for(step)
         stream = await trio.open_tcp_stream(host, port)
-        return Client(settings, name, f"{name}:{port}", self._style, session), stream
+        return Client(settings, name, format_host_port((name, port)), self._style, session), stream
 
     async def _visit(self, step: Step) -> None:
         """Somebody else connects, shakes hands, and leaves."""

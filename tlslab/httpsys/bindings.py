@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+from tlslab.text import format_host_port
+
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d{1,5})", re.ASCII)
 _NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*", re.ASCII)
 WANTED = "an endpoint such as 0.0.0.0:8443, [::]:8443 or upload.localhost:8443 (a name makes it an SNI binding)"
@@ -44,7 +46,7 @@ class Endpoint:
         return ":" in self.host
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if self.is_ipv6 else f"{self.host}:{self.port}"
+        return format_host_port((self.host, self.port))
 
 
 def _parse_endpoint(value: Any) -> Any:

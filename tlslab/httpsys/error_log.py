@@ -8,11 +8,11 @@ from tlslab.events import HttpErrLogged, TimerExpired
 from tlslab.httpsys.effects import Request
 from tlslab.httpsys.timers import HTTPERR_REASON, Stopwatch
 from tlslab.recorder import Recorder
+from tlslab.text import NOTHING, HostPort, cut_bytes, log_field
 
 TRUNCATE_SIZE = 0x100000  # ErrorLogFileTruncateSize: the default, and the least it can be
 URL_LIMIT = 4096  # bytes of URL and query
 VERB_LIMIT = 255  # bytes of a verb that http.sys does not know; those that it knows are shorter
-NOTHING = "-"
 
 
 def log(emit: Recorder, reason: str, request: Request | None, status: int | None, now: float) -> None:
@@ -39,7 +39,7 @@ def file_name(number: int) -> str:
     return f"httperr{number}.log"
 
 
-def line(moment: datetime, client: tuple[str, int], server: tuple[str, int], event: HttpErrLogged) -> str:
+def line(moment: datetime, client: HostPort, server: HostPort, event: HttpErrLogged) -> str:
     """Write a line; there are no headings.
 
     `moment` is UTC, `client` and `server` are address and port. The site id is always `-`; so is the queue name here,
@@ -53,19 +53,11 @@ def line(moment: datetime, client: tuple[str, int], server: tuple[str, int], eve
         server[0],
         str(server[1]),
         f"HTTP/{event.http_version}" if event.http_version else "",
-        _cut(event.method or "", VERB_LIMIT),
-        _cut(event.target or "", URL_LIMIT),
+        cut_bytes(event.method or "", VERB_LIMIT),
+        cut_bytes(event.target or "", URL_LIMIT),
         str(event.status or ""),
         NOTHING,
         event.reason,
         NOTHING,
     )
-    return " ".join(map(_field, fields)) + "\n"
-
-
-def _cut(text: str, limit_bytes: int) -> str:
-    return text.encode(errors="replace")[:limit_bytes].decode(errors="ignore")
-
-
-def _field(text: str) -> str:
-    return "".join(letter if letter.isprintable() and letter != " " else "+" for letter in text) or NOTHING
+    return " ".join(map(log_field, fields)) + "\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import h11
 
 from tlslab.httpsys.effects import Response
+from tlslab.text import shortened
 
 BAD_REQUEST = "BadRequest"
 # How h11 begins what it says of a fault -> status, reason. A parse error of the Host, of a number or of a header has a
@@ -38,8 +39,8 @@ def refusal(error: h11.RemoteProtocolError) -> tuple[Response, str, str]:
     detail = str(error)
     for beginning, status, reason in _FAULTS:
         if detail.startswith(beginning):
-            return _response(status), _shortened(detail), reason
-    return _response(400), _shortened(detail), BAD_REQUEST
+            return _response(status), shortened(detail, DETAIL_LIMIT), reason
+    return _response(400), shortened(detail, DETAIL_LIMIT), BAD_REQUEST
 
 
 def version_refusal(version: str) -> tuple[Response, str, str]:
@@ -49,7 +50,3 @@ def version_refusal(version: str) -> tuple[Response, str, str]:
 
 def _response(status: int) -> Response:
     return Response(status, 0, "text/plain", _BODIES[status])
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= DETAIL_LIMIT else f"{text[:DETAIL_LIMIT]}... ({len(text):,} characters)"

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from html import escape
 from typing import Any
 
 from tlslab.iis.status import Status
+from tlslab.text import format_count, html_text
 from tlslab.types import CertificateFacts, TlsFacts
 
 JSON = "application/json"
@@ -64,6 +64,7 @@ def answer(report: RequestReport, as_html: bool) -> tuple[str, bytes]:
     if not as_html:
         return JSON, _json({"status": "200", **_report_fields(report)})
     certificate = report.tls.client_certificate
+    body = f"{format_count(report.body_length, 'byte')}, SHA-256 {report.body_sha256}"
     rows = {
         "Client certificate": certificate.subject if certificate else "none",
         "Issuer": certificate.issuer if certificate else "-",
@@ -71,7 +72,7 @@ def answer(report: RequestReport, as_html: bool) -> tuple[str, bytes]:
         "Protocol": f"{report.tls.protocol}, {report.tls.cipher}",
         "Session resumed": _yes(report.tls.resumed),
         "Renegotiated": _yes(report.tls.renegotiated),
-        "Body": f"{report.body_length:,} bytes, SHA-256 {report.body_sha256}" if report.body_length else "none",
+        "Body": body if report.body_length else "none",
     }
     return HTML, _page(report.scenario, f"200 - {report.method} {report.path}", _section("What arrived", _table(rows)))
 
@@ -83,7 +84,7 @@ def refusal(status: Status, report: RequestReport, as_html: bool) -> tuple[str, 
         return JSON, _json({**fields, **_report_fields(report)})
     codes = {"Status": str(status), "Requested": f"{report.method} {report.path}", "Binding": report.binding}
     heading = f"HTTP Error {status} - {status.title}"
-    boxes = _section("What to try", f"<p>{escape(status.advice)}</p>") + _section("Codes", _table(codes))
+    boxes = _section("What to try", f"<p>{html_text(status.advice)}</p>") + _section("Codes", _table(codes))
     return HTML, _page(report.scenario, heading, boxes, bad=True)
 
 
@@ -91,9 +92,7 @@ def start_page(landing: Landing, as_html: bool) -> tuple[str, bytes]:
     """The content type and body of `/`: what this scenario is, what to try, how to start clean."""
     if not as_html:
         return JSON, _json(asdict(landing))
-    paths = "".join(
-        f'<tr><th><a href="{escape(p)}">{escape(p)}</a></th><td>{escape(t)}</td></tr>' for p, t in landing.paths
-    )
+    paths = "".join(_path_row(*path) for path in landing.paths)
     boxes = (
         _section("What this shows", _paragraphs(landing.story))
         + _section("Try", f"<table>{paths}</table>{_UPLOAD.replace('PATHS', _options(landing.paths))}")
@@ -119,12 +118,17 @@ catch(x){r=x.message+" after "+s()}clearInterval(w);out.value=r}
 
 
 def _options(paths: Iterable[tuple[str, str]]) -> str:
-    return "".join(f"<option>{escape(path)}</option>" for path, _ in paths)
+    return "".join(f"<option>{html_text(path)}</option>" for path, _ in paths)
+
+
+def _path_row(path: str, title: str) -> str:
+    path = html_text(path)
+    return f'<tr><th><a href="{path}">{path}</a></th><td>{html_text(title)}</td></tr>'
 
 
 def _fix_row(name: str, title: str, on: bool) -> str:
     mark = '<span class="on">on</span>' if on else ""
-    return f"<tr><th><code>{escape(name)}</code></th><td>{escape(title)} {mark}</td></tr>"
+    return f"<tr><th><code>{html_text(name)}</code></th><td>{html_text(title)} {mark}</td></tr>"
 
 
 def _report_fields(report: RequestReport) -> dict[str, Any]:
@@ -160,24 +164,23 @@ def _json(value: dict[str, Any]) -> bytes:
 def _page(scenario: str, heading: str, boxes: str, bad: bool = False) -> bytes:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f'<title>{escape(heading)}</title><link rel="icon" href="data:,"><style>{_STYLE}</style>'
-        f'<body class="{"bad" if bad else "good"}"><header>tlslab: {escape(scenario)}</header>'
-        f"<main><h1>{escape(heading)}</h1>{boxes}</main></body></html>\n"
+        f'<title>{html_text(heading)}</title><link rel="icon" href="data:,"><style>{_STYLE}</style>'
+        f'<body class="{"bad" if bad else "good"}"><header>tlslab: {html_text(scenario)}</header>'
+        f"<main><h1>{html_text(heading)}</h1>{boxes}</main></body></html>\n"
     ).encode()
 
 
 def _section(title: str, content: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{content}</section>"
+    return f"<section><h2>{html_text(title)}</h2>{content}</section>"
 
 
 def _table(rows: dict[str, str]) -> str:
-    return (
-        "<table>" + "".join(f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in rows.items()) + "</table>"
-    )
+    content = "".join(f"<tr><th>{html_text(k)}</th><td>{html_text(v)}</td></tr>" for k, v in rows.items())
+    return f"<table>{content}</table>"
 
 
 def _paragraphs(text: str) -> str:
-    return "".join(f"<p>{escape(part)}</p>" for part in text.strip().split("\n\n"))
+    return "".join(f"<p>{html_text(part)}</p>" for part in text.strip().split("\n\n"))
 
 
 def _yes(value: bool) -> str:

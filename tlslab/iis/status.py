@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tlslab.text import format_full_status
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -19,7 +21,7 @@ class Status:
     win32: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.code}.{self.substatus}"
+        return format_full_status(self.code, self.substatus)
 
 
 OK = Status(200, 0, "OK", win32=0)  # the sample line of iis-docs, HTTP/2 on IIS

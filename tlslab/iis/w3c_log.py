@@ -11,13 +11,13 @@ from datetime import datetime
 
 from tlslab.events import RequestReceived, ResponseSent
 from tlslab.iis.sites import origin_form
+from tlslab.text import NOTHING, HostPort, log_field
 
 SOFTWARE = "Microsoft Internet Information Services (imitated by tlslab)"
 FIELDS = (
     "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) "
     "sc-status sc-substatus sc-win32-status time-taken"
 )
-NOTHING = "-"
 
 
 def file_name(moment: datetime) -> str:
@@ -31,9 +31,7 @@ def heading(moment: datetime) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def line(
-    moment: datetime, client: str, server: tuple[str, int], request: RequestReceived, response: ResponseSent
-) -> str:
+def line(moment: datetime, client: str, server: HostPort, request: RequestReceived, response: ResponseSent) -> str:
     """Write the line of an answered request.
 
     `moment` is UTC, `client` an IP address, `server` address and port. The URL stands there as it was sent. Nobody has
@@ -57,8 +55,4 @@ def line(
         NOTHING if response.win32 is None else str(response.win32),
         str(round(response.seconds * 1000)),
     )
-    return " ".join(map(_field, fields)) + "\n"
-
-
-def _field(text: str) -> str:
-    return "".join(letter if letter.isprintable() and letter != " " else "+" for letter in text) or NOTHING
+    return " ".join(map(log_field, fields)) + "\n"

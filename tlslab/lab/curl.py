@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tlslab.errors import LabError
-from tlslab.knobs import format_bytes
+from tlslab.errors import in_words
 from tlslab.lab.shell import join
+from tlslab.pki.files import SET_HOME
 from tlslab.pki.store import IdentityFiles
 from tlslab.scenario.schema import Step
+from tlslab.text import format_bytes, parse_host_port
 
 NOBODY = "none"
 OLD_TLS = frozenset({"TLS1.0", "TLS1.1"})
@@ -154,10 +155,10 @@ class Curl:
 
     def _connect(self, step: Step) -> list[str]:
         address = self.addresses[step.binding]
-        name = address.authority.rpartition(":")[0]
+        name, _ = parse_host_port(address.authority)
         words = ["openssl", "s_client", "-connect", address.connect_to or address.authority]
         words += ["-cipher", EVERY_LEVEL] if address.is_old else []
-        return words + (["-servername", name] if not name.startswith("[") else [])
+        return words + (["-servername", name] if ":" not in name else [])
 
     def _say(self, step: Step, *, is_last: bool) -> list[str]:
         """A request; its body is announced by its length and is not held back."""
@@ -190,14 +191,9 @@ def upload_file(folder: Path, size: int) -> Path:
     LabError: it cannot be made.
     """
     path = folder / f"{format_bytes(size).replace(' ', '').replace(',', '')}.bin"
-    try:
+    with in_words(f"cannot make {path}, which the printed commands upload", SET_HOME):
         if not path.is_file() or path.stat().st_size != size:
             folder.mkdir(parents=True, exist_ok=True)
             with path.open("wb") as file:
                 file.truncate(size)
-    except OSError as error:
-        raise LabError(
-            f"cannot make {path}, which the printed commands upload: {error.strerror}",
-            "set the environment variable TLSLAB_HOME to a folder that you may write to",
-        ) from None
     return path

@@ -14,10 +14,10 @@ from tlslab.net.bus import WATCH_LIMIT, Bus, Watch
 from tlslab.net.clock import RateClock
 from tlslab.net.server import Bound, close_all, serve
 from tlslab.tap import NO_TAP, Tap
+from tlslab.types import LAST_WORDS_SECONDS
 
 BATCH = WATCH_LIMIT
 PAUSE_SECONDS = 0.05  # of the wall: what happens meanwhile is shown together, at the cost of one switch of threads
-LAST_WORDS_SECONDS = 0.3  # of the wall, for what happened last; a reader that has stopped does not get them
 
 
 def run(
@@ -48,7 +48,7 @@ def run(
                 received = await anext(aiter(signals))
                 nursery.cancel_scope.cancel()
             if watch is not None:
-                with trio.move_on_after(LAST_WORDS_SECONDS * speed):
+                with trio.move_on_after(LAST_WORDS_SECONDS * speed):  # a reader that has stopped does not get them
                     await trio.to_thread.run_sync(show, list(_waiting(watch)), abandon_on_cancel=True)
         return signal.Signals(received)
 

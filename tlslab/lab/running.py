@@ -18,11 +18,13 @@ from tlslab.net.server import Bound
 from tlslab.pki.identities import IDENTITIES
 from tlslab.pki.store import Pki
 from tlslab.scenario.load import LoadedScenario
+from tlslab.text import format_host_port, format_status
 
 
 def status_of(identity: str) -> str:
     """What an identity earns on a path that requires a certificate: `200` or `403.16`."""
-    return str(earns(IDENTITIES[identity].verdict)).removesuffix(".0")
+    status = earns(IDENTITIES[identity].verdict)
+    return format_status(status.code, status.substatus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,14 @@ class Served:
     @property
     def url(self) -> str:
         """`https://localhost:8443`, without a path."""
-        return f"https://{_bracketed(self.hostname)}:{self.port}"
+        return f"https://{format_host_port((self.hostname, self.port))}"
 
     def address(self, sans: Sequence[str]) -> Destination:
         """How curl reaches it: a name that only the lab knows is looked for where everything else is."""
         if not self.binding.endpoint.is_name:
             return Destination(self.url, protocols=self.protocols)
         where = sans[0] if sans else self.host
-        return Destination(self.url, f"{_bracketed(where)}:{self.port}", self.protocols)
+        return Destination(self.url, format_host_port((where, self.port)), self.protocols)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,3 @@ def _served(binding: Binding, bound: Bound, sans: Sequence[str], plan: LabPlan) 
     versions = sorted(settings.protocols) if settings is not None else ()
     protocols = tuple(version.name.replace("_", ".") for version in versions)
     return Served(binding, host, bound.port, name, protocols)
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

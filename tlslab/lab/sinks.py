@@ -9,7 +9,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from tlslab.capture.files import cannot_write
+from tlslab.capture.files import NAME_A_FILE
+from tlslab.errors import in_words
 from tlslab.events import Event
 
 
@@ -27,12 +28,12 @@ def write_ready_file(path: Path, content: dict[str, Any]) -> None:
     LabError: it cannot be written, or something that is no file (a device, a pipe) stands in its place.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with in_words(f"cannot write the ready file {path}", NAME_A_FILE):
         if path.exists() and not path.is_file():
             raise OSError(0, "it is there, and no file")
-        draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        os.replace(draft, path)
-    except (OSError, ValueError) as error:
-        with contextlib.suppress(OSError, ValueError):
-            draft.unlink(missing_ok=True)
-        raise cannot_write("the ready file", path, error) from None
+        try:
+            draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            os.replace(draft, path)
+        finally:
+            with contextlib.suppress(OSError, ValueError):
+                draft.unlink(missing_ok=True)

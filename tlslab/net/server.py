@@ -13,12 +13,13 @@ import trio
 
 from tlslab.core.machine import Machine
 from tlslab.core.plan import Listener
-from tlslab.errors import LabError
+from tlslab.errors import in_words
 from tlslab.events import InternalFault
 from tlslab.net.bus import Bus
 from tlslab.net.hangup import Hangups
 from tlslab.net.pump import Pump
 from tlslab.tap import NO_TAP, Tap
+from tlslab.text import format_peer
 from tlslab.types import Fault
 
 BACKLOG = 1024
@@ -30,6 +31,13 @@ _PASSING = (
     "EPROTO EPERM ENETDOWN ENETUNREACH EHOSTDOWN EHOSTUNREACH ENONET ENOPROTOOPT EOPNOTSUPP"
 )
 TRY_AGAIN = {getattr(errno, name) for name in _PASSING.split() if hasattr(errno, name)}
+CANNOT_LISTEN = {
+    errno.EADDRINUSE: (
+        "another program listens there",
+        "choose another port with --port N, or let the system choose with --port 0",
+    ),
+    errno.EACCES: ("", "ports below 1024 need administrator rights; choose another with --port N"),
+}
 LAB_TICK_SECONDS = 1.0
 
 
@@ -62,9 +70,10 @@ def close_all(bound: Iterable[Bound]) -> None:
 
 
 def _bind(listener: Listener) -> Bound:
-    is_ipv6 = ":" in listener.host
-    sock = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_STREAM)
-    try:
+    failed = f"cannot listen on {listener.host} port {listener.port}"
+    with in_words(failed, "--host takes an address of this machine", CANNOT_LISTEN), contextlib.ExitStack() as undo:
+        is_ipv6 = ":" in listener.host
+        sock = undo.enter_context(socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_STREAM))
         sock.setblocking(False)
         if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows, where SO_REUSEADDR would share the port
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
@@ -74,23 +83,9 @@ def _bind(listener: Listener) -> Bound:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind((listener.host, listener.port))
         sock.listen(BACKLOG)
-    except OSError as error:
-        sock.close()
-        raise LabError(f"cannot listen on {listener.host} port {listener.port}: {_why(error)}", _hint(error)) from None
+        undo.pop_all()  # it listens, and stays open
     host, port = sock.getsockname()[:2]
     return Bound(listener, sock, host, port)
-
-
-def _why(error: OSError) -> str:
-    return "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
-
-
-def _hint(error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return "choose another port with --port N, or let the system choose with --port 0"
-    if error.errno == errno.EACCES:
-        return "ports below 1024 need administrator rights; choose another with --port N"
-    return "--host takes an address of this machine"
 
 
 async def serve(lab: Machine, bound: Iterable[Bound], bus: Bus, tap: Tap = NO_TAP) -> None:
@@ -147,7 +142,7 @@ class _Acceptor:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         now = trio.current_time()
         local = (self._host(sock), self.bound.port)
-        connection = self.lab.accept(self.bound.listener, f"{host}:{port}", f"{local[0]}:{local[1]}", now)
+        connection = self.lab.accept(self.bound.listener, format_peer((host, port)), format_peer(local), now)
         wire = self.tap.open(connection.number, (host, port), local, now)
         self.bus.publish(connection.take_events())  # at once, so that events come in the order of time
         wire.settle()

@@ -18,8 +18,9 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from tlslab.errors import LabError
+from tlslab.errors import LabError, in_words, reason_of
 
+SET_HOME = "set the environment variable TLSLAB_HOME to a folder that you may write to"
 OTHERS = "identities"  # the folder within the folder
 Contents = Mapping[str, bytes]  # path within the folder, with slashes -> content
 # What cryptography raises for a file that is not what it was. TypeError: the key wants a password.
@@ -35,7 +36,7 @@ def draft(folder: Path, contents: Contents) -> Iterator[Path]:
 
     LabError: an OSError, here or in the `with`.
     """
-    try:
+    with in_words(f"cannot keep the lab's certificates in {folder.parent}", SET_HOME):
         folder.parent.mkdir(parents=True, exist_ok=True)
         place = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))  # 0700, and the rename keeps it
         try:
@@ -46,11 +47,6 @@ def draft(folder: Path, contents: Contents) -> Iterator[Path]:
             yield place
         finally:
             shutil.rmtree(place, ignore_errors=True)
-    except OSError as error:
-        raise LabError(
-            f"cannot keep the lab's certificates in {folder.parent}: {error.strerror}",
-            "set the environment variable TLSLAB_HOME to a folder that you may write to",
-        ) from error
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -102,7 +98,7 @@ def read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise unusable(path, f"cannot be read: {error.strerror}") from error
+        raise unusable(path, f"cannot be read: {reason_of(error)}") from error
 
 
 def unusable(path: Path, why: str) -> LabError:

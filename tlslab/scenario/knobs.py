@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tlslab.knobs import format_bytes, format_seconds
 from tlslab.scenario.schema import Setup
+from tlslab.text import format_bytes, format_seconds
 
 WINDOWS_NAMES = {
     "endpoint": "netsh http add sslcert ipport= or hostnameport=",

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tlslab.errors import LabError, Problem, ScenarioError
+from tlslab.errors import Problem, ScenarioError, in_words
 from tlslab.scenario import yaml_nodes
 from tlslab.scenario.checks import cross_check
 from tlslab.scenario.complaints import Complaint, complaints
@@ -32,12 +32,8 @@ def load_scenario(path: Path) -> LoadedScenario:
 
     LabError: the file cannot be read. ScenarioError: what it says cannot be used.
     """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = getattr(error, "strerror", None) or str(error)
-        raise LabError(f"cannot read {path}: {reason}", "tlslab list names the scenarios that come with it") from error
+    with in_words(f"cannot read {path}", "tlslab list names the scenarios that come with it"), path.open("rb") as file:
+        raw = file.read(MAX_BYTES + 1)
     return parse_scenario(raw, path.stem, str(path))
 
 

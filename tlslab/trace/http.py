@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from tlslab.text import HostPort
+from tlslab.text import HostPort, escaped
 from tlslab.trace.frames import Frame, Piece, PieceKind
 
 LONGEST_NAME = 200  # characters of a request's target; a header may have 16 KiB of it
@@ -40,7 +40,7 @@ def printable(text: str) -> str:
     """The text without anything that could move a cursor or begin a line, and not too long."""
     if len(text) > LONGEST_NAME:
         text = f"{text[:LONGEST_NAME]}..."
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    return escaped(text)
 
 
 class _Talk:

@@ -78,10 +78,3 @@ def longest(found: list[Silence], *, idle: bool = False) -> Silence | None:
     """The longest in which a side had to move, or (`idle`) none had to, or cannot be seen to; the first of equals."""
     fitting = [silence for silence in found if isinstance(silence.turn.who, Side) is not idle]
     return max(fitting, key=lambda silence: silence.seconds, default=None)
-
-
-def in_seconds(seconds: float) -> str:
-    """A duration as it is read best: `350 ms`, `5.0 s`, `1,234 s`."""
-    if seconds < 1:
-        return f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.1f} s" if seconds < 1000 else f"{seconds:,.0f} s"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, takewhile
 
+from tlslab.text import format_count
 from tlslab.trace.conversation import Message, Side
 from tlslab.trace.frames import BULK, WINDOWS, PieceKind
 from tlslab.trace.ladder import Silence
@@ -111,10 +112,10 @@ def _bulk(run: Sequence[Message], *, whole: Message) -> Iterator[str]:
     for kind, encrypted, what in counted:
         own = (message.piece for message in run if message.kind is kind and message.piece.encrypted is encrypted)
         if size := sum(piece.size for piece in own):
-            yield f"{size:,} bytes {what}{over}"
+            yield f"{format_count(size, 'byte')} {what}{over}"
     parts = takewhile(lambda message: message.kind is PieceKind.PARTIAL, reversed(run))
     if run[-1] is whole and (size := sum(message.piece.size for message in parts)):
-        yield f"{size:,} bytes of a message that is not whole yet"
+        yield f"{format_count(size, 'byte')} of a message that is not whole yet"
 
 
 def between(silence: Silence) -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tlslab.text import format_count, format_elapsed
 from tlslab.trace.conversation import Conversation, Message, Side
 from tlslab.trace.finding import Certainty, Finding, final_response, first_handshake, messages_after
 from tlslab.trace.frames import WINDOWS, PieceKind
-from tlslab.trace.ladder import in_seconds, silences
+from tlslab.trace.ladder import silences
 from tlslab.trace.progress import Progress
 from tlslab.trace.sessions import session_not_honoured
 from tlslab.trace.turns import ENDS, UNABLE_AFTER
@@ -144,7 +145,7 @@ def upload_stalled(conversation: Conversation) -> Finding | None:
     stall = max(stalls, key=lambda one: one.seconds)
     certainty: Certainty = "probable" if stall.turn.is_probable else "certain"
     sentence = (
-        f"An upload ({asked.what}) stalled for {in_seconds(stall.seconds)} after the server's HelloRequest (frame "
+        f"An upload ({asked.what}) stalled for {format_elapsed(stall.seconds)} after the server's HelloRequest (frame "
         f"{asked.hello_request.frame}): it waits for a ClientHello that comes behind the body, and does not read on."
         f"{_after_stall(stall.before)}{'' if asked.is_certain else f' {KEYS_WANTED}'}"
     )
@@ -304,7 +305,7 @@ def _refused_upload(request: Message, response: Message) -> Finding | None:
     length = request.piece.content_length
     if not length and not request.piece.chunked:
         return None
-    body = f"a body of {length:,} bytes" if length else "a chunked body"
+    body = f"a body of {format_count(length, 'byte')}" if length else "a chunked body"
     sentence = (
         f"{request.name} with {body} (frame {request.frame}) was answered with 413 (frame {response.frame}), and no "
         "client certificate had been asked for. IIS does that where a path wants one and the body is larger than "

@@ -24,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from tlslab.text import HostPort
+from tlslab.text import format_count, format_host_port
 from tlslab.trace.conversation import Conversation, Message, Side, conversations
 from tlslab.trace.finding import Finding
 from tlslab.trace.frames import PieceKind
@@ -114,8 +114,8 @@ def _connection(explained: Explained) -> dict[str, Any]:
     end = one.end
     return {
         "stream": one.stream,
-        "client": endpoint(one.client),
-        "server": endpoint(one.server),
+        "client": format_host_port(one.client),
+        "server": format_host_port(one.server),
         "began": one.began,
         "seconds": one.messages[-1].at,
         "decrypted": not one.is_encrypted,
@@ -165,12 +165,6 @@ def _finding(finding: Finding) -> dict[str, Any]:
 # --- words ----------------------------------------------------------------------------------------------------
 
 
-def endpoint(where: HostPort) -> str:
-    """`192.0.2.1:443`, `[2001:db8::1]:443`."""
-    address, port = where
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
 def say(message: Message) -> str:
     """A message in a few words; nothing for bytes of a body or record, which are counted over several."""
     piece = message.piece
@@ -180,7 +174,7 @@ def say(message: Message) -> str:
         return "alert (encrypted)" if piece.encrypted else f"alert {piece.name}{' (fatal)' * bool(piece.fatal)}"
     if piece.kind in (PieceKind.REQUEST, PieceKind.RESPONSE):
         length = (
-            f" (body: {piece.content_length:,} bytes)"
+            f" (body: {format_count(piece.content_length, 'byte')})"
             if piece.content_length and not piece.ends
             else " (chunked body)" * bool(piece.chunked and not piece.ends)
         )
@@ -201,7 +195,7 @@ def _handshake(message: Message) -> str:
     if piece.encrypted:
         return f"{piece.name}, it seems (encrypted)" if piece.name else "a handshake message (encrypted)"
     if piece.issuer_bytes is not None:
-        return f"{piece.name} ({piece.issuer_bytes:,} bytes of authorities)"
+        return f"{piece.name} ({format_count(piece.issuer_bytes, 'byte')} of authorities)"
     if piece.certificate_bytes == 0:
         return f"{piece.name} (empty)"
     return piece.name

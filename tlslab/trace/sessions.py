@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tlslab.text import HostPort
+from tlslab.text import HostPort, format_elapsed
 from tlslab.trace.conversation import Conversation, Message, Side
 from tlslab.trace.finding import Finding, first_handshake, messages_after
-from tlslab.trace.ladder import in_seconds
 
 SESSION_SCENARIOS = ("session-idle-purge", "session-fifo-eviction", "session-lifetime", "session-cache-disabled")
 
@@ -45,12 +44,12 @@ def session_not_honoured(conversation: Conversation, everything: Sequence[Conver
     if not own:  # a client that also offers TLS 1.3, or a ticket, makes one up
         return None
     (first, issued), (used, _) = own[0], own[-1]
-    resumed = "" if len(own) == 1 else f" and resumed {in_seconds(offered_at - used)} before"
+    resumed = "" if len(own) == 1 else f" and resumed {format_elapsed(offered_at - used)} before"
     sentence = (
         f"The client offered the session {(offer.piece.session_id or '')[:8]}... (frame {offer.frame}), which this "
-        f"server had issued {in_seconds(offered_at - first)} before (frame {issued.frame}){resumed}. The server made a "
-        f"new one (frame {answer.frame}). Why cannot be seen from here; documented are five idle minutes (IIS 6.0), a "
-        "full table, ten hours, and a cache that is switched off. Behind one address there may also be several "
+        f"server had issued {format_elapsed(offered_at - first)} before (frame {issued.frame}){resumed}. The server "
+        f"made a new one (frame {answer.frame}). Why cannot be seen from here; documented are five idle minutes (IIS "
+        "6.0), a full table, ten hours, and a cache that is switched off. Behind one address there may also be several "
         "machines."
     )
     frames = (issued.frame, offer.frame, answer.frame)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tlslab.errors import LabError
+from tlslab.errors import LabError, in_words
 from tlslab.trace.frames import Frame
 from tlslab.trace.http import with_http
 from tlslab.trace.pdml import KEPT, read_pdml
@@ -67,11 +67,8 @@ def read_trace(capture: Path, key_log: Path | None = None) -> Trace:
 
 
 def _has_content(path: Path, what: str) -> bool:
-    try:
-        with path.open("rb") as file:
-            return bool(file.read(1))
-    except (OSError, ValueError) as error:
-        raise LabError(f"cannot read {what} {path}: {getattr(error, 'strerror', None) or error}") from None
+    with in_words(f"cannot read {what} {path}"), path.open("rb") as file:
+        return bool(file.read(1))
 
 
 def _is_text(path: Path) -> bool:
@@ -137,7 +134,7 @@ class _Tshark:
     @contextmanager
     def _run(self, *words: str) -> Iterator[Iterator[bytes]]:
         """Run tshark; what it prints, in pieces. What it complains of becomes a note, or a LabError."""
-        with self._complaints.open("wb") as complaints:
+        with self._complaints.open("wb") as complaints, in_words(f"cannot start {self._command[0]}", INSTALL):
             process = subprocess.Popen(
                 [*self._command, *words],
                 stdin=subprocess.DEVNULL,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tlslab.knobs import format_seconds
 from tlslab.scenario.schema import Expectation
+from tlslab.text import format_seconds
 from tlslab.verify.observation import Observation
 
 TOLERANCE_SECONDS = 1.0

@@ -17,6 +17,7 @@ from tlslab.core.plan import LabPlan, Listener
 from tlslab.events import ALL, Event
 from tlslab.scenario.schema import Step, WritingStyle
 from tlslab.tap import NO_TAP, ConnectionTap, Tap
+from tlslab.text import format_host_port, format_peer
 from tlslab.tls.client import Session
 from tlslab.types import Drain, Reset
 from tlslab.verify.observation import Observation
@@ -226,10 +227,10 @@ class World:
         listener, name = find_listener(self._lab.plan, step.binding)
         peer = ("127.0.0.1", 50_000 + self._lab.connections_accepted % 10_000)
         local = (listener.host, listener.port)
-        server = self._lab.accept(listener, f"{peer[0]}:{peer[1]}", f"{local[0]}:{local[1]}", self.now)
+        server = self._lab.accept(listener, format_peer(peer), format_peer(local), self.now)
         wire = self._tap.open(server.number, peer, local, self.now)
         settings = self._people.settings_for(step)
-        return Pair(Client(settings, name, f"{name}:{listener.port}", self._style, session), server, wire)
+        return Pair(Client(settings, name, format_host_port((name, listener.port)), self._style, session), server, wire)
 
     def _exchange(self) -> bool:
         moved = False

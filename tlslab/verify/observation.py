@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tlslab.client.https import Outcome
 from tlslab.events import Event, HandshakeMessage, HttpErrLogged, RequestReceived, ResponseSent
+from tlslab.text import format_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +42,4 @@ class Observation:
                 case RequestReceived(method=method, target=target):
                     yield f"C {method} {target}"
                 case ResponseSent(status=status, substatus=substatus):
-                    yield f"S {status}.{substatus}".removesuffix(".0")
+                    yield f"S {format_status(status, substatus)}"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tlslab import events as e
+from tlslab.text import cut, escaped, format_count, format_plain_seconds, format_status, plural
 from tlslab.words.values import UNAVAILABLE
 from tlslab.words.windows_events import BINDING_UNUSABLE
 
@@ -86,7 +87,7 @@ def _request(event: e.RequestReceived) -> str:
 
 
 def _retrieval(event: e.CertificateRetrievalStarted) -> str:
-    waits = f"waits for {event.timeout_seconds:g} s at most"
+    waits = f"waits for {format_plain_seconds(event.timeout_seconds)} at most"
     if event.body_announced == 0:
         return f"client certificate wanted, {waits}"
     reads = "read" if event.reads_on else "not read"
@@ -104,7 +105,7 @@ def _stalled(event: e.EntityBodyStalled) -> str:
 
 
 def _read_again(event: e.EntityBodyResumed) -> str:
-    return f"the body is read again after {event.after_seconds:.6g} s"
+    return f"the body is read again after {format_plain_seconds(event.after_seconds)}"
 
 
 def _continue(event: e.ContinueSent) -> str:
@@ -120,7 +121,7 @@ def _read_ahead(event: e.ReadAheadExceeded) -> str:
 
 
 def _timer(event: e.TimerExpired) -> str:
-    return f"timer {event.timer} ran out after {event.seconds:g} s"
+    return f"timer {event.timer} ran out after {format_plain_seconds(event.seconds)}"
 
 
 def _httperr(event: e.HttpErrLogged) -> str:
@@ -132,16 +133,16 @@ def _bad_request(event: e.BadRequestReceived) -> str:
 
 
 def _response(event: e.ResponseSent) -> str:
-    status = f"{event.status}.{event.substatus}" if event.substatus else str(event.status)
+    status = format_status(event.status, event.substatus)
     return f"{status} for {event.method} {event.target} ({event.certificate or 'no client certificate'})"
 
 
 def _bytes(count: int | None) -> str:
-    return f"{count or 0:,} byte{'s' * (count != 1)}"
+    return format_count(count or 0, "byte")
 
 
 def _issuers(count: int) -> str:
-    return f"{count} issuer{'s' * (count != 1)}"
+    return f"{count} {plural(count, 'issuer')}"
 
 
 def _short(session_id: str) -> str:
@@ -199,9 +200,4 @@ def comment(event: e.Event) -> str:
     """
     sentence = _SAY.get(type(event))
     text = sentence(event) if sentence else ""
-    if len(text) > LONGEST:
-        text = f"{text[: LONGEST - 3]}..."
-    if not text.isprintable():
-        text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-        text = text[:LONGEST]
-    return text
+    return escaped(cut(text, LONGEST))[:LONGEST]  # escapes make it longer again

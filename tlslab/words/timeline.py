@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from tlslab import events as e
-from tlslab.knobs import format_bytes, format_seconds
 from tlslab.schannel.event_log import ISSUER_LIST_TRUNCATED
+from tlslab.text import escaped, format_bytes, format_seconds, format_status, plural, shortened
 from tlslab.types import Activity, Fault
 from tlslab.words.values import ACTIVITIES, CONNECTION_ENDS, UNAVAILABLE
 from tlslab.words.windows_events import BINDING_UNUSABLE, SSTP_CERTIFICATES_DIFFER
@@ -140,7 +140,7 @@ def _certificate_requested(event: e.CertificateRequested) -> Line:
     when = {"handshake": "in the first handshake", "renegotiation": "in the renegotiation"}.get(
         event.during, "in TLS 1.3"
     )
-    listed = f"naming {count} issuer{'s' * (count != 1)}: {names}" if count else "naming no issuer"
+    listed = f"naming {count} {plural(count, 'issuer')}: {names}" if count else "naming no issuer"
     return Line(f"CertificateRequest {when}, {listed}")
 
 
@@ -271,7 +271,7 @@ def _bad_request(event: e.BadRequestReceived) -> Line:
 
 
 def _response(event: e.ResponseSent) -> Line:
-    status = f"{event.status}.{event.substatus}" if event.substatus else str(event.status)
+    status = format_status(event.status, event.substatus)
     who = event.certificate or "no client certificate"
     return Line(f"{status} for {event.method} {event.target} ({who})", "good" if event.status < 400 else "bad")
 
@@ -359,14 +359,11 @@ def say_verbosely(event: e.Event) -> Line:
 def _safe(line: Line, event: e.Event) -> Line:
     """Let no text of a peer's move the cursor, colour the terminal, forge a line or fill the screen.
 
-    A certificate's subject may hold any character; what does not print is written as an escape.
+    A certificate's subject may hold any character. A defect's traceback keeps its lines, all of them.
     """
-    kept = "\n" if isinstance(event, e.InternalFault) else ""
     text = line.text
-    if not kept and len(text) > LONGEST:
-        text = f"{text[:LONGEST]}... ({len(text):,} characters)"
-    if not text.isprintable():
-        text = "".join(
-            char if char.isprintable() or char in kept else char.encode("unicode_escape").decode() for char in text
-        )
-    return Line(text, line.mark)
+    if len(text) <= LONGEST and text.isprintable():
+        return line
+    if isinstance(event, e.InternalFault):
+        return Line(escaped(text, keep="\n"), line.mark)
+    return Line(escaped(shortened(text, LONGEST)), line.mark)

@@ -14,6 +14,7 @@ from tlslab.events import CertificateNotUsable, ClientCertificateReceived, Event
 from tlslab.schannel import event_log
 from tlslab.schannel.event_log import SYSTEM, Entry, Level, entry_of, is_logged
 from tlslab.schannel.settings import Schannel
+from tlslab.text import escaped
 from tlslab.types import Verdict
 
 CAPI2_CHANNEL = "Microsoft-Windows-CAPI2/Operational"
@@ -97,7 +98,7 @@ class Record:
         says = [entry.message, data, f"connection {self.connection} from {self.peer}" if self.peer else ""]
         if entry.unverified:
             says.append(f"unverified: {entry.unverified}")
-        return "\n    ".join([row, *map(_printable, filter(None, says))]) + "\n"
+        return "\n    ".join([row, *map(escaped, filter(None, says))]) + "\n"
 
 
 KINDS = event_log.KINDS | {CertificateNotUsable, ClientCertificateReceived, SstpCertificatesDiffer}
@@ -121,7 +122,3 @@ def entry_for(event: Event, schannel: Schannel, *, capi2: bool) -> tuple[Entry, 
             return SSTP_CERTIFICATES_DIFFER, {"port": event.port, **names}
     found = entry_of(event)
     return found if found is not None and is_logged(found[0], schannel) else None
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
