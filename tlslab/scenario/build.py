@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 
-from pydantic import ValidationError
-
 from tlslab.core.plan import LabPlan, Listener, Site
 from tlslab.errors import UsageProblem
 from tlslab.httpsys.bindings import Binding, Endpoint, ServerCertificate, Toggle
@@ -16,11 +14,11 @@ from tlslab.iis.pages import Landing
 from tlslab.pki.authorities import Credential
 from tlslab.pki.root_names import RootName
 from tlslab.pki.store import Pki
-from tlslab.scenario.checks import lab_complaints, lab_data
 from tlslab.scenario.load import LoadedScenario
 from tlslab.scenario.names import suggestion
-from tlslab.scenario.overlay import Keys, apply, path_text, resolve
+from tlslab.scenario.overlay import Keys, path_text, resolve
 from tlslab.scenario.schema import BindingModel, Scenario, Setup, SiteModel
+from tlslab.scenario.settle import setup_of
 from tlslab.scenario.stores import has_intermediate, issuer_names, trusts_clients
 from tlslab.schannel.cipher_suites import openssl_names
 from tlslab.schannel.event_log import ISSUER_LIST_TRUNCATED, is_logged
@@ -49,7 +47,7 @@ def build(
     invalid value, a port or address that cannot be listened on.
     """
     chosen = tuple(dict.fromkeys(fixes))
-    lab = _settled(loaded, chosen, overrides)
+    lab = setup_of(loaded.data, _merged(loaded, chosen), overrides, ground=loaded.ground)
     return LabPlan(
         scenario=loaded.name,
         fixes=chosen,
@@ -67,18 +65,6 @@ def build(
 
 
 # --- what is set up ------------------------------------------------------------------------------------------
-
-
-def _settled(loaded: LoadedScenario, fixes: Sequence[str], overrides: Mapping[str, Any]) -> Setup:
-    data = apply(loaded.data, _merged(loaded, fixes))
-    data = apply(data, overrides)
-    wrong = lab_complaints(data)
-    if wrong:
-        raise UsageProblem("\n".join(complaint.message for complaint in wrong), "look at what --set and the fixes set")
-    try:
-        return Setup.model_validate(lab_data(data))
-    except ValidationError as error:
-        raise UsageProblem(str(error)) from error
 
 
 def _merged(loaded: LoadedScenario, fixes: Sequence[str]) -> dict[str, Any]:
