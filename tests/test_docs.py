@@ -13,6 +13,7 @@ import pytest
 
 from tlslab.cli import COMMANDS, main
 from tlslab.client.identities import People
+from tlslab.core.plan import Site
 from tlslab.httpsys.client_certificate import Retrieval
 from tlslab.httpsys.phases import NEXT
 from tlslab.httpsys.timers import Timers
@@ -30,7 +31,6 @@ from tlslab.scenario.schema import (
     ExpectationByStyle,
     Fix,
     Scenario,
-    SiteModel,
     Step,
     WritingStyle,
 )
@@ -215,7 +215,7 @@ def test_the_example_keeps_its_promises(example: LoadedScenario, pki: Pki, style
 
 
 @pytest.mark.parametrize(
-    "model", [Scenario, BindingModel, SiteModel, Timers, Store, Roots, Step, Expectation, ExpectationByStyle, Case, Fix]
+    "model", [Scenario, BindingModel, Site, Timers, Store, Roots, Step, Expectation, ExpectationByStyle, Case, Fix]
 )
 def test_every_key_is_explained(model: type) -> None:
     """The page on scenario files names every key that a file may have."""

@@ -63,7 +63,7 @@ class Answers:
             return None if path_of(request.target) == "/" else NOT_FOUND
         if self.certificate_unavailable and wants_certificate(site.ssl_flags):
             return CERTIFICATE_UNAVAILABLE
-        flags = site.ssl_flags
-        if isinstance(site.retrieval, AfterResponse) and tls.client_certificate is None and not asked:
+        flags = frozenset(site.ssl_flags)
+        if isinstance(site.client_cert_retrieval, AfterResponse) and tls.client_certificate is None and not asked:
             flags = flags - {SslFlag.SSL_REQUIRE_CERT}  # this application answers before it asks
         return refusal(flags, tls.client_certificate) or OK

@@ -72,7 +72,7 @@ class Connection:
         self._emit = emit
         self._hello: ClientHelloReader | None = ClientHelloReader()
         self._tls: ServerTls | None = None
-        self._http = Pipeline(plan.timers, self._emit)
+        self._http = Pipeline(plan.setup.timers, self._emit)
         self._answers = Answers(plan)
         self._asked = False
         self._choice: Choice | None = None
@@ -246,13 +246,13 @@ class Connection:
             return
         self._emit(
             BindingChosen,
-            by="sni" if binding.endpoint.is_name else "address",
-            endpoint=str(binding.endpoint),
-            client_cert_negotiation=binding.client_cert_negotiation,
+            by="sni" if binding.record.endpoint.is_name else "address",
+            endpoint=str(binding.record.endpoint),
+            client_cert_negotiation=binding.record.client_cert_negotiation,
         )
-        if binding.certificate is ServerCertificate.DELETED:
+        if binding.record.certificate is ServerCertificate.DELETED:
             # Reset, with event 15021 of HttpEvent; that nothing goes before the reset, no alert either, is unverified.
-            self._emit(CertificateNotUsable, endpoint=str(binding.endpoint))
+            self._emit(CertificateNotUsable, endpoint=str(binding.record.endpoint))
             self._close(Reset())
             return
         self._asked = self._plan.tls[binding.name].asks_in_handshake
@@ -316,7 +316,7 @@ class Connection:
         # Asked once, the answer is remembered for the connection, "none" too (ours: Windows is not documented there).
         known = self._asked or tls.client_certificate is not None or not wants_certificate(site.ssl_flags)
         return Service(
-            retrieval=None if known else site.retrieval,
+            retrieval=None if known else site.client_cert_retrieval,
             continue_after_certificate=site.continue_after_certificate,
             delay_seconds=0.0 if known else site.application_delay,
         )
@@ -326,7 +326,7 @@ class Connection:
         if tls.request_client_certificate() is Question.ASKED:
             return
         self._emit(CertificateUnavailable, reason="the client did not offer post-handshake authentication")
-        if self._plan.on_unavailable is OnUnavailable.RESET:
+        if self._plan.setup.on_unavailable is OnUnavailable.RESET:
             self._close(Reset())
         else:
             self._answers.certificate_unavailable = True
