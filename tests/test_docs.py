@@ -214,6 +214,14 @@ def test_the_example_keeps_its_promises(example: LoadedScenario, pki: Pki, style
     assert {trial.name: found for trial in trials(example.scenario) if (found := differences(trial))} == {}
 
 
+def test_the_table_of_knobs_is_current() -> None:
+    """The page shows what each knob says of itself."""
+    script = runpy.run_path(str(ROOT / "docs" / "knobs.py"))
+    found = script["BLOCK"].search(PAGES[SCENARIO_PAGE])
+    assert found is not None
+    assert found[0] == f"{found[1]}{script['table']()}{found[2]}"
+
+
 @pytest.mark.parametrize(
     "model", [Scenario, BindingModel, Site, Timers, Store, Roots, Step, Expectation, ExpectationByStyle, Case, Fix]
 )

@@ -237,10 +237,11 @@ def _page_cell(cell: Cell) -> str:
 def _page_sources() -> Iterator[str]:
     yield from ("", "## Where the values come from")
     for path, row in rows().items():
-        yield from ("", f"### `{path}`", "", f"In Windows: {_escaped(row[0].knob.windows_name)}.", "")
+        yield from ("", f"### `{path}`", "", f"In Windows: {escaped(row[0].knob.windows_name)}.", "")
         for versions, cell in _runs(row, with_source=True):
             yield f"- {versions}: **{cell.knob.text}**. {cell.source}"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Write text so that Markdown shows it as it stands."""
     return text.replace("<", "&lt;").replace("\\", "\\\\")
