@@ -13,6 +13,7 @@ import pytest
 
 from tlslab.cli import COMMANDS, main
 from tlslab.client.identities import People
+from tlslab.core.plan import Site
 from tlslab.httpsys.client_certificate import Retrieval
 from tlslab.httpsys.timers import Timers
 from tlslab.lab.running import status_of
@@ -29,7 +30,6 @@ from tlslab.scenario.schema import (
     ExpectationByStyle,
     Fix,
     Scenario,
-    SiteModel,
     Step,
     WritingStyle,
 )
@@ -195,8 +195,16 @@ def test_the_example_keeps_its_promises(example: LoadedScenario, pki: Pki, style
     assert {trial.name: found for trial in trials(example.scenario) if (found := differences(trial))} == {}
 
 
+def test_the_table_of_knobs_is_current() -> None:
+    """The page shows what each knob says of itself."""
+    script = runpy.run_path(str(ROOT / "docs" / "knobs.py"))
+    found = script["BLOCK"].search(PAGES[SCENARIO_PAGE])
+    assert found is not None
+    assert found[0] == f"{found[1]}{script['table']()}{found[2]}"
+
+
 @pytest.mark.parametrize(
-    "model", [Scenario, BindingModel, SiteModel, Timers, Store, Roots, Step, Expectation, ExpectationByStyle, Case, Fix]
+    "model", [Scenario, BindingModel, Site, Timers, Store, Roots, Step, Expectation, ExpectationByStyle, Case, Fix]
 )
 def test_every_key_is_explained(model: type) -> None:
     """The page on scenario files names every key that a file may have."""

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Annotated
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from tlslab.knobs import ByteCount, Knob, Seconds, parse_bytes, parse_seconds
+from tlslab.knobs import (
+    BYTES,
+    PORT,
+    SECONDS,
+    ByteCount,
+    Knob,
+    Seconds,
+    TakesEffect,
+    Tool,
+    Unit,
+    WindowsSetting,
+    declared,
+    matching,
+    parse_bytes,
+    parse_seconds,
+)
 
 
 class Example(Knob):
@@ -88,3 +104,59 @@ def test_any_text_is_a_value_or_an_error(text):
     for parse in (parse_bytes, parse_seconds):
         with suppress(ValueError):
             assert parse(text) >= 0
+
+
+SETTING = WindowsSetting("netsh", Tool.NETSH, TakesEffect.NEXT_CONNECTION)
+
+
+class Marked(Knob):
+    """Fields whose marks stand in different places."""
+
+    bare: int = 0
+    size: ByteCount = 0
+    limited: Annotated[Seconds, Field(le=9), SETTING] = Field(0.0, gt=0)
+    perhaps: Annotated[Annotated[int, PORT] | None, SETTING] = None
+    several: tuple[ByteCount, ...] = ()
+    inner: Example | None = None
+
+
+@pytest.mark.parametrize(
+    ("field", "unit", "setting"),
+    [
+        ("bare", None, None),
+        ("size", BYTES, None),
+        ("limited", SECONDS, SETTING),
+        ("perhaps", PORT, SETTING),
+        ("several", BYTES, None),
+        ("inner", None, None),
+    ],
+)
+def test_what_a_field_says_of_itself(field, unit, setting):
+    """Marks are found beside others, inside unions and lists; a model's own are its fields'."""
+    found = Marked.model_fields[field]
+    assert (declared(found, Unit), declared(found, WindowsSetting)) == (unit, setting)
+
+
+@pytest.mark.parametrize(
+    ("effect", "source", "verified"),
+    [
+        (TakesEffect.RESTART, "KB260729", True),
+        (TakesEffect.RESTART, "", False),
+        (TakesEffect.NEXT_CONNECTION, "", False),
+        (TakesEffect.LAB_START, "", True),
+    ],
+)
+def test_when_a_change_takes_effect(effect, source, verified):
+    """It is verified by a document, or because there is nothing in Windows to change."""
+    assert WindowsSetting("x", Tool.REGISTRY, effect, source).is_effect_verified is verified
+
+
+@pytest.mark.parametrize(("text", "fits"), [("ab", True), ("abc", False), ("ab\n", False), ("xab", False)])
+def test_matching(text, fits):
+    """A text fits from end to end, or is refused with what would be right."""
+    check = matching("ab", "the letters ab")
+    if fits:
+        assert check(text) == text
+    else:
+        with pytest.raises(ValueError, match="expected the letters ab"):
+            check(text)

@@ -1,11 +1,21 @@
-"""What every knob is made of: a frozen model, sizes written `40KiB`, durations written `120s`."""
+"""What every knob is made of: a frozen model, sizes written `40KiB`, durations written `120s`, and two marks.
+
+The marks stand in the `Annotated` of a field: what its number counts (`Unit`) and what it is in
+Windows (`WindowsSetting`).
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic.fields import FieldInfo
+
+T = TypeVar("T")
 
 BYTE_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 SECOND_UNITS = {"": 1.0, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
@@ -15,6 +25,74 @@ class Knob(BaseModel):
     """A setting of a scenario: immutable, and a key it does not know is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# --- what a knob says of itself -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What the number of a knob counts: the noun that is said after it, as in `20,000 entries`."""
+
+    noun: str
+
+
+BYTES, SECONDS, PORT = Unit("bytes"), Unit("seconds"), Unit("port")
+PLAIN = Unit("")  # a number that is said alone
+
+
+class Tool(StrEnum):
+    """What an administrator sets a knob with in Windows."""
+
+    NETSH = "netsh"
+    REGISTRY = "registry"
+    CONFIGURATION = "appcmd or IIS Manager"
+    CERTIFICATE_STORES = "certlm.msc or certutil"
+    GROUP_POLICY = "group policy"
+    EVENT_VIEWER = "Event Viewer or wevtutil"
+    NONE = "no tool"  # it is the lab's own, fixed in Windows, or for the program that is served to say
+
+
+class TakesEffect(StrEnum):
+    """When a change of the value is noticed in Windows; in the lab, what has no setting there holds from its start."""
+
+    NEXT_CONNECTION = "next connection"
+    NEXT_REQUEST = "next request"
+    RESTART = "restart"
+    LAB_START = "lab start"
+
+
+@dataclass(frozen=True, slots=True)
+class WindowsSetting:
+    """What a knob is in Windows: its name as people know it, what sets it there, and when a change takes effect.
+
+    `effect_source` is the document that says when; without one, when is an assumption.
+    """
+
+    name: str
+    tool: Tool
+    takes_effect: TakesEffect
+    effect_source: str = ""
+
+    @property
+    def is_effect_verified(self) -> bool:
+        """Whether a document says when a change takes effect, or there is nothing in Windows to change."""
+        return bool(self.effect_source) or self.takes_effect is TakesEffect.LAB_START
+
+
+def declared(field: FieldInfo, kind: type[T]) -> T | None:
+    """What a field says of itself in a mark of this kind, wherever in its annotation the mark stands."""
+    marks = (*field.metadata, *_marks(field.annotation))
+    return next((mark for mark in marks if isinstance(mark, kind)), None)
+
+
+def _marks(annotation: Any) -> Iterator[Any]:
+    yield from getattr(annotation, "__metadata__", ())
+    for argument in get_args(annotation):
+        yield from _marks(argument)
+
+
+# --- how values are written -----------------------------------------------------------------------------------
 
 
 def parse_bytes(value: Any) -> Any:
@@ -42,8 +120,21 @@ def _parse(value: Any, pattern: str, number: type[int] | type[float], units: dic
     return number(match[1]) * units[match[2]]
 
 
+def matching(pattern: str, wanted: str) -> Callable[[str], str]:
+    """Make a validator of texts that match `pattern` from end to end; its ValueError says what is `wanted`."""
+    compiled = re.compile(pattern, re.ASCII)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(f"expected {wanted}")
+        return value
+
+    return check
+
+
 ByteCount = Annotated[
     int,
+    BYTES,
     BeforeValidator(parse_bytes),
     Field(ge=0),
     WithJsonSchema(
@@ -52,6 +143,7 @@ ByteCount = Annotated[
 ]
 Seconds = Annotated[
     float,
+    SECONDS,
     BeforeValidator(parse_seconds),
     Field(ge=0),
     WithJsonSchema(

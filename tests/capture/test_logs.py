@@ -140,7 +140,7 @@ def walk(pki: Pki, tmp_path: Path) -> Callable[..., LabPlan]:
         loaded = catalogue.load(name)
         plan = build(loaded, (), {path.replace("__", "."): value for path, value in overrides.items()}, pki)
         world = World(plan, People(pki), WritingStyle.READS_WHILE_WRITING)
-        with Logs(tmp_path, EPOCH, plan.schannel, capi2=plan.capi2_operational_log) as logs:
+        with Logs(tmp_path, EPOCH, plan.setup.schannel, capi2=plan.setup.capi2_operational_log) as logs:
             for event in world.walk(steps or loaded.scenario.symptom.client or ()).events:
                 if type(event) in logs.kinds:
                     logs.note(event)
@@ -331,7 +331,7 @@ def test_a_bad_request_is_in_httperr_alone(walk_events, tmp_path, pieces, status
 @pytest.fixture
 def schannel(pki: Pki) -> Schannel:
     """A machine as its profile has it."""
-    return build(catalogue.load("large-post-deadlock"), (), {}, pki).schannel
+    return build(catalogue.load("large-post-deadlock"), (), {}, pki).setup.schannel
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 import h11
@@ -13,9 +12,9 @@ from OpenSSL import SSL
 
 from tlslab.core.connection import Connection
 from tlslab.core.machine import Machine
-from tlslab.core.plan import CutIssuers, LabPlan, Listener, Site
+from tlslab.core.plan import CutIssuers, LabPlan, Listener, MachineSetup, Site
 from tlslab.events import ALL, Event, HandshakeMessage
-from tlslab.httpsys.bindings import Binding, Endpoint, ServerCertificate, Toggle
+from tlslab.httpsys.bindings import Binding, BindingRecord, Endpoint, ServerCertificate, Toggle
 from tlslab.httpsys.client_certificate import Synchronous
 from tlslab.httpsys.settings import Continue100, OnUnavailable
 from tlslab.httpsys.timers import Timers
@@ -33,13 +32,14 @@ SCHANNEL = {
     "server_cache_time": 36_000,
     "event_logging": 1,
 }
-REQUIRE = frozenset({SslFlag.SSL, SslFlag.SSL_NEGOTIATE_CERT, SslFlag.SSL_REQUIRE_CERT})
-ACCEPT = frozenset({SslFlag.SSL, SslFlag.SSL_NEGOTIATE_CERT})
+REQUIRE = (SslFlag.SSL, SslFlag.SSL_NEGOTIATE_CERT, SslFlag.SSL_REQUIRE_CERT)
+ACCEPT = (SslFlag.SSL, SslFlag.SSL_NEGOTIATE_CERT)
 
 
-def site(path: str, flags: frozenset[SslFlag], **changes: Any) -> Site:
+def site(path: str, flags: tuple[SslFlag, ...], **changes: Any) -> Site:
     """A path that asks synchronously and reads 40 KiB first, unless told otherwise."""
-    return replace(Site(path, flags, Synchronous(), Continue100.AFTER_CERTIFICATE, 0.0), **changes)
+    usual = {"client_cert_retrieval": Synchronous(), "continue_100": Continue100.AFTER_CERTIFICATE}
+    return Site(path=path, ssl_flags=flags, **usual | changes)
 
 
 @pytest.fixture
@@ -69,9 +69,11 @@ def make_lab(server_settings) -> Callable[..., Machine]:
         records = [
             Binding(
                 name,
-                Endpoint.parse(endpoint),
-                Toggle.ENABLE if asks else Toggle.DISABLE,
-                named.get(name, ServerCertificate.SERVER),
+                BindingRecord(
+                    endpoint=Endpoint.parse(endpoint),
+                    certificate=named.get(name, ServerCertificate.SERVER),
+                    client_cert_negotiation=Toggle.ENABLE if asks else Toggle.DISABLE,
+                ),
             )
             for name, (endpoint, asks) in endpoints.items()
         ]
@@ -85,13 +87,15 @@ def make_lab(server_settings) -> Callable[..., Machine]:
                 if named.get(name) is not ServerCertificate.DELETED
             },
             cut_issuers=cut_issuers or {},
-            sites=(site("/upload", REQUIRE, **changes), site("/accept", ACCEPT), site("/open", frozenset())),
-            timers=timers or Timers(),
-            schannel=Schannel(**SCHANNEL | (schannel or {})),
-            capi2_operational_log=False,
-            enable_kernel_ssl=enable_kernel_ssl,
-            sstp_listener_port=sstp_listener_port,
-            on_unavailable=on_unavailable,
+            sites=(site("/upload", REQUIRE, **changes), site("/accept", ACCEPT), site("/open", ())),
+            setup=MachineSetup(
+                timers=timers or Timers(),
+                schannel=Schannel(**SCHANNEL | (schannel or {})),
+                capi2_operational_log=False,
+                enable_kernel_ssl=enable_kernel_ssl,
+                sstp_listener_port=sstp_listener_port,
+                on_unavailable=on_unavailable,
+            ),
             landing=Landing("small", "A title", "A story.", (("/upload", "requires one"),), ()),
         )
         return Machine(plan, wanted)

@@ -151,7 +151,7 @@ def test_the_facts_of_the_connection(talk, request_bytes):
 )
 def test_a_path_that_answers_before_it_asks(talk, request_bytes, identity, statuses):
     """With `after_response` the first answer cannot depend on the certificate; the next one does."""
-    client = talk(TLS_1_2, retrieval=AfterResponse(), identity=identity)
+    client = talk(TLS_1_2, client_cert_retrieval=AfterResponse(), identity=identity)
     for _ in statuses:
         client.send(request_bytes("GET", "/upload"))
     assert client.statuses() == statuses

@@ -163,7 +163,7 @@ def test_a_large_upload_freezes_until_the_timer(talk, post, protocol, waits_for)
 
 def test_the_freeze_is_real(talk, post):
     """OpenSSL never saw the answer: let the lab read on, and it appears behind the body; the request is answered."""
-    client = talk(TLS_1_2, retrieval=Synchronous(read_on_after=60))
+    client = talk(TLS_1_2, client_cert_retrieval=Synchronous(read_on_after=60))
     client.send(post("/upload", MIB))
     assert client.messages()[-1] == "HelloRequest"
     client.pass_time(59)
@@ -202,7 +202,7 @@ def test_a_record_behind_the_buffer_is_noticed_at_once(talk, post):
 
 def test_what_follows_the_certificate_at_once_is_read(talk, post):
     """TLS 1.3 allows data right behind the client's Finished; it may come in one piece with it."""
-    client = talk(TLS_1_3, retrieval=EarlyAsyncDrain())
+    client = talk(TLS_1_3, client_cert_retrieval=EarlyAsyncDrain())
     upload = post("/upload", b"abcdef")
     client.server.receive_data(encrypted(client, upload[:-3]), 0.0)
     client.client.receive(client.server.data_to_send())
@@ -216,7 +216,7 @@ def test_what_follows_the_certificate_at_once_is_read(talk, post):
 @BOTH
 def test_draining_lets_the_answer_through(talk, post, protocol):
     """The same upload, read on while the certificate is awaited: 200."""
-    client = talk(protocol, retrieval=AsyncDrain(max=2 * len(MIB)))
+    client = talk(protocol, client_cert_retrieval=AsyncDrain(max=2 * len(MIB)))
     client.send(post("/upload", MIB))
     assert client.statuses() == ["200"]
     assert client.only(ResponseSent).certificate == "CN=alice"
@@ -225,7 +225,7 @@ def test_draining_lets_the_answer_through(talk, post, protocol):
 @BOTH
 def test_asking_after_the_response(talk, post, protocol):
     """The first answer comes without a certificate, the second with it."""
-    client = talk(protocol, retrieval=AfterResponse())
+    client = talk(protocol, client_cert_retrieval=AfterResponse())
     client.send(post("/upload", MIB))
     client.send(post("/upload", MIB))
     assert [event.certificate for event in client.all(ResponseSent)] == [None, "CN=alice"]
@@ -236,7 +236,7 @@ def test_asking_after_the_response(talk, post, protocol):
 @pytest.mark.parametrize(("size", "cancelled"), [(1000, False), (5000, True)])
 def test_an_upload_while_the_question_after_a_response_is_open(talk, get, post, protocol, size, cancelled):
     """It comes before the certificate, and is read as by early_async_drain: up to the maximum."""
-    client = talk(protocol, retrieval=AfterResponse(max=1000))
+    client = talk(protocol, client_cert_retrieval=AfterResponse(max=1000))
     client.server.receive_data(encrypted(client, get("/upload")), 0.0)
     client.send(post("/upload", bytes(size)))
     assert bool(client.all(RetrievalCancelled)) is cancelled

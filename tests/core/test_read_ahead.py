@@ -32,7 +32,7 @@ def post(request_bytes):
 @pytest.mark.parametrize(("size", "status"), [(0, "200"), (SIZE, "200"), (SIZE + 1, "413"), (len(MIB), "413")])
 def test_the_size_decides(talk, post, protocol, size, status):
     """Up to the size the certificate is asked for behind the body; one byte more, and nobody is asked."""
-    client = talk(protocol, retrieval=ReadAhead413())
+    client = talk(protocol, client_cert_retrieval=ReadAhead413())
     client.send(post("/upload", bytes(size)))
     assert client.statuses() == [status]
     assert bool(client.all(CertificateRequested)) is (status == "200")
@@ -42,7 +42,7 @@ def test_the_size_decides(talk, post, protocol, size, status):
 @BOTH
 def test_the_refusal(talk, post, protocol):
     """413 with its advice, no certificate and no HTTPERR line; then close_notify, and a drain for who still writes."""
-    client = talk(protocol, retrieval=ReadAhead413())
+    client = talk(protocol, client_cert_retrieval=ReadAhead413())
     client.send(post("/upload", MIB))
     [(status, answer)] = client.answers()
     assert (status, answer["status"], answer["error"]) == (413, "413.0", "Request Entity Too Large")
@@ -58,7 +58,7 @@ def test_the_refusal(talk, post, protocol):
 
 def test_a_page_for_people(talk, post):
     """Who accepts HTML sees the status as IIS writes it."""
-    client = talk(Protocol.TLS1_2, retrieval=ReadAhead413())
+    client = talk(Protocol.TLS1_2, client_cert_retrieval=ReadAhead413())
     client.send(post("/upload", MIB, "Accept: text/html"))
     assert b"HTTP Error 413.0 - Request Entity Too Large" in client.received
 
@@ -67,7 +67,7 @@ def test_a_page_for_people(talk, post):
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_primed_connection_takes_any_body(talk, request_bytes, post, protocol, method):
     """Once the certificate is there nothing has to be read ahead."""
-    client = talk(protocol, retrieval=ReadAhead413())
+    client = talk(protocol, client_cert_retrieval=ReadAhead413())
     client.send(request_bytes(method, "/upload"))
     client.send(post("/upload", MIB))
     assert client.statuses(method.encode())[-1] == "200"
@@ -77,7 +77,7 @@ def test_a_primed_connection_takes_any_body(talk, request_bytes, post, protocol,
 @BOTH
 def test_a_binding_that_negotiates_takes_any_body(talk, post, protocol):
     """The certificate came with the connection."""
-    client = talk(protocol, retrieval=ReadAhead413(), asks=True)
+    client = talk(protocol, client_cert_retrieval=ReadAhead413(), asks=True)
     client.send(post("/upload", MIB))
     assert client.statuses() == ["200"]
 
@@ -85,7 +85,7 @@ def test_a_binding_that_negotiates_takes_any_body(talk, post, protocol):
 @BOTH
 def test_who_waits_for_100_continue_is_asked_at_once(talk, post, protocol):
     """Its body is not on its way: no 413, and when the certificate is there the body may come."""
-    client = talk(protocol, retrieval=ReadAhead413())
+    client = talk(protocol, client_cert_retrieval=ReadAhead413())
     client.send(post("/upload", b"", "Expect: 100-continue").replace(b"Length: 0", b"Length: %d" % len(MIB)))
     assert client.statuses() == ["100"]
     client.send(MIB)

@@ -181,7 +181,7 @@ def held(server: Any) -> int:
 def test_anybody(talk, protocol, retrieval, data):
     """Whatever is done and in whatever order, it ends, nothing raises, and little is kept."""
     delay = data.draw(st.sampled_from([0.0, 3.0]))
-    client = Anybody(talk(protocol, opened=False, retrieval=retrieval, application_delay=delay))
+    client = Anybody(talk(protocol, opened=False, client_cert_retrieval=retrieval, application_delay=delay))
     client.shake_hands(data.draw(st.integers(0, 4)))
     deeds = data.draw(st.lists(DEEDS, min_size=5, max_size=25))
     for misdeed in data.draw(st.lists(MISDEEDS, max_size=2)):

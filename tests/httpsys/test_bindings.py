@@ -9,9 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from tlslab.httpsys.bindings import (
     Binding,
+    BindingRecord,
     Endpoint,
     EndpointText,
-    ServerCertificate,
     Toggle,
     choose,
     wildcard_certificates,
@@ -85,7 +85,7 @@ def test_any_text_is_an_endpoint_or_an_error(text):
 
 def binding(endpoint):
     """A binding named by its endpoint."""
-    return Binding(endpoint, Endpoint.parse(endpoint), Toggle.DISABLE)
+    return Binding(endpoint, BindingRecord(endpoint=endpoint, client_cert_negotiation=Toggle.DISABLE))
 
 
 WILDCARD, EXACT, NAME = binding("0.0.0.0:1"), binding("127.0.0.1:1"), binding("upload.localhost:1")
@@ -127,7 +127,7 @@ def test_choose(bindings, server_name, chosen):
 def test_wildcard_certificates(found, names):
     """Those of the two wildcards, on this port and no other."""
     records = [
-        Binding(text, Endpoint.parse(text), Toggle.DISABLE, ServerCertificate(certificate))
+        Binding(text, BindingRecord(endpoint=text, certificate=certificate, client_cert_negotiation=Toggle.DISABLE))
         for text, certificate in found.items()
     ]
     assert wildcard_certificates(records, 443) == names

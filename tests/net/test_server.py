@@ -103,7 +103,8 @@ async def test_an_internal_error_ends_one_connection_only(
     """A defect (here: a retrieval that decides nothing) ends its connection, is told, and the others go on."""
     sound = plan("post-request-renegotiation")
     broken = [
-        dataclasses.replace(site, retrieval=Retrieval()) if site.path == "/protected" else site for site in sound.sites
+        site.model_copy(update={"client_cert_retrieval": Retrieval()}) if site.path == "/protected" else site
+        for site in sound.sites
     ]
     async with serving(dataclasses.replace(sound, sites=tuple(broken))) as running:
         bystander = await dial(running)

@@ -118,7 +118,7 @@ def test_a_deleted_certificate_is_none(loaded, pki):
     bindings = {"a": {"endpoint": "0.0.0.0:1", "certificate": "deleted"}, "b": {"endpoint": "up.localhost:1"}}
     plan = build(loaded, [], {"bindings": bindings}, pki)
     [listener] = plan.listeners
-    assert [(one.name, one.certificate) for one in listener.bindings] == [("a", "deleted"), ("b", "server")]
+    assert [(one.name, one.record.certificate) for one in listener.bindings] == [("a", "deleted"), ("b", "server")]
     assert set(plan.tls) == {"b"}
     assert build(loaded, [], {"bindings.site.certificate": "deleted"}, pki).tls == {}
 
@@ -126,8 +126,8 @@ def test_a_deleted_certificate_is_none(loaded, pki):
 @pytest.mark.parametrize("port", [None, 1, 8443, 65535])
 def test_where_sstp_listens(loaded, pki, port):
     """Nowhere unless somebody says so."""
-    assert build(loaded, [], {"sstp_listener_port": port}, pki).sstp_listener_port == port
-    assert build(loaded, [], {}, pki).sstp_listener_port is None
+    assert build(loaded, [], {"sstp_listener_port": port}, pki).setup.sstp_listener_port == port
+    assert build(loaded, [], {}, pki).setup.sstp_listener_port is None
 
 
 @pytest.mark.parametrize("port", [0, 65536, "https", True])
@@ -179,7 +179,7 @@ def test_overrides_win_over_fixes(loaded, pki):
     path = "bindings.site.client_cert_negotiation"
     got = build(loaded, ["a-fix"], {path: "disable", "sites./upload.ssl_flags": ["SslRequireCert"]}, pki)
     assert not got.tls["site"].asks_in_handshake
-    assert got.sites[0].ssl_flags == {SslFlag.SSL_REQUIRE_CERT}
+    assert got.sites[0].ssl_flags == (SslFlag.SSL_REQUIRE_CERT,)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from typing import get_args
 
 import pytest
 
+from tlslab.core.plan import Site
 from tlslab.pki.identities import IDENTITIES
 from tlslab.scenario.names import fields_at, suggestion
-from tlslab.scenario.schema import BindingModel, Expectation, Scenario, SiteModel, Step, WritingStyle, json_schema
+from tlslab.scenario.schema import BindingModel, Expectation, Scenario, Step, WritingStyle, json_schema
 from tlslab.scenario.vocabulary import Identity, ProtocolName
 from tlslab.schannel.profiles import PROFILES
 from tlslab.tls.context import Protocol
@@ -26,7 +27,9 @@ def test_the_committed_json_schema_is_current():
 def test_a_file_may_leave_out_what_its_profile_sets():
     """The JSON Schema requires what no profile knows, and nothing else."""
     definitions = json_schema()["$defs"]
-    assert (definitions["BindingModel"]["required"], definitions["SiteModel"]["required"]) == (["endpoint"], ["path"])
+    assert (definitions["BindingModel"]["required"], definitions["Site"]["required"]) == (["endpoint"], ["path"])
+    assert not definitions["Schannel"]["required"]
+    assert {"bindings", "sites"} <= set(json_schema()["required"])
     assert not {"timers", "on_unavailable"} & set(json_schema()["required"])
 
 
@@ -41,7 +44,7 @@ def test_a_profile_knows_every_knob(profile):
     """Every knob has a default in every profile, except what only a scenario can say and what is the lab's own."""
     own = {"endpoint", "certificate", "path", "application_delay"}
     knobs = {f"bindings.*.{name}" for name in BindingModel.model_fields if name not in own}
-    knobs |= {f"sites.*.{name}" for name in SiteModel.model_fields if name not in own}
+    knobs |= {f"sites.*.{name}" for name in Site.model_fields if name not in own}
     knobs |= {f"timers.{name}" for name in fields_at(Scenario, ["timers"])}
     knobs |= {f"schannel.{name}" for name in fields_at(Scenario, ["schannel"])} | {
         "capi2_operational_log",

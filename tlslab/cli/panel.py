@@ -72,8 +72,9 @@ def _show(recipe: Recipe, out: Console) -> None:
 def _facts(running: Running) -> Iterator[tuple[str, str]]:
     for one in running.served:
         yield "URL", f"{one.url}/"
-        gone = ", its certificate is deleted" if one.binding.certificate is ServerCertificate.DELETED else ""
-        yield "", f"{one.binding.name}, {one.host}, clientcertnegotiation={one.binding.client_cert_negotiation}{gone}"
+        record = one.binding.record
+        gone = ", its certificate is deleted" if record.certificate is ServerCertificate.DELETED else ""
+        yield "", f"{one.binding.name}, {one.host}, clientcertnegotiation={record.client_cert_negotiation}{gone}"
     yield "CA file", str(running.pki.ca_file)
     yield from _identities(running)
     yield "Fixes on", ", ".join(running.plan.fixes) or "none"
@@ -197,5 +198,5 @@ def _warnings(running: Running) -> Iterator[str]:
     if options.speed > FASTEST_SENSIBLE:
         yield f"at {options.speed:g} times the speed the lab's timers may run out before a real client has answered."
     if options.speed > 1:
-        wait = format_seconds(running.plan.timers.ssl_renegotiation / options.speed)
+        wait = format_seconds(running.plan.setup.timers.ssl_renegotiation / options.speed)
         yield f"a browser that asks you for a certificate has {wait} for your answer; use --speed 1 with it."

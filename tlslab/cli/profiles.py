@@ -17,11 +17,9 @@ from rich.text import Text
 
 from tlslab.cli.console import console, prose
 from tlslab.errors import UsageProblem
-from tlslab.scenario.checks import lab_data
 from tlslab.scenario.knobs import KnobAt, knobs_of
 from tlslab.scenario.names import suggestion
-from tlslab.scenario.overlay import with_profile
-from tlslab.scenario.schema import Setup
+from tlslab.scenario.settle import setup_of
 from tlslab.schannel.profiles import PROFILES, Default, Profile
 
 COMMON = "windows-server-"  # how all of their names begin
@@ -104,7 +102,7 @@ def knobs_of_profile(profile: Profile) -> dict[str, KnobAt]:
     bare = {"profile": profile.name, "bindings": {"any": {"endpoint": "0.0.0.0:443"}}, "sites": [{"path": "/any"}]}
     knobs = (
         replace(knob, path=re.sub(r"^(bindings\.|sites\./)any\.", lambda m: f"{m[1].rstrip('/')}*.", knob.path))
-        for knob in knobs_of(Setup.model_validate(lab_data(with_profile(bare))))
+        for knob in knobs_of(setup_of(bare))
     )
     return {knob.path: knob for knob in knobs if knob.path in profile.defaults}
 
@@ -239,10 +237,11 @@ def _page_cell(cell: Cell) -> str:
 def _page_sources() -> Iterator[str]:
     yield from ("", "## Where the values come from")
     for path, row in rows().items():
-        yield from ("", f"### `{path}`", "", f"In Windows: {_escaped(row[0].knob.windows_name)}.", "")
+        yield from ("", f"### `{path}`", "", f"In Windows: {escaped(row[0].knob.windows_name)}.", "")
         for versions, cell in _runs(row, with_source=True):
             yield f"- {versions}: **{cell.knob.text}**. {cell.source}"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Write text so that Markdown shows it as it stands."""
     return text.replace("<", "&lt;").replace("\\", "\\\\")

@@ -13,11 +13,10 @@ from rich.text import Text
 from tlslab.cli.console import console, prose
 from tlslab.lab.shell import join, program
 from tlslab.scenario import catalogue
-from tlslab.scenario.checks import lab_data
 from tlslab.scenario.knobs import KnobAt, knobs_of
 from tlslab.scenario.load import LoadedScenario
-from tlslab.scenario.overlay import apply
-from tlslab.scenario.schema import Fix, Setup, Step
+from tlslab.scenario.schema import Fix, Step
+from tlslab.scenario.settle import setup_of
 from tlslab.text import format_bytes
 
 
@@ -68,7 +67,7 @@ def _commands(loaded: LoadedScenario, source: str, start: list[str]) -> list[str
 
 def _changed(loaded: LoadedScenario, fix: Fix) -> Iterator[KnobAt]:
     """The knobs that a fix turns, as they are then."""
-    fixed = Setup.model_validate(lab_data(apply(loaded.data, fix.set)))
+    fixed = setup_of(loaded.data, fix.set, ground=loaded.ground)
     before = list(knobs_of(loaded.scenario))
     return (knob for knob in knobs_of(fixed) if knob not in before)
 

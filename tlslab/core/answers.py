@@ -63,7 +63,8 @@ class Answers:
             return None if path_of(request.target) == "/" else NOT_FOUND
         if question.state is QuestionState.UNAVAILABLE and wants_certificate(site.ssl_flags):
             return CERTIFICATE_UNAVAILABLE
-        flags = site.ssl_flags
-        if isinstance(site.retrieval, AfterResponse) and tls.client_certificate is None and question.is_open:
-            flags = flags - {SslFlag.SSL_REQUIRE_CERT}  # this application answers before it asks
+        flags = frozenset(site.ssl_flags)
+        answers_first = isinstance(site.client_cert_retrieval, AfterResponse)
+        if answers_first and tls.client_certificate is None and question.is_open:
+            flags = flags - {SslFlag.SSL_REQUIRE_CERT}
         return refusal(flags, tls.client_certificate) or OK

@@ -106,7 +106,7 @@ class Connection:
         self._patience = patience
         self._opened = now
         self._life = Life.GREETING
-        self._reception: Reception | None = Reception(listener, plan.timers, emit, now)
+        self._reception: Reception | None = Reception(listener, plan.setup.timers, emit, now)
         self._served: _Served | None = None
         self._question = Question()
         self._answers = Answers(plan)
@@ -251,9 +251,9 @@ class Connection:
         self._emit = emit
         if plan.tls[name].asks_in_handshake:
             self._question.ask(None, now)
-        http = Pipeline(plan.timers, self._question, emit, self._opened)
+        http = Pipeline(plan.setup.timers, self._question, emit, self._opened)
         choice = self._sessions.choose(name, admitted.hello, now)
-        tls = ServerTls(choice.context, emit, Witness(http, plan.cut_issuers.get(name), plan.schannel, emit))
+        tls = ServerTls(choice.context, emit, Witness(http, plan.cut_issuers.get(name), plan.setup.schannel, emit))
         self._reception = None  # with all that it kept
         self._served = served = _Served(name, tls, http, choice)
         tls.receive(admitted.received)
@@ -335,7 +335,7 @@ class Connection:
             return
         self._question.cannot()
         self._emit(CertificateUnavailable, now, reason=Unavailable.NO_POST_HANDSHAKE_AUTH)
-        if self._plan.on_unavailable is OnUnavailable.RESET:
+        if self._plan.setup.on_unavailable is OnUnavailable.RESET:
             self._end(Reset(), now)
         else:
             served.http.certificate_settled(now)
@@ -381,7 +381,7 @@ def _service(site: Site | None) -> Service:
     if site is None:
         return Service()
     return Service(
-        retrieval=site.retrieval if wants_certificate(site.ssl_flags) else None,
+        retrieval=site.client_cert_retrieval if wants_certificate(site.ssl_flags) else None,
         continue_after_certificate=site.continue_after_certificate,
         delay_seconds=site.application_delay,
     )

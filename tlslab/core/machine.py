@@ -54,7 +54,7 @@ class Machine:
 
     def _check_sstp(self) -> None:
         """Compare the certificates of SSTP's port, as RasSstp does at boot, used or not (its event 24)."""
-        port = self.plan.sstp_listener_port
+        port = self.plan.setup.sstp_listener_port
         if port is not None:
             records = [binding for listener in self.plan.listeners for binding in listener.bindings]
             ipv4, ipv6 = wildcard_certificates(records, port)

@@ -92,13 +92,13 @@ class Reception:
         emit(
             BindingChosen,
             now,
-            by="sni" if binding.endpoint.is_name else "address",
-            endpoint=str(binding.endpoint),
-            client_cert_negotiation=binding.client_cert_negotiation,
+            by="sni" if binding.record.endpoint.is_name else "address",
+            endpoint=str(binding.record.endpoint),
+            client_cert_negotiation=binding.record.client_cert_negotiation,
         )
-        if binding.certificate is ServerCertificate.DELETED:
+        if binding.record.certificate is ServerCertificate.DELETED:
             # Reset, with event 15021 of HttpEvent; that nothing goes before the reset, no alert either, is unverified.
-            emit(CertificateNotUsable, now, endpoint=str(binding.endpoint))
+            emit(CertificateNotUsable, now, endpoint=str(binding.record.endpoint))
             return TurnedAway(resets=True)
         return Admitted(binding, hello, self._reader.buffered, emit)
 

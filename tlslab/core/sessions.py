@@ -77,13 +77,13 @@ class Sessions:
     """The table and the contexts; `emit` is the lab's own recorder."""
 
     def __init__(self, plan: LabPlan, emit: Recorder, keylog: KeyLog | None) -> None:
-        settings = plan.schannel
+        settings = plan.setup.schannel
         self._emit = emit
         self._issued = 0
         self._cache: SessionCache[ServerContext] = SessionCache(
             settings.maximum_cache_size,
             settings.server_cache_time,
-            None if plan.enable_kernel_ssl else IDLE_PURGE_SECONDS,
+            None if plan.setup.enable_kernel_ssl else IDLE_PURGE_SECONDS,
         )
         self._speak_tls13 = {name for name, settings in plan.tls.items() if Protocol.TLS1_3 in settings.protocols}
         self._contexts: Mapping[str, Contexts] = {

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+from tlslab.knobs import Knob, TakesEffect, Tool, WindowsSetting
 from tlslab.text import format_host_port
 
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d{1,5})", re.ASCII)
@@ -80,14 +81,33 @@ class ServerCertificate(StrEnum):
     DELETED = "deleted"
 
 
+class BindingRecord(Knob):
+    """One record of `netsh http show sslcert`, as far as http.sys knows it in the lab."""
+
+    endpoint: Annotated[
+        EndpointText,
+        WindowsSetting("netsh http add sslcert ipport= or hostnameport=", Tool.NETSH, TakesEffect.NEXT_CONNECTION),
+    ]
+    certificate: Annotated[
+        ServerCertificate,
+        WindowsSetting("netsh http add sslcert certhash=", Tool.NETSH, TakesEffect.NEXT_CONNECTION),
+    ] = ServerCertificate.SERVER
+    client_cert_negotiation: Annotated[
+        Toggle,
+        WindowsSetting(
+            "netsh http add sslcert clientcertnegotiation=; IIS 6: SSLAlwaysNegoClientCert",
+            Tool.NETSH,
+            TakesEffect.NEXT_CONNECTION,
+        ),
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """One record of `netsh http show sslcert`, as far as the lab knows it."""
+    """A record, and the name that the scenario has for it."""
 
     name: str
-    endpoint: Endpoint
-    client_cert_negotiation: Toggle
-    certificate: ServerCertificate = ServerCertificate.SERVER
+    record: BindingRecord
 
 
 def choose(bindings: Iterable[Binding], server_name: str | None) -> Binding | None:
@@ -99,10 +119,10 @@ def choose(bindings: Iterable[Binding], server_name: str | None) -> Binding | No
     candidates = list(bindings)
     if server_name is not None:
         for binding in candidates:
-            if binding.endpoint.is_name and binding.endpoint.host == server_name.lower().rstrip("."):
+            if binding.record.endpoint.is_name and binding.record.endpoint.host == server_name.lower().rstrip("."):
                 return binding
-    addresses = [binding for binding in candidates if not binding.endpoint.is_name]
-    addresses.sort(key=lambda binding: ipaddress.ip_address(binding.endpoint.host).is_unspecified)
+    addresses = [binding for binding in candidates if not binding.record.endpoint.is_name]
+    addresses.sort(key=lambda binding: ipaddress.ip_address(binding.record.endpoint.host).is_unspecified)
     return addresses[0] if addresses else None
 
 
@@ -111,6 +131,6 @@ def wildcard_certificates(bindings: Iterable[Binding], port: int) -> tuple[str, 
 
     They are two records that know nothing of each other (netsh http, iplisten: all of IPv4, all of IPv6).
     """
-    named = {binding.endpoint: binding.certificate.value for binding in bindings}
+    named = {binding.record.endpoint: binding.record.certificate.value for binding in bindings}
     ipv4, ipv6 = (named.get(Endpoint(host, port, is_name=False), "") for host in ("0.0.0.0", "::"))
     return ipv4, ipv6

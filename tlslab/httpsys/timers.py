@@ -6,10 +6,11 @@ Defaults: sdk-api HTTP_TIMEOUT_LIMIT_INFO gives two minutes each; the renegotiat
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
-from tlslab.knobs import Knob, Seconds
+from tlslab.knobs import Knob, Seconds, TakesEffect, Tool, WindowsSetting
 
 
 class Timer(StrEnum):
@@ -33,11 +34,34 @@ HTTPERR_REASON = {
 class Timers(Knob):
     """How long http.sys waits, in lab seconds."""
 
-    ssl_renegotiation: Seconds = Field(120.0, gt=0)
-    entity_body: Seconds = Field(120.0, gt=0)
-    header_wait: Seconds = Field(120.0, gt=0)
-    idle_connection: Seconds = Field(120.0, gt=0)
-    drain_entity_body: Seconds = Field(120.0, gt=0)
+    ssl_renegotiation: Annotated[
+        Seconds,
+        WindowsSetting(
+            "HTTPERR Timer_SslRenegotiation, default two minutes (KB820729)", Tool.NONE, TakesEffect.LAB_START
+        ),
+    ] = Field(120.0, gt=0)
+    entity_body: Annotated[
+        Seconds, WindowsSetting("HTTP_TIMEOUT_LIMIT_INFO EntityBody", Tool.NONE, TakesEffect.NEXT_CONNECTION)
+    ] = Field(120.0, gt=0)
+    header_wait: Annotated[
+        Seconds,
+        WindowsSetting(
+            "HTTP_TIMEOUT_LIMIT_INFO HeaderWait; netsh http add timeout headerwaittimeout",
+            Tool.NETSH,
+            TakesEffect.NEXT_CONNECTION,
+        ),
+    ] = Field(120.0, gt=0)
+    idle_connection: Annotated[
+        Seconds,
+        WindowsSetting(
+            "HTTP_TIMEOUT_LIMIT_INFO IdleConnection; netsh http add timeout idleconnectiontimeout",
+            Tool.NETSH,
+            TakesEffect.NEXT_CONNECTION,
+        ),
+    ] = Field(120.0, gt=0)
+    drain_entity_body: Annotated[
+        Seconds, WindowsSetting("HTTP_TIMEOUT_LIMIT_INFO DrainEntityBody", Tool.NONE, TakesEffect.NEXT_CONNECTION)
+    ] = Field(120.0, gt=0)
 
     def seconds(self, timer: Timer) -> float:
         """How long `timer` runs."""

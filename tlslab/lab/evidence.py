@@ -122,8 +122,9 @@ class Evidence:
             return None
         from tlslab.capture.logs import Logs
 
+        schannel, capi2 = plan.setup.schannel, plan.setup.capi2_operational_log
         logs = self._stack.enter_context(
-            Logs(options.logs, self._epoch(), plan.schannel, capi2=plan.capi2_operational_log, on_end=self._tell)
+            Logs(options.logs, self._epoch(), schannel, capi2=capi2, on_end=self._tell),
         )
         self._bus.record(logs.kinds, logs.note)
         self._begin.append(logs.begin)

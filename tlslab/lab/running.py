@@ -47,7 +47,7 @@ class Served:
 
     def address(self, sans: Sequence[str]) -> Destination:
         """How curl reaches it: a name that only the lab knows is looked for where everything else is."""
-        if not self.binding.endpoint.is_name:
+        if not self.binding.record.endpoint.is_name:
             return Destination(self.url, protocols=self.protocols)
         where = sans[0] if sans else self.host
         return Destination(self.url, format_host_port((where, self.port)), self.protocols)
@@ -139,8 +139,8 @@ def _served(binding: Binding, bound: Bound, sans: Sequence[str], plan: LabPlan) 
     if ip_address(host).is_unspecified:
         host = "127.0.0.1" if "." in host else "::1"
     name = "localhost" if host == "127.0.0.1" else host
-    if binding.endpoint.is_name:
-        name = binding.endpoint.host
+    if binding.record.endpoint.is_name:
+        name = binding.record.endpoint.host
     elif sans:
         name = sans[0]
     settings = plan.tls.get(binding.name)

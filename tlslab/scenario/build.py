@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
-from tlslab.core.plan import CutIssuers, LabPlan, Listener, Site
+from tlslab.core.plan import CutIssuers, LabPlan, Listener
 from tlslab.errors import UsageProblem
 from tlslab.httpsys.bindings import Binding, Endpoint, ServerCertificate, Toggle
 from tlslab.iis.access import SslFlag, wants_certificate
@@ -16,11 +14,11 @@ from tlslab.iis.pages import Landing
 from tlslab.pki.authorities import Credential
 from tlslab.pki.root_names import RootName
 from tlslab.pki.store import Pki
-from tlslab.scenario.checks import lab_complaints, lab_data
 from tlslab.scenario.load import LoadedScenario
 from tlslab.scenario.names import suggestion
-from tlslab.scenario.overlay import Keys, apply, path_text, resolve
-from tlslab.scenario.schema import BindingModel, Scenario, Setup, SiteModel
+from tlslab.scenario.overlay import Keys, path_text, resolve
+from tlslab.scenario.schema import BindingModel, Scenario, Setup
+from tlslab.scenario.settle import setup_of
 from tlslab.scenario.stores import has_intermediate, issuer_names, trusts_clients
 from tlslab.schannel.cipher_suites import openssl_names
 from tlslab.schannel.issuer_list import issuer_list
@@ -54,7 +52,7 @@ def build(
     invalid value, a port or address that cannot be listened on.
     """
     chosen = tuple(dict.fromkeys(fixes))
-    lab = _settled(loaded, chosen, overrides)
+    lab = setup_of(loaded.data, _merged(loaded, chosen), overrides, ground=loaded.ground)
     issuers = {name: _issuers(lab, model, pki) for name, model in lab.bindings.items()}
     return LabPlan(
         scenario=loaded.name,
@@ -62,30 +60,13 @@ def build(
         listeners=_listeners(lab.bindings, host, port),
         tls=_tls(lab, pki, issuers, (*_certificate_names(lab.bindings, host), *sans)),
         cut_issuers=_cut(issuers, lab.schannel),
-        sites=tuple(map(_site, lab.sites)),
-        timers=lab.timers,
-        schannel=lab.schannel,
-        capi2_operational_log=lab.capi2_operational_log,
-        enable_kernel_ssl=lab.enable_kernel_ssl,
-        sstp_listener_port=lab.sstp_listener_port,
-        on_unavailable=lab.on_unavailable,
+        sites=lab.sites,
+        setup=lab,
         landing=_landing(loaded.name, loaded.scenario, lab, chosen),
     )
 
 
 # --- what is set up ------------------------------------------------------------------------------------------
-
-
-def _settled(loaded: LoadedScenario, fixes: Sequence[str], overrides: Mapping[str, Any]) -> Setup:
-    data = apply(loaded.data, _merged(loaded, fixes))
-    data = apply(data, overrides)
-    wrong = lab_complaints(data)
-    if wrong:
-        raise UsageProblem("\n".join(complaint.message for complaint in wrong), "look at what --set and the fixes set")
-    try:
-        return Setup.model_validate(lab_data(data))
-    except ValidationError as error:
-        raise UsageProblem(str(error)) from error
 
 
 def _merged(loaded: LoadedScenario, fixes: Sequence[str]) -> dict[str, Any]:
@@ -114,16 +95,6 @@ def _area(keys: Keys) -> Keys:
 def _overlap(one: Keys, other: Keys) -> bool:
     shorter = min(len(one), len(other))
     return one[:shorter] == other[:shorter]
-
-
-def _site(model: SiteModel) -> Site:
-    return Site(
-        model.path,
-        frozenset(model.ssl_flags),
-        model.client_cert_retrieval,
-        model.continue_100,
-        model.application_delay,
-    )
 
 
 def _landing(name: str, scenario: Scenario, lab: Setup, fixes: Sequence[str]) -> Landing:
@@ -203,13 +174,12 @@ def _listeners(bindings: Mapping[str, BindingModel], host: str | None, port: int
     shared: dict[tuple[str, int], list[Binding]] = {}
     for name, model in bindings.items():
         address = _address(host) if host is not None else _listening_address(name, model.endpoint)
-        record = Binding(name, model.endpoint, model.client_cert_negotiation, model.certificate)
-        shared.setdefault((address, model.endpoint.port), []).append(record)
-    for (address, _), records in shared.items():
-        _refuse_shadowed(address, records, host)
+        shared.setdefault((address, model.endpoint.port), []).append(Binding(name, model))
+    for (address, _), sharing in shared.items():
+        _refuse_shadowed(address, sharing, host)
     return tuple(
-        Listener(address, _port(scenario_port, first, port), tuple(records))
-        for (address, scenario_port), records in shared.items()
+        Listener(address, _port(scenario_port, first, port), tuple(sharing))
+        for (address, scenario_port), sharing in shared.items()
     )
 
 
@@ -234,9 +204,9 @@ def _listening_address(name: str, endpoint: Endpoint) -> str:
     raise UsageProblem(message, f"say --host {endpoint.host} (or an address of this machine)")
 
 
-def _refuse_shadowed(address: str, records: Sequence[Binding], host: str | None) -> None:
+def _refuse_shadowed(address: str, bindings: Sequence[Binding], host: str | None) -> None:
     """With one address for all, records that differed by their address alone could no longer be told apart."""
-    by_address = [record.name for record in records if not record.endpoint.is_name]
+    by_address = [binding.name for binding in bindings if not binding.record.endpoint.is_name]
     if host is not None and len(by_address) > 1:
         message = (
             f"with --host {address} the bindings {' and '.join(by_address)} would listen on the same address and port"

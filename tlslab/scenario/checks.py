@@ -8,28 +8,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import ValidationError
-
 from tlslab.errors import LabError
-from tlslab.httpsys.bindings import Endpoint
 from tlslab.iis.sites import match_path
-from tlslab.scenario.complaints import Complaint, at, complaints
+from tlslab.scenario.complaints import Complaint, at
 from tlslab.scenario.names import suggestion
 from tlslab.scenario.overlay import Keys, apply, path_text, resolve, value_at
 from tlslab.scenario.schema import Setup, Step
+from tlslab.scenario.settle import items, misfits, settle
 
 START_PAGE = "/"
 CLIENT = ("identity", "renegotiation", "filters_by_issuer")  # what makes a step's client another one
 
 
-def cross_check(data: dict[str, Any]) -> Iterator[Complaint]:
-    """Find what does not fit in a scenario's data, which a profile lies under."""
-    yield from _duplicates(data)
-    yield from _ctl_stores(data)
-    yield from _settings(data)
+def cross_check(data: dict[str, Any], *, valid: bool) -> Iterator[Complaint]:
+    """Find what does not fit in a scenario's data, which a profile lies under.
+
+    `valid` says that the schema has no complaint about it.
+    """
+    unfitting = list(misfits(data))
+    yield from unfitting
+    # Where the schema has complaints, they may be of the other half: the steps, fixes and texts.
+    sound = not unfitting if valid else isinstance(settle(data), Setup)
+    yield from _settings(data, sound)
     if isinstance(data.get("symptom"), dict) and "client" not in data["symptom"]:
         yield at(data, ("symptom",), "'client' is missing: the steps that show the symptom")
-    for keys, fix in _items(data, ("fixes",)):
+    for keys, fix in items(data, ("fixes",)):
         if fix.get("deterministic") is False and not fix.get("defeated_by"):
             message = "a fix that is not deterministic needs a defeated_by: how it fails, and what is seen then"
             yield at(data, keys, message, on_key=True)
@@ -37,83 +40,26 @@ def cross_check(data: dict[str, Any]) -> Iterator[Complaint]:
         yield from _steps(data, keys, trial)
 
 
-def lab_data(data: dict[str, Any]) -> dict[str, Any]:
-    """The half of a scenario's data that a server is built from."""
-    return {key: data[key] for key in Setup.model_fields if key in data}
-
-
-def lab_complaints(data: dict[str, Any]) -> list[Complaint]:
-    """What is wrong with the half of a scenario that a server is built from; its keys are those of `data`."""
-    try:
-        Setup.model_validate(lab_data(data))
-    except ValidationError as error:
-        return complaints(error, Setup, data)
-    return [*_duplicates(data), *_ctl_stores(data)]
-
-
-def _items(data: Any, keys: Keys) -> Iterator[tuple[Keys, dict[str, Any]]]:
-    """The mappings in a mapping or list, each with its keys."""
-    container = value_at(data, keys)
-    pairs: Any = ()
-    if isinstance(container, dict | list):
-        pairs = container.items() if isinstance(container, dict) else enumerate(container)
-    yield from (((*keys, key), value) for key, value in pairs if isinstance(value, dict))
-
-
 def _trials(data: dict[str, Any]) -> Iterator[tuple[Keys, dict[str, Any]]]:
     if isinstance(data.get("symptom"), dict):
         yield ("symptom",), data["symptom"]
-    yield from _items(data, ("cases",))
-    for keys, fix in _items(data, ("fixes",)):
+    yield from items(data, ("cases",))
+    for keys, fix in items(data, ("fixes",)):
         yield keys, fix
-        yield from _items(data, (*keys, "defeated_by"))
-
-
-# --- bindings and sites ------------------------------------------------------------------------------------
-
-
-def _duplicates(data: dict[str, Any]) -> Iterator[Complaint]:
-    endpoints = [((*keys, "endpoint"), _endpoint(item)) for keys, item in _items(data, ("bindings",))]
-    yield from _twice(data, endpoints, "endpoint")
-    paths = [((*keys, "path"), item.get("path")) for keys, item in _items(data, ("sites",))]
-    yield from _twice(data, paths, "path")
-
-
-def _ctl_stores(data: dict[str, Any]) -> Iterator[Complaint]:
-    stores = data.get("stores", {})
-    for keys, binding in _items(data, ("bindings",)):
-        name = binding.get("ctl_store")
-        if isinstance(name, str) and isinstance(stores, dict) and name not in stores:
-            yield at(data, (*keys, "ctl_store"), f"there is no store {name!a}; {suggestion(name, stores)}")
-
-
-def _endpoint(binding: dict[str, Any]) -> str | None:
-    try:
-        return str(Endpoint.parse(str(binding.get("endpoint"))))
-    except ValueError:
-        return None
-
-
-def _twice(data: dict[str, Any], places: list[tuple[Keys, Any]], what: str) -> Iterator[Complaint]:
-    first: dict[str, Keys] = {}
-    for keys, value in places:
-        if isinstance(value, str) and first.setdefault(value, keys) != keys:
-            owner = ".".join(map(str, first[value][:-1]))
-            yield at(data, keys, f"the {what} {value} is taken already, by {owner}")
+        yield from items(data, (*keys, "defeated_by"))
 
 
 # --- settings of cases and fixes -----------------------------------------------------------------------------
 
 
-def _settings(data: dict[str, Any]) -> Iterator[Complaint]:
-    sound = not lab_complaints(data)
-    for keys in (("symptom",), *(keys for keys, _ in _items(data, ("cases",)))):
+def _settings(data: dict[str, Any], sound: bool) -> Iterator[Complaint]:
+    for keys in (("symptom",), *(keys for keys, _ in items(data, ("cases",)))):
         yield from _overlay(data, keys, data, sound)
-    for keys, fix in _items(data, ("fixes",)):
+    for keys, fix in items(data, ("fixes",)):
         wrong = list(_overlay(data, keys, data, sound))
         yield from wrong
         fixed = data if wrong else apply(data, _settings_of(fix))
-        for defeat, _ in _items(data, (*keys, "defeated_by")):
+        for defeat, _ in items(data, (*keys, "defeated_by")):
             yield from _overlay(data, defeat, fixed, sound)
 
 
@@ -131,11 +77,11 @@ def _overlay(data: dict[str, Any], trial: Keys, base: dict[str, Any], sound: boo
     if unknown or not settings or not sound:
         return
     try:
-        changed = apply(base, settings)
+        found = settle(base, settings)
     except LabError as error:
         yield _at_setting(data, trial, (), str(error))
         return
-    for complaint in lab_complaints(changed):
+    for complaint in () if isinstance(found, Setup) else found:
         behind = _setting_behind(base, settings, complaint.keys)
         yield _at_setting(data, trial, behind, complaint.message)
 
@@ -170,7 +116,7 @@ def _setting_behind(base: dict[str, Any], settings: dict[str, Any], keys: Keys) 
 def _steps(data: dict[str, Any], trial: Keys, content: dict[str, Any]) -> Iterator[Complaint]:
     may_be_missing = "404" in _outcomes(content.get("expect"))
     previous: dict[str, Any] | None = None
-    for keys, step in _items(data, (*trial, "client")):
+    for keys, step in items(data, (*trial, "client")):
         yield from _binding(data, keys, step)
         yield from _same_connection(data, keys, step, previous)
         yield from _resumes(data, keys, step, previous)
@@ -194,7 +140,7 @@ def _binding(data: dict[str, Any], keys: Keys, step: dict[str, Any]) -> Iterator
 def _path(data: dict[str, Any], keys: Keys, step: dict[str, Any]) -> Iterator[Complaint]:
     request = step.get("request")
     path = request.partition(" ")[2].partition("?")[0] if isinstance(request, str) else ""
-    sites = [site["path"] for _, site in _items(data, ("sites",)) if isinstance(site.get("path"), str)]
+    sites = [site["path"] for _, site in items(data, ("sites",)) if isinstance(site.get("path"), str)]
     if path[:1] == "/" and path[:2] != "//" and path != START_PAGE and match_path(path, sites) is None:
         yield at(data, (*keys, "request"), f"no site serves {path}; {suggestion(path, sites)}")
 

@@ -1,100 +1,75 @@
-"""The knobs of a lab for people: what Windows calls each, and their values in words."""
+"""The knobs of a lab for people: what Windows calls each, and their values in words, as each knob says of itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tlslab.scenario.schema import Setup
+from tlslab.knobs import BYTES, PLAIN, PORT, SECONDS, Knob, Unit, WindowsSetting, declared
 from tlslab.text import format_bytes, format_seconds
-
-WINDOWS_NAMES = {
-    "endpoint": "netsh http add sslcert ipport= or hostnameport=",
-    "certificate": "netsh http add sslcert certhash=",
-    "client_cert_negotiation": "netsh http add sslcert clientcertnegotiation=; IIS 6: SSLAlwaysNegoClientCert",
-    "protocols": r"registry, SCHANNEL\Protocols",
-    "ctl_store": "netsh http add sslcert sslctlstorename=",
-    "ssl_flags": "applicationHost.config <access sslFlags>; IIS Manager: SSL Settings, Ignore / Accept / Require",
-    "client_cert_retrieval": "how the component above http.sys calls HttpReceiveClientCertificate; IIS: "
-    "read_ahead_413, with <serverRuntime uploadReadAheadSize>",
-    "continue_100": "the order of 100 Continue and the certificate; what Windows does is unverified",
-    "application_delay": "the lab's own: how long the application takes before it asks",
-    "ssl_renegotiation": "HTTPERR Timer_SslRenegotiation, default two minutes (KB820729)",
-    "entity_body": "HTTP_TIMEOUT_LIMIT_INFO EntityBody",
-    "header_wait": "HTTP_TIMEOUT_LIMIT_INFO HeaderWait; netsh http add timeout headerwaittimeout",
-    "idle_connection": "HTTP_TIMEOUT_LIMIT_INFO IdleConnection; netsh http add timeout idleconnectiontimeout",
-    "drain_entity_body": "HTTP_TIMEOUT_LIMIT_INFO DrainEntityBody",
-    "send_trusted_issuer_list": "registry, SCHANNEL: SendTrustedIssuerList",
-    "trusted_issuer_list_limit": "a buffer of Schannel, which has no name; KB933430 made it larger",
-    "maximum_cache_size": "registry, SCHANNEL: MaximumCacheSize",
-    "server_cache_time": "registry, SCHANNEL: ServerCacheTime, in milliseconds there",
-    "event_logging": "registry, SCHANNEL: EventLogging, 1 errors, 3 warnings too, 7 all",
-    "cipher_suites": "group policy SSL Cipher Suite Order; registry, Policies, "
-    r"Cryptography\Configuration\SSL\00010002: Functions",
-    "capi2_operational_log": "Event Viewer: CAPI2 / Operational, Enable Log; wevtutil sl "
-    "Microsoft-Windows-CAPI2/Operational /e:true",
-    "enable_kernel_ssl": r"IIS 6: registry, Services\HTTP\Parameters: EnableKernelSSL",
-    "roots": "certlm.msc, or certutil -store and -addstore",
-    "without": "certlm.msc, or certutil -delstore: the roots that are taken out of the store",
-    "sstp_listener_port": r"registry, SstpSvc\Parameters: ListenerPort, 443 unless set; none: no SSTP on this machine",
-    "on_unavailable": "not a setting: what http.sys does when TLS 1.3 cannot ask for the certificate",
-}
-COUNTS = {"maximum_cache_size": "entries", "event_logging": "", "count": ""}  # every other whole number is a size
 
 
 @dataclass(frozen=True, slots=True)
 class KnobAt:
-    """A knob: its path for --set, its value (sizes in bytes, times in seconds), and what Windows calls it."""
+    """A knob of a lab: its path for --set, its value as JSON (sizes in bytes, times in seconds) and in words."""
 
     path: str
     value: Any
-    windows_name: str
+    text: str
+    setting: WindowsSetting
 
     @property
-    def text(self) -> str:
-        """The value in words."""
-        return value_text(self.value, self.path.rpartition(".")[2])
+    def windows_name(self) -> str:
+        """What Windows calls it."""
+        return self.setting.name
 
 
-def knobs_of(lab: Setup) -> Iterator[KnobAt]:
-    """List every knob of a lab that has a name here, in the order of a scenario file."""
-    for name, binding in lab.bindings.items():
-        yield from _named(f"bindings.{name}.", binding.model_dump(mode="json"))
-    for site in lab.sites:
-        yield from _named(f"sites.{site.path}.", site.model_dump(mode="json", exclude={"path"}))
-    rest = lab.model_dump(mode="json", include=set(Setup.model_fields) - {"bindings", "sites"})
-    for section in ("timers", "schannel"):
-        yield from _named(f"{section}.", rest.pop(section))
-    stores = rest.pop("stores")
-    yield from _named("", rest)
-    for name, store in stores.items():
-        yield from _named(f"stores.{name}.", store)
+def knobs_of(model: Knob, prefix: str = "") -> Iterator[KnobAt]:
+    """List every knob in a model, such as a `Setup`, in the order of its fields, which is that of a scenario file."""
+    for name, field in type(model).model_fields.items():
+        value, setting = getattr(model, name), declared(field, WindowsSetting)
+        if setting is None:
+            for path, inner in _models_in(name, value):
+                yield from knobs_of(inner, f"{prefix}{path}.")
+        else:
+            plain = model.model_dump(mode="json", include={name})[name]
+            yield KnobAt(f"{prefix}{name}", plain, value_text(value, declared(field, Unit)), setting)
 
 
-def _named(prefix: str, values: Mapping[str, Any]) -> Iterator[KnobAt]:
-    for key, value in values.items():
-        if key in WINDOWS_NAMES:
-            yield KnobAt(f"{prefix}{key}", value, WINDOWS_NAMES[key])
-
-
-def value_text(value: Any, name: str = "") -> str:
-    """Write the value of the knob `name`: floats are times, whole numbers sizes unless `COUNTS` says otherwise."""
+def _models_in(name: str, value: Any) -> Iterator[tuple[str, Knob]]:
+    """The models in the value of a field, each with its path; an item of a list is called by its own `path`."""
     match value:
-        case None | []:
+        case Knob():
+            yield name, value
+        case dict():
+            yield from ((f"{name}.{key}", inner) for key, inner in value.items() if isinstance(inner, Knob))
+        case tuple():
+            yield from ((f"{name}.{inner.path}", inner) for inner in value if hasattr(inner, "path"))
+
+
+def value_text(value: Any, unit: Unit | None = None) -> str:
+    """Write the value of a knob in words; `unit` is what its number counts."""
+    match value:
+        case None | ():
             return "none"
         case bool():
             return "true" if value else "false"
-        case dict():
-            return ", ".join(f"{key} {value_text(inner, key)}" for key, inner in value.items() if inner is not None)
-        case list():
-            return ("; " if isinstance(value[0], dict) else ", ").join(map(value_text, value))
-        case float():
-            return format_seconds(value) if value else "0 s"
-        case int() if name.endswith("_port"):
-            return str(value)
-        case int() if name in COUNTS:
-            return f"{value:,} {COUNTS[name]}".strip()
-        case int():
-            return format_bytes(value)
+        case Knob():
+            inner = ((name, getattr(value, name), field) for name, field in type(value).model_fields.items())
+            return ", ".join(
+                f"{name} {value_text(one, declared(field, Unit))}" for name, one, field in inner if one is not None
+            )
+        case tuple():
+            return ("; " if isinstance(value[0], Knob) else ", ").join(value_text(one, unit) for one in value)
+        case int() | float():
+            return _quantity(value, unit or PLAIN)
     return str(value)
+
+
+def _quantity(number: float, unit: Unit) -> str:
+    if unit == BYTES:
+        return format_bytes(int(number))
+    if unit == SECONDS:
+        return format_seconds(number) if number else "0 s"
+    return str(number) if unit == PORT else f"{number:,} {unit.noun}".strip()

@@ -12,19 +12,23 @@ from tlslab.errors import Problem, ScenarioError, in_words
 from tlslab.scenario import yaml_nodes
 from tlslab.scenario.checks import cross_check
 from tlslab.scenario.complaints import Complaint, complaints
-from tlslab.scenario.overlay import with_profile
+from tlslab.scenario.overlay import WINDOWS, Ground, with_profile
 from tlslab.scenario.schema import Scenario
 from tlslab.scenario.yaml_nodes import MAX_BYTES, Node, Position
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedScenario:
-    """A sound scenario. `data` is what fixes and `--set` are laid over: plain, with the profile's defaults."""
+    """A sound scenario.
+
+    `data` is what fixes and `--set` are laid over: plain, with the profile's defaults. `ground` says what they may set.
+    """
 
     name: str
     file: str
     scenario: Scenario
     data: dict[str, Any]
+    ground: Ground = WINDOWS
 
 
 def load_scenario(path: Path) -> LoadedScenario:
@@ -47,7 +51,8 @@ def parse_scenario(raw: bytes, name: str, file: str) -> LoadedScenario:
         raise ScenarioError([*problems, Problem(file, *node.position, "a scenario is a mapping: key: value")])
     data = with_profile(data)
     scenario, wrong = _validate(data)
-    problems += [_problem(complaint, node, file) for complaint in (*wrong, *cross_check(data))]
+    wrong += cross_check(data, valid=scenario is not None)
+    problems += [_problem(complaint, node, file) for complaint in wrong]
     if scenario is None or problems:
         unique = dict.fromkeys(problems)
         raise ScenarioError(sorted(unique, key=lambda problem: (problem.line, problem.column)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tlslab.errors import UsageProblem
@@ -20,31 +21,47 @@ from tlslab.schannel.profiles import PROFILES, WINDOWS_SERVER_2012_R2, Profile
 Keys = tuple[str | int, ...]
 
 
-def with_profile(data: Mapping[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What settings are laid over: `model` says which knobs there are, `profiles` what each is unless it is set."""
+
+    model: type[Setup]
+    profiles: Mapping[str, Profile]
+
+
+WINDOWS = Ground(Setup, PROFILES)
+
+
+def with_profile(data: Mapping[str, Any], ground: Ground = WINDOWS) -> dict[str, Any]:
     """Lay the defaults of its profile under what a scenario says; data of a wrong shape is left as it is."""
-    merged = _copy(data)
-    for path, default in _profile(data).defaults.items():
-        _lay_under(merged, path.split("."), default.value)
-    return merged
+    return apply(data, ground=ground)
 
 
-def apply(data: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Set every path of `overrides` in a copy of `data`, which a profile lies under. UsageProblem: an unknown path."""
-    changed = _copy(data)
-    for path in sorted(overrides, key=_parents_and_kinds_first):
-        *parents, last = resolve(changed, path)
-        container = value_at(changed, parents)
-        if last == "kind" and fields_at(Setup, parents):
-            container.clear()
-        container[last] = copy.deepcopy(overrides[path])
-    return with_profile(changed)
+def apply(data: Mapping[str, Any], *layers: Mapping[str, Any], ground: Ground = WINDOWS) -> dict[str, Any]:
+    """Set every path of each layer in a copy of `data`, which a profile lies under. UsageProblem: an unknown path."""
+    changed = {key: copy.deepcopy(value) if key in ground.model.model_fields else value for key, value in data.items()}
+    _lay_profile_under(changed, ground)
+    for settings in layers:
+        for path in sorted(settings, key=_parents_and_kinds_first):
+            _set(changed, resolve(changed, path, ground), settings[path], ground)
+        # The next layer may speak of what this one has left to the profile.
+        _lay_profile_under(changed, ground)
+    return changed
 
 
-def resolve(data: Mapping[str, Any], path: str) -> Keys:
+def _set(data: dict[str, Any], keys: Keys, value: object, ground: Ground) -> None:
+    *parents, last = keys
+    container = value_at(data, parents)
+    if last == "kind" and fields_at(ground.model, parents):
+        container.clear()
+    container[last] = copy.deepcopy(value)
+
+
+def resolve(data: Mapping[str, Any], path: str, ground: Ground = WINDOWS) -> Keys:
     """Turn a path into the keys that lead to its value, which need not be there yet. UsageProblem: an unknown path."""
     keys = _split(data, path)
     for end, key in enumerate(keys):
-        known = _known(data, keys[:end])
+        known = _known(data, keys[:end], ground)
         if key not in known:
             place = f"in {path_text(data, keys[:end])}" if end else "that can be set"
             raise UsageProblem(f"cannot set {path}: there is no {key!a} {place}", suggestion(str(key), map(str, known)))
@@ -87,12 +104,10 @@ def value_at(data: Any, keys: Sequence[str | int]) -> Any:
     return data
 
 
-def _profile(data: Mapping[str, Any]) -> Profile:
-    return PROFILES.get(str(data.get("profile")), WINDOWS_SERVER_2012_R2)
-
-
-def _copy(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: copy.deepcopy(value) if key in Setup.model_fields else value for key, value in data.items()}
+def _lay_profile_under(data: dict[str, Any], ground: Ground) -> None:
+    profile = ground.profiles.get(str(data.get("profile")), WINDOWS_SERVER_2012_R2)
+    for path, default in profile.defaults.items():
+        _lay_under(data, path.split("."), default.value)
 
 
 def _lay_under(node: Any, path: Sequence[str], value: object) -> None:
@@ -137,10 +152,10 @@ def _site_path(data: Any, keys: Sequence[str | int]) -> str:
     return path if isinstance(path, str) else ""
 
 
-def _known(data: Mapping[str, Any], keys: Keys) -> list[str | int]:
+def _known(data: Mapping[str, Any], keys: Keys, ground: Ground) -> list[str | int]:
     container = value_at(data, keys)
     if isinstance(container, list):
         return list(range(len(container))) if keys == ("sites",) else []
     if not isinstance(container, Mapping):
         return []
-    return list(fields_at(Setup, keys) or container)
+    return list(fields_at(ground.model, keys) or container)

@@ -7,7 +7,7 @@ that its profile sets is required here and optional in the JSON Schema. Paths in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -19,12 +19,9 @@ from pydantic import (
     model_validator,
 )
 
-from tlslab.httpsys.bindings import EndpointText, ServerCertificate, Toggle
-from tlslab.httpsys.client_certificate import ClientCertRetrieval
-from tlslab.httpsys.settings import Continue100, OnUnavailable
-from tlslab.httpsys.timers import Timers
-from tlslab.iis.access import SslFlag
-from tlslab.knobs import ByteCount, Knob, Seconds
+from tlslab.core.plan import MachineSetup, Site
+from tlslab.httpsys.bindings import BindingRecord
+from tlslab.knobs import ByteCount, Knob, Seconds, TakesEffect, Tool, WindowsSetting
 from tlslab.scenario.stores import StoreName, Stores
 from tlslab.scenario.vocabulary import (
     EventName,
@@ -38,9 +35,8 @@ from tlslab.scenario.vocabulary import (
     ProfileName,
     ProtocolName,
     RequestLine,
-    SitePath,
 )
-from tlslab.schannel.settings import Schannel
+from tlslab.schannel.profiles import PROFILES, Profile
 
 LARGEST_BODY = 2**30  # a client has to make it and a server to hash it
 
@@ -52,59 +48,34 @@ class WritingStyle(StrEnum):
     READS_WHILE_WRITING = "reads_while_writing"
 
 
-def _optional(*knobs: str) -> Callable[[dict[str, Any]], None]:
-    """Tell the JSON Schema that a file may leave these out, because the profile sets them."""
-
-    def change(schema: dict[str, Any]) -> None:
-        schema["required"] = [name for name in schema.get("required", []) if name not in knobs]
-
-    return change
-
-
 # --- what is set up ----------------------------------------------------------------------------------------
 
 
-class BindingModel(Knob, json_schema_extra=_optional("client_cert_negotiation", "protocols")):
+class BindingModel(BindingRecord):
     """A record of `netsh http show sslcert`, and the TLS versions Schannel speaks for it."""
 
-    endpoint: EndpointText
-    certificate: ServerCertificate = ServerCertificate.SERVER
-    client_cert_negotiation: Toggle
-    protocols: Annotated[tuple[ProtocolName, ...], Field(min_length=1)]
-    ctl_store: StoreName | None = None
+    protocols: Annotated[
+        tuple[ProtocolName, ...],
+        Field(min_length=1),
+        WindowsSetting(r"registry, SCHANNEL\Protocols", Tool.REGISTRY, TakesEffect.RESTART),
+    ]
+    ctl_store: Annotated[
+        StoreName | None,
+        WindowsSetting("netsh http add sslcert sslctlstorename=", Tool.NETSH, TakesEffect.NEXT_CONNECTION),
+    ] = None
 
 
-class SiteModel(Knob, json_schema_extra=_optional("ssl_flags", "client_cert_retrieval", "continue_100")):
-    """A path, what IIS demands of its clients, and how the component above http.sys fetches the certificate."""
-
-    path: SitePath
-    ssl_flags: tuple[SslFlag, ...]
-    client_cert_retrieval: ClientCertRetrieval
-    continue_100: Continue100
-    application_delay: Seconds = 0.0
-
-
-class Setup(
-    Knob,
-    json_schema_extra=_optional(
-        "timers",
-        "schannel",
-        "capi2_operational_log",
-        "enable_kernel_ssl",
-        "sstp_listener_port",
-        "on_unavailable",
-    ),
-):
-    """The half of a scenario that a server is built from, and that `set` can change."""
+class BindingsAndSites(Knob):
+    """Where a lab is reached, and what is found there."""
 
     bindings: Annotated[dict[Name, BindingModel], Field(min_length=1)]
-    sites: Annotated[tuple[SiteModel, ...], Field(min_length=1)]
-    timers: Timers
-    schannel: Schannel
-    capi2_operational_log: StrictBool
-    enable_kernel_ssl: StrictBool
-    sstp_listener_port: Annotated[int, Field(strict=True, ge=1, le=65535)] | None
-    on_unavailable: OnUnavailable
+    sites: Annotated[tuple[Site, ...], Field(min_length=1)]
+
+
+# Fields come in the order of the bases, from the last: bindings and sites first, as in a file.
+class Setup(MachineSetup, BindingsAndSites):
+    """The half of a scenario that a server is built from, and that `set` can change."""
+
     stores: Stores = Field(default_factory=dict)
 
 
@@ -252,6 +223,22 @@ class Scenario(Setup):
     teach: NonEmptyText
 
 
-def json_schema() -> dict[str, Any]:
-    """Describe a scenario file as JSON Schema, for editors and `tlslab schema`."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Scenario.model_json_schema()
+def json_schema(model: type[Setup] = Scenario, profiles: Mapping[str, Profile] = PROFILES) -> dict[str, Any]:
+    """Describe a scenario file as JSON Schema, for editors and `tlslab schema`.
+
+    A file may leave out whatever has a default in every one of the `profiles`.
+    """
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | model.model_json_schema()
+    for path in set.intersection(*(set(profile.defaults) for profile in profiles.values())):
+        _make_optional(schema, path.split("."))
+    return schema
+
+
+def _make_optional(schema: dict[str, Any], path: Sequence[str]) -> None:
+    """Require nothing that leads to `path`, but for what its `*` stands for: a profile has no bindings and no sites."""
+    place = schema
+    for key, below in zip(path, (*path[1:], ""), strict=True):
+        if key in place.get("required", ()) and below != "*":
+            place["required"].remove(key)
+        inner = place["properties"][key] if key != "*" else place.get("additionalProperties") or place["items"]
+        place = schema["$defs"][inner["$ref"].rpartition("/")[2]] if "$ref" in inner else inner

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from tlslab.knobs import Knob
+from tlslab.knobs import PLAIN, Knob, TakesEffect, Tool, WindowsSetting
 from tlslab.pki.root_names import LONGEST, RootName, root_name
 from tlslab.schannel.issuer_list import CLIENT_AUTH_ISSUER, ROOT, source_store
 
@@ -53,7 +53,7 @@ class Roots(Knob):
 
     name: NamePart | None = None
     organization: NamePart | None = None
-    count: Annotated[int, Field(ge=1, le=MOST_ROOTS)] = 1
+    count: Annotated[int, PLAIN, Field(ge=1, le=MOST_ROOTS)] = 1
     state: RootState = RootState.VALID
     authority: Literal["client", "intermediate"] | None = None
 
@@ -83,8 +83,20 @@ class Roots(Knob):
 class Store(Knob):
     """A store of LocalMachine; `without` takes out every root that is in one of these states."""
 
-    roots: tuple[Roots, ...] = ()
-    without: tuple[RootState, ...] = ()
+    roots: Annotated[
+        tuple[Roots, ...],
+        WindowsSetting(
+            "certlm.msc, or certutil -store and -addstore", Tool.CERTIFICATE_STORES, TakesEffect.NEXT_CONNECTION
+        ),
+    ] = ()
+    without: Annotated[
+        tuple[RootState, ...],
+        WindowsSetting(
+            "certlm.msc, or certutil -delstore: the roots that are taken out of the store",
+            Tool.CERTIFICATE_STORES,
+            TakesEffect.NEXT_CONNECTION,
+        ),
+    ] = ()
 
     @property
     def present(self) -> tuple[Roots, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -11,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from tlslab import events
 from tlslab.httpsys.timers import HTTPERR_REASON
+from tlslab.knobs import matching
 from tlslab.scenario.names import suggestion
 from tlslab.schannel.profiles import PROFILES
 
@@ -25,17 +24,6 @@ def _one_of(known: tuple[str, ...], what: str, value: str) -> str:
     return value
 
 
-def _matching(pattern: str, wanted: str) -> Callable[[str], str]:
-    compiled = re.compile(pattern, re.ASCII)
-
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
-            raise ValueError(f"expected {wanted}")
-        return value
-
-    return check
-
-
 def _number_as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
@@ -43,19 +31,18 @@ def _number_as_text(value: Any) -> Any:
 NonEmptyText = Annotated[str, Field(min_length=1)]
 Name = Annotated[
     str,
-    AfterValidator(_matching(r"[a-z0-9]+(-[a-z0-9]+)*", "a name of a-z and 0-9, joined by hyphens")),
+    AfterValidator(matching(r"[a-z0-9]+(-[a-z0-9]+)*", "a name of a-z and 0-9, joined by hyphens")),
 ]
-SitePath = Annotated[str, AfterValidator(_matching(r"/(?:(?![?#])[!-~])*", "a path such as /upload"))]
 RequestLine = Annotated[
-    str, AfterValidator(_matching(r"[A-Z]{1,20} /(?!/)[!-~]*", "a method and a path, such as POST /upload"))
+    str, AfterValidator(matching(r"[A-Z]{1,20} /(?!/)[!-~]*", "a method and a path, such as POST /upload"))
 ]
 MessageName = Annotated[
-    str, AfterValidator(_matching(r"[CS] \S[ -~]*", "who sent what, such as: C ClientHello, S 200, or C GET /"))
+    str, AfterValidator(matching(r"[CS] \S[ -~]*", "who sent what, such as: C ClientHello, S 200, or C GET /"))
 ]
 OutcomeName = Annotated[
     str,
     BeforeValidator(_number_as_text),
-    AfterValidator(_matching(r"[1-5]\d\d(\.\d{1,2})?|reset|closed|alert|gave_up", OUTCOME)),
+    AfterValidator(matching(r"[1-5]\d\d(\.\d{1,2})?|reset|closed|alert|gave_up", OUTCOME)),
     WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}], "description": OUTCOME}),
 ]
 EventName = Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StrictBool
 
-from tlslab.knobs import ByteCount, Knob, Seconds
+from tlslab.knobs import PLAIN, ByteCount, Knob, Seconds, TakesEffect, Tool, Unit, WindowsSetting
 from tlslab.schannel.cipher_suites import OPENSSL_NAMES, known_suite
 
 LOG_ERRORS, LOG_WARNINGS, LOG_INFORMATION = 1, 2, 4  # the bits of EventLogging (KB260729)
@@ -21,9 +21,46 @@ class Schannel(Knob):
     policy, not under SCHANNEL; the first that the client has too is taken, and an empty list is all of OpenSSL's.
     """
 
-    send_trusted_issuer_list: StrictBool
-    trusted_issuer_list_limit: Annotated[ByteCount, Field(le=0xFFFF)]
-    maximum_cache_size: Annotated[int, Field(ge=0)]
-    server_cache_time: Seconds
-    event_logging: Annotated[int, Field(ge=0, le=7)]
-    cipher_suites: tuple[CipherSuite, ...] = ()
+    send_trusted_issuer_list: Annotated[
+        StrictBool, WindowsSetting("registry, SCHANNEL: SendTrustedIssuerList", Tool.REGISTRY, TakesEffect.RESTART)
+    ]
+    trusted_issuer_list_limit: Annotated[
+        ByteCount,
+        Field(le=0xFFFF),
+        WindowsSetting(
+            "a buffer of Schannel, which has no name; KB933430 made it larger", Tool.NONE, TakesEffect.LAB_START
+        ),
+    ]
+    maximum_cache_size: Annotated[
+        int,
+        Unit("entries"),
+        Field(ge=0),
+        WindowsSetting("registry, SCHANNEL: MaximumCacheSize", Tool.REGISTRY, TakesEffect.RESTART),
+    ]
+    server_cache_time: Annotated[
+        Seconds,
+        WindowsSetting(
+            "registry, SCHANNEL: ServerCacheTime, in milliseconds there", Tool.REGISTRY, TakesEffect.RESTART
+        ),
+    ]
+    event_logging: Annotated[
+        int,
+        PLAIN,
+        Field(ge=0, le=7),
+        WindowsSetting(
+            "registry, SCHANNEL: EventLogging, 1 errors, 3 warnings too, 7 all",
+            Tool.REGISTRY,
+            TakesEffect.RESTART,
+            "KB260729: of the computer",
+        ),
+    ]
+    cipher_suites: Annotated[
+        tuple[CipherSuite, ...],
+        WindowsSetting(
+            "group policy SSL Cipher Suite Order; registry, Policies, "
+            r"Cryptography\Configuration\SSL\00010002: Functions",
+            Tool.GROUP_POLICY,
+            TakesEffect.RESTART,
+            "Microsoft Learn, Manage TLS: of the computer",
+        ),
+    ] = ()

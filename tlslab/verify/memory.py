@@ -268,5 +268,5 @@ def find_listener(plan: LabPlan, binding_name: str | None) -> tuple[Listener, st
     for listener in plan.listeners:
         for binding in listener.bindings:
             if binding_name in (None, binding.name):
-                return listener, binding.endpoint.host if binding.endpoint.is_name else "localhost"
+                return listener, binding.record.endpoint.host if binding.record.endpoint.is_name else "localhost"
     raise KeyError(binding_name)
