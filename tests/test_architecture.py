@@ -33,7 +33,7 @@ TABLE = {
     "iis": ("", "types events"),
     "pki": ("cryptography", "types errors"),
     "tls": ("OpenSSL cryptography", "wire types events recorder errors"),
-    "core": ("", "tls wire httpsys iis schannel types events recorder errors"),
+    "core": ("", "tls wire httpsys iis schannel types events recorder errors tap text"),
     "scenario": ("pydantic yaml", "core schannel httpsys iis pki tls.context types events errors knobs"),
     "words": ("", "schannel events types knobs"),
     "capture": ("", "words iis httpsys schannel events errors tap text"),
