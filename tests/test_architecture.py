@@ -33,7 +33,7 @@ TABLE = {
     "iis": ("", "types events text"),
     "pki": ("cryptography", "types errors"),
     "tls": ("OpenSSL cryptography", "wire types events recorder errors"),
-    "core": ("pydantic", "tls wire httpsys iis schannel types events recorder errors knobs"),
+    "core": ("pydantic", "tls wire httpsys iis schannel types events recorder errors knobs tap text"),
     "scenario": ("pydantic yaml", "core schannel httpsys iis pki tls.context events errors knobs text"),
     "words": ("", "schannel events types text"),
     "capture": ("", "words iis httpsys schannel types events errors tap text"),

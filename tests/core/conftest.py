@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import h11
@@ -11,6 +13,7 @@ import pytest
 from OpenSSL import SSL
 
 from tlslab.core.connection import Connection
+from tlslab.core.driver import Driver
 from tlslab.core.machine import Machine
 from tlslab.core.plan import CutIssuers, LabPlan, Listener, MachineSetup, Site
 from tlslab.events import ALL, Event, HandshakeMessage
@@ -21,10 +24,14 @@ from tlslab.httpsys.timers import Timers
 from tlslab.iis.access import SslFlag
 from tlslab.iis.pages import Landing
 from tlslab.schannel.settings import Schannel
+from tlslab.tap import NO_TAP, Tap
+from tlslab.text import HostPort
 from tlslab.tls.client import ClientTls
 from tlslab.tls.context import client_context
 
 PIECE = 16 * 1024
+PEER: HostPort = ("127.0.0.1", 50001)
+LOCAL: HostPort = ("127.0.0.1", 8443)
 SCHANNEL = {
     "send_trusted_issuer_list": True,
     "trusted_issuer_list_limit": 16384,
@@ -103,18 +110,66 @@ def make_lab(server_settings) -> Callable[..., Machine]:
     return make
 
 
-class Talk:
-    """A client and the lab's side of its connection; what the lab does not read stays in `up`, as in a socket."""
+@dataclass
+class Strings:
+    """The wire: a byte string for each direction, a `core.driver.Transport`. It takes as much as there is `room`."""
 
-    def __init__(self, lab: Machine, client: SSL.Context, server_name: str = "localhost", now: float = 0.0) -> None:
+    up: bytearray = field(default_factory=bytearray)
+    down: bytearray = field(default_factory=bytearray)
+    room: int = 2**30
+    gone: bool = False
+    closed_window: bool = False
+    has_reset: bool = False
+
+    def send(self, data: bytes) -> int:
+        if self.gone:
+            raise BrokenPipeError
+        taken = data[: self.room]
+        self.down += taken
+        self.room -= len(taken)
+        return len(taken)
+
+    def unread(self) -> int:
+        return len(self.up)
+
+    def peek(self, count: int) -> bytes:
+        return bytes(self.up[:count])
+
+    def window_is_closed(self) -> bool:
+        return self.closed_window
+
+    def peer_has_reset(self) -> bool:
+        return self.has_reset
+
+
+class Talk:
+    """A client and the lab's side of its connection; what the lab does not read stays in `up`, as in a socket.
+
+    `told` has the events of the connection; `read` gets each event, those of the lab too. Nothing that the driver holds
+    leads back here, so OpenSSL's memory is given back with the last reference, not when somebody looks for garbage.
+    """
+
+    def __init__(
+        self,
+        lab: Machine,
+        client: SSL.Context,
+        server_name: str = "localhost",
+        now: float = 0.0,
+        tap: Tap = NO_TAP,
+        read: Callable[[Event], None] = lambda _event: None,
+    ) -> None:
         [listener] = lab.plan.listeners
         self.now = now
-        self.server: Connection = lab.accept(listener, "127.0.0.1:50001", "127.0.0.1:8443", now)
-        self.client = ClientTls(client, server_name)
         self.told: list[Event] = []
-        self.up = bytearray()
+        self.wire = Strings()
+        self.up = self.wire.up
+        publish = partial(_keep, self.told, read)
+        self.driver = Driver(lab, listener, PEER, LOCAL, tap, publish, self.wire, now)
+        self.server: Connection = self.driver.connection
+        self.client = ClientTls(client, server_name)
         self.received = b""
         self.piece = PIECE
+        self.driver.finish_step(now)
 
     def open(self) -> Talk:
         """Shake hands."""
@@ -133,21 +188,20 @@ class Talk:
         moved = True
         while moved:
             moved = self._up() | self._down()
-        self.told += self.server.take_events()
 
     def _up(self) -> bool:
         self.up += self.client.data_to_send()
-        if self.server.wants_unread_count:
-            self.server.note_unread(len(self.up), self.now)
-        if not self.up or self.server.reading_paused or self.server.closing is not None:
+        if not self.up or not self.driver.may_read or self.server.closing is not None:
             return False
         data = bytes(self.up[: self.piece])
         del self.up[: self.piece]
-        self.server.receive_data(data, self.now)
+        self.driver.receive_data(data, self.now)
         return True
 
     def _down(self) -> bool:
-        data = self.server.data_to_send()
+        self.driver.finish_step(self.now)
+        data = bytes(self.wire.down)
+        self.wire.down.clear()
         self.client.receive(data)
         while plaintext := self.client.read(PIECE):
             self.received += plaintext
@@ -156,12 +210,12 @@ class Talk:
     def pass_time(self, seconds: float) -> None:
         """Let time go by, and its work be done."""
         self.now += seconds
-        self.server.tick(self.now)
+        self.driver.tick(self.now)
         self.run()
 
     def raw(self, data: bytes) -> None:
         """Put bytes on the wire that no client of ours would."""
-        self.server.receive_data(data, self.now)
+        self.driver.receive_data(data, self.now)
         self.run()
 
     # --- what was seen ------------------------------------------------------------------------------
@@ -201,6 +255,13 @@ class Talk:
         return [event.name for event in self.all(HandshakeMessage)]
 
 
+def _keep(told: list[Event], read: Callable[[Event], None], events: Iterable[Event]) -> None:
+    for event in events:
+        read(event)
+        if event.connection:
+            told.append(event)
+
+
 def read_response(data: bytes, method: bytes) -> tuple[int, bytes, bytes]:
     """The status and body of the first response in `data`, and what follows it."""
     reader = h11.Connection(h11.CLIENT)
@@ -229,10 +290,12 @@ def talk(make_lab, client_settings) -> Callable[..., Talk]:
         client: SSL.Context | None = None,
         name: str = "localhost",
         opened: bool = True,
+        tap: Tap = NO_TAP,
+        read: Callable[[Event], None] = lambda _event: None,
         **options: Any,
     ) -> Talk:
         context = client or client_context(client_settings(identity, refuses=refuses))
-        made = Talk(lab or make_lab(*protocols, **options), context, name)
+        made = Talk(lab or make_lab(*protocols, **options), context, name, tap=tap, read=read)
         return made.open() if opened else made
 
     return make

@@ -31,6 +31,7 @@ from tlslab.httpsys.client_certificate import AfterResponse, AsyncDrain, EarlyAs
 from tlslab.httpsys.settings import Continue100, OnUnavailable
 from tlslab.tls.context import Protocol
 from tlslab.types import Reset
+from tlslab.wire.records import ContentType
 
 TLS_1_2, TLS_1_3 = Protocol.TLS1_2, Protocol.TLS1_3
 BOTH = pytest.mark.parametrize("protocol", [TLS_1_2, TLS_1_3])
@@ -142,14 +143,21 @@ def test_a_binding_that_negotiates_never_sends_hello_request(talk, post):
 # --- the freeze ---
 
 
-@pytest.mark.parametrize(("protocol", "waits_for"), [(TLS_1_2, "ClientHello"), (TLS_1_3, "Certificate")])
-def test_a_large_upload_freezes_until_the_timer(talk, post, protocol, waits_for):
+@pytest.mark.parametrize(
+    ("protocol", "waits_for", "answer"),
+    [
+        (TLS_1_2, "ClientHello", [ContentType.HANDSHAKE]),
+        (TLS_1_3, "Certificate", [ContentType.APPLICATION_DATA] * 3),
+    ],
+)
+def test_a_large_upload_freezes_until_the_timer(talk, post, protocol, waits_for, answer):
     """Exactly the buffer is read, the rest stays where it is, and two minutes later comes the reset."""
     client = talk(protocol)
     client.send(post("/upload", MIB))
     stalled = client.only(EntityBodyStalled)
     assert (stalled.body_buffered, stalled.body_announced, stalled.waiting_for) == (BUFFER, len(MIB), waits_for)
-    assert stalled.socket_unread == len(client.up) > 900_000
+    assert stalled.socket_unread > 900_000
+    assert content_types(client.up[stalled.socket_unread :]) == answer  # it came later, and stands behind them
     assert client.server.reading_paused
     assert client.server.next_deadline == 120.0
     client.pass_time(119.9)
@@ -159,6 +167,15 @@ def test_a_large_upload_freezes_until_the_timer(talk, post, protocol, waits_for)
     assert client.only(TimerExpired).timer == "ssl_renegotiation"
     assert client.only(HttpErrLogged).reason == "Timer_SslRenegotiation"
     assert client.received == b""
+
+
+def content_types(records):
+    """The types of whole records."""
+    found = []
+    while records:
+        found.append(records[0])
+        del records[: 5 + int.from_bytes(records[3:5], "big")]
+    return found
 
 
 def test_the_freeze_is_real(talk, post):
@@ -248,10 +265,11 @@ def test_counting_again_while_frozen(talk, post):
     client = talk(TLS_1_2)
     client.server.note_unread(4711, 0.0)
     client.send(post("/upload", MIB))
-    client.server.note_unread(len(client.up), 1.0)
-    client.server.note_unread(len(client.up) + 100, 2.0)
+    counted = client.only(EntityBodyStalled).socket_unread
+    client.server.note_unread(counted, 1.0)
+    client.server.note_unread(counted + 100, 2.0)
     client.run()
-    assert client.only(UnreadBytesChanged).socket_unread == len(client.up) + 100
+    assert client.only(UnreadBytesChanged).socket_unread == counted + 100
     client.pass_time(120)
     client.server.note_unread(0, 121.0)
     client.run()

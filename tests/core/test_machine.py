@@ -129,7 +129,7 @@ class Regular:
             client.client.close()
         client.run()
         client.server.note_closed(0.0)
-        del client.server  # OpenSSL decides about the session when it frees the connection
+        del client.server, client.driver  # OpenSSL decides about the session when it frees the connection
         return client
 
 

@@ -45,10 +45,17 @@ class Regular:
     def __init__(self, talk: Callable[..., Any], lab: Machine, client: SSL.Context) -> None:
         self._talk, self.lab, self._client = talk, lab, client
         self.session: Any = None
+        self._told_of_lab: list[Any] = []
+
+    def of_lab(self) -> list[Any]:
+        """What the lab told of itself since the last call, through its connections or when asked."""
+        told = [*self._told_of_lab, *self.lab.take_events()]
+        self._told_of_lab.clear()
+        return told
 
     def connect(self, now: float = 0.0, name: str = "localhost", client_options: int = 0) -> Any:
         """Connect with the session and stay."""
-        talk = self._talk(lab=self.lab, client=self._client, opened=False, name=name)
+        talk = self._begin(name)
         talk.now = now
         talk.client = ClientTls(self._client, name, session=self.session)
         talk.client._connection.set_options(client_options)
@@ -74,10 +81,17 @@ class Regular:
 
     def say(self, hello: bytes) -> Any:
         """Connect with these bytes, and do not answer what comes."""
-        talk = self._talk(lab=self.lab, client=self._client, opened=False)
+        talk = self._begin()
         talk.server.receive_data(hello, talk.now)
         talk.told += talk.server.take_events()
         return talk
+
+    def _begin(self, name: str = "localhost") -> Any:
+        return self._talk(lab=self.lab, client=self._client, opened=False, name=name, read=self._read)
+
+    def _read(self, event: Any) -> None:
+        if event.connection == 0:
+            self._told_of_lab.append(event)
 
     def resumes(self, now: float = 0.0, name: str = "localhost") -> bool:
         """Whether a visit resumes, by ServerHello."""
@@ -188,7 +202,7 @@ def test_a_session_that_fits_less(regular):
     worse = client.connect(client_options=NO_EXTENDED_MASTER_SECRET)
     assert worse.only(TlsFailed)
     assert worse.names(SessionResumed, SessionNotResumed, ServerHelloSent) == []
-    assert client.lab.take_events() == []
+    assert client.of_lab() == []
 
 
 # --- what leaves, and when ----------------------------------------------------------------------------
@@ -202,9 +216,9 @@ def test_idle_sessions_are_purged_when_due(regular, closed):
     lab = client.lab
     assert lab.next_deadline == 10.0 + IDLE_SECONDS
     lab.tick(309.9)
-    assert lab.take_events() == []
+    assert client.of_lab() == []
     lab.tick(lab.next_deadline)
-    [gone] = lab.take_events()
+    [gone] = client.of_lab()
     assert isinstance(gone, SessionEvicted)
     assert (gone.at, gone.connection, gone.binding) == (310.0, 0, "site")
     assert (gone.reason, gone.knob, gone.age_seconds, gone.entries) == ("idle_purge", "EnableKernelSSL", 300.0, 0)
@@ -240,7 +254,7 @@ def test_the_kernel_does_not_mind_idle_minutes(regular):
         client.lab.tick(now)
         assert client.resumes(now)
     client.lab.tick(HOURS_10)
-    [gone] = client.lab.take_events()
+    [gone] = client.of_lab()
     assert (gone.reason, gone.knob, gone.age_seconds) == ("lifetime", "ServerCacheTime", HOURS_10)
     assert not client.resumes(HOURS_10)
 
@@ -250,7 +264,7 @@ def test_fifo_is_told_when_it_happens(regular):
     client = regular(schannel=cache(maximum=1))
     old = client.visit(1.0).only(ServerHelloSent).session_id
     newcomers(client, 1, now=5.0)
-    [gone] = client.lab.take_events()
+    [gone] = client.of_lab()
     assert (gone.at, gone.session_id, gone.reason, gone.age_seconds, gone.entries) == (5.0, old, "fifo", 4.0, 1)
 
 
@@ -258,7 +272,7 @@ def test_a_table_that_is_off_evicts_nothing(regular):
     """Nothing came in, so nothing leaves, and there is nothing to wait for."""
     client = regular(schannel=cache(maximum=0))
     newcomers(client, 3)
-    assert (client.lab.take_events(), client.lab.next_deadline) == ([], None)
+    assert (client.of_lab(), client.lab.next_deadline) == ([], None)
 
 
 @pytest.mark.parametrize("by", ["client", "server"])
@@ -276,7 +290,7 @@ def test_a_fatal_alert_ends_the_session(regular, by):
     else:
         broken.raw(JUNK_RECORD)
     assert broken.only(TlsFailed)
-    [gone] = client.lab.take_events()
+    [gone] = client.of_lab()
     assert (gone.reason, gone.session_id) == ("fatal_alert", broken.only(SessionResumed).session_id)
     again = client.say(hello)
     assert again.only(ClientHelloReceived).session_id == gone.session_id
@@ -323,7 +337,7 @@ def test_tls_1_3_has_no_ids(regular):
     client = regular(TLS_1_3)
     client.visit()
     client.visit()
-    assert (client.lab.take_events(), client.lab.next_deadline) == ([], None)
+    assert (client.of_lab(), client.lab.next_deadline) == ([], None)
 
 
 def test_an_id_of_before_the_lab_started_is_strange(regular):

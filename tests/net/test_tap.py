@@ -13,7 +13,7 @@ import trio.testing
 from tlslab.core.plan import LabPlan
 from tlslab.events import ConnectionClosed, EntityBodyStalled, RequestReceived, ResponseSent
 from tlslab.net.clock import RateClock
-from tlslab.net.pump import TCPI_RCV_WND
+from tlslab.net.transport import TCPI_RCV_WND
 from tlslab.text import HostPort
 
 if TYPE_CHECKING:

@@ -1,31 +1,26 @@
-"""Moves bytes between a socket and a `core.Connection`, and does what the connection says of reading and closing.
+"""Moves bytes between a socket and the driver of its connection: reads, waits and closes as the connection says.
 
 Reading and writing never wait on each other: output goes out at once as far as the socket takes it, and while some is
 left over the pump waits for either direction. The asymmetry of the two is the subject of this lab.
+
+What is told to whom, and in which order, is the driver's (`core/driver.py`).
 """
 
 from __future__ import annotations
 
-import array
-import contextlib
 import errno
 import socket
 import struct
-import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 
 import trio
 
-from tlslab.core.connection import UNSENT_LIMIT, Connection
-from tlslab.core.machine import Machine
-from tlslab.events import UnreadBytesChanged
-from tlslab.net.bus import Bus
+from tlslab.core.driver import Driver
+from tlslab.events import Event, UnreadBytesChanged
 from tlslab.net.hangup import Hangups, Left
-from tlslab.tap import ConnectionTap
 from tlslab.types import Drain, Reset
 
 READ_BYTES = 32 * 1024
-TCPI_RCV_WND = slice(232, 236)  # in struct tcp_info (linux/tcp.h): the window last advertised
 LINGER_RESET = struct.pack("ii", 1, 0)  # close() sends RST and forgets what was not sent
 # A paused connection's waiting bytes are counted again after so many seconds of lab time, and each time later by the
 # factor: the buffers fill at once, and then nothing moves. A capture says when they came, so it wants to know sooner.
@@ -34,66 +29,56 @@ LOOK_SECONDS, LOOK_FACTOR = 0.02, 1.125
 
 
 class Pump:
-    """One connection's socket. It owns the socket and closes it."""
+    """One connection's socket. It owns the socket and closes it; `wanted` are the events that somebody reads."""
 
-    def __init__(
-        self, sock: socket.socket, lab: Machine, connection: Connection, bus: Bus, hangups: Hangups, wire: ConnectionTap
-    ) -> None:
-        self._lab = lab
+    def __init__(self, sock: socket.socket, driver: Driver, wanted: Set[type[Event]], hangups: Hangups) -> None:
         self._sock = sock
-        self._connection = connection
-        self._bus = bus
+        self._driver = driver
+        self._connection = driver.connection
+        self._wanted = wanted
         self._hangups = hangups
-        self._wire = wire
-        self._out = bytearray()
         self._recount_from, self._recount_factor = (
-            (LOOK_SECONDS, LOOK_FACTOR) if wire.looks_ahead else (RECOUNT_SECONDS, RECOUNT_FACTOR)
+            (LOOK_SECONDS, LOOK_FACTOR) if driver.looks_ahead else (RECOUNT_SECONDS, RECOUNT_FACTOR)
         )
         self._recount_seconds = self._recount_from
-        self._looked_at = 0  # bytes that waited then, of which none was read since
         self._owes_others_a_turn = False
 
     async def run(self) -> None:
-        """Serve the connection until it is over."""
+        """Serve the connection, whose first step is finished, until it is over."""
         try:
-            self._settle()
             while self._connection.closing is None:
                 await self._step()
-                self._settle()
+                if self._driver.finish_step(trio.current_time()):
+                    self._recount_seconds = self._recount_from
             await self._close()
         finally:
-            self._end_wire()
+            self._driver.about_to_close(trio.current_time())
             self._sock.close()
-            self._connection.note_closed(trio.current_time())
-            self._publish()
-            self._wire.settle()
+            self._driver.closed(trio.current_time())
 
     async def _step(self) -> None:
-        """Wait for the next thing that happens, and tell the connection."""
+        """Wait for the next thing that happens, and tell the driver."""
         if self._owes_others_a_turn:
             self._owes_others_a_turn = False
             await trio.lowlevel.checkpoint()
-        deadline = self._connection.next_deadline
-        if self._may_read(deadline) and self._read():
+        deadline, may_read = self._connection.next_deadline, self._driver.may_read
+        # Bytes are looked for before any wait, but not past a deadline: a peer could put it off for ever.
+        if may_read and (deadline is None or trio.current_time() < deadline) and self._read():
             self._owes_others_a_turn = True  # it came meanwhile, without a wait
             return
         with trio.move_on_at(float("inf") if deadline is None else deadline) as scope:
-            if self._connection.reading_paused:
-                await self._wait_paused()
-            elif len(self._out) > UNSENT_LIMIT or self._connection.holds_back:
-                await self._wait_writable()
-            else:
-                await (either(self._wait_readable, self._wait_writable) if self._out else self._wait_readable())
-                self._read()
+            await self._wait(may_read)
         if scope.cancelled_caught:
-            self._connection.tick(trio.current_time())
+            self._driver.tick(trio.current_time())
 
-    def _may_read(self, deadline: float | None) -> bool:
-        """Whether to look for bytes before waiting: not past a deadline, which a peer could put off for ever."""
-        connection = self._connection
-        if connection.reading_paused or connection.holds_back or len(self._out) > UNSENT_LIMIT:
-            return False
-        return deadline is None or trio.current_time() < deadline
+    async def _wait(self, may_read: bool) -> None:
+        if may_read:
+            await (either(self._wait_readable, self._wait_writable) if self._driver.unsent else self._wait_readable())
+            self._read()
+        elif self._connection.reading_paused:
+            await self._wait_paused()
+        else:
+            await self._wait_writable()
 
     async def _wait_readable(self) -> None:
         await trio.lowlevel.wait_readable(self._sock)
@@ -103,22 +88,24 @@ class Pump:
 
     async def _wait_paused(self) -> None:
         """Leave the socket unread; the peer may go, time may pass, output may get through."""
-        recounted = UnreadBytesChanged in self._bus.wanted or self._wire.looks_ahead
+        recounted = UnreadBytesChanged in self._wanted or self._driver.looks_ahead
         with trio.move_on_after(self._recount_seconds if recounted else float("inf")) as scope:
-            if self._out:
+            if self._driver.unsent:
                 await either(self._wait_hangup, self._wait_writable)
             else:
                 await self._wait_hangup()
         if scope.cancelled_caught:
             self._recount_seconds *= self._recount_factor
-            self._note_unread()
+            self._driver.note_unread(trio.current_time())
 
     async def _wait_hangup(self) -> None:
         how = await self._hangups.wait(self._sock)
+        now = trio.current_time()
         if error := self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            self._on_reset(after_fin=error == errno.EPIPE)  # Linux: a reset is ECONNRESET only where no FIN came first
+            # Linux: a reset is ECONNRESET only where no FIN came first.
+            self._driver.receive_reset(now, after_fin=error == errno.EPIPE)
         else:
-            self._on_eof(fin_stuck=how is Left.FIN_STUCK)
+            self._driver.receive_eof(now, fin_stuck=how is Left.FIN_STUCK)
 
     def _read(self) -> bool:
         """Read what is there; False when nothing is."""
@@ -127,114 +114,13 @@ class Pump:
         except (BlockingIOError, InterruptedError):
             return False
         except OSError:
-            self._on_reset()
+            self._driver.receive_reset(trio.current_time())
             return True
         if data:
-            now = trio.current_time()
-            self._connection.receive_data(data, now)
-            self._wire.received(data, now)
-            self._looked_at = 0
+            self._driver.receive_data(data, trio.current_time())
         else:
-            self._on_eof()
+            self._driver.receive_eof(trio.current_time())
         return True
-
-    def _on_eof(self, *, fin_stuck: bool = False) -> None:
-        now = trio.current_time()
-        if not fin_stuck:
-            self._look_ahead(now)
-            self._wire.peer_ended(now, reset=False)
-        self._connection.receive_eof(now, fin_stuck=fin_stuck)
-
-    def _on_reset(self, *, after_fin: bool = False) -> None:
-        now = trio.current_time()
-        self._look_ahead(now)
-        if after_fin:
-            self._wire.peer_ended(now, reset=False)
-        self._wire.peer_ended(now, reset=True)
-        self._connection.receive_reset(now)
-
-    def _settle(self) -> None:
-        """After each step: send what there is, publish what happened, look at the socket if reading has stopped."""
-        self._send()
-        while self._connection.holds_back and not self._out and self._connection.closing is None:
-            self._connection.tick(trio.current_time())
-            self._send()
-        if self._connection.wants_unread_count:
-            self._recount_seconds = self._recount_from
-            self._note_unread()
-        self._publish()
-        if self._connection.closing is None:  # else its end comes next, and belongs to the same moment
-            self._wire.settle()
-
-    def _publish(self) -> None:
-        """Tell what happened to the connection, and what it did to the lab before another does more."""
-        self._bus.publish(self._connection.take_events())
-        self._bus.publish(self._lab.take_events())
-
-    def _send(self) -> None:
-        """Send what there is as far as the socket takes it, a flight at a time: each is a segment of its own."""
-        while flight := self._connection.data_to_send():
-            self._out += flight
-            self._send_out()
-        if self._out:
-            self._send_out()
-
-    def _send_out(self) -> None:
-        while self._out:
-            data = bytes(self._out)
-            try:
-                sent = self._sock.send(data)
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError:
-                self._out.clear()
-                self._on_reset()
-                return
-            self._wire.sent(data[:sent], trio.current_time())
-            del self._out[:sent]
-
-    def _note_unread(self) -> None:
-        now = trio.current_time()
-        self._connection.note_unread(self._socket_unread(), now)
-        self._look_ahead(now)
-
-    def _look_ahead(self, now: float) -> None:
-        """Show the tap what waits in the socket, without taking it."""
-        if self._wire.looks_ahead and (count := self._socket_unread()) > self._looked_at:
-            self._looked_at = count
-            with contextlib.suppress(OSError):
-                self._wire.waiting(self._sock.recv(count, socket.MSG_PEEK), now)
-        if self._wire.looks_ahead and self._window_is_closed():
-            self._wire.window_closed(now)
-
-    def _window_is_closed(self) -> bool:
-        """Whether the kernel has told the peer to send no more; False where it cannot be asked (before Linux 6.2)."""
-        if sys.platform != "linux":
-            return False
-        with contextlib.suppress(OSError):
-            info = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCPI_RCV_WND.stop)
-            return info[TCPI_RCV_WND] == bytes(4)
-        return False
-
-    def _end_wire(self) -> None:
-        """Tell the tap how the kernel will end the connection when its socket is closed: a reset if bytes wait."""
-        if self._wire.looks_ahead:
-            now = trio.current_time()
-            self._look_ahead(now)
-            if self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):  # it reset what it had ended, or we had
-                self._wire.peer_ended(now, reset=True)
-            self._wire.ended(now, reset=self._socket_unread() > 0 or isinstance(self._connection.closing, Reset))
-
-    def _socket_unread(self) -> int:
-        """How many bytes wait in the kernel (FIONREAD); 0 where that cannot be asked."""
-        try:
-            from fcntl import ioctl
-            from termios import FIONREAD
-        except ImportError:
-            return 0
-        count = array.array("i", [0])
-        ioctl(self._sock.fileno(), FIONREAD, count)
-        return count[0]
 
     async def _close(self) -> None:
         closing = self._connection.closing
@@ -247,15 +133,15 @@ class Pump:
     async def _drain(self, limit_bytes: int) -> None:
         """Send what is left, end our side, and throw away what comes until the peer ends its own."""
         try:
-            while self._out and limit_bytes >= 0:
-                self._wire.settle()
+            while self._driver.unsent and limit_bytes >= 0:
+                self._driver.settle()
                 await either(self._wait_writable, self._wait_readable)
-                self._send()
+                self._driver.send(trio.current_time())
                 limit_bytes -= self._discard()
             self._sock.shutdown(socket.SHUT_WR)
-            self._wire.ended(trio.current_time(), reset=False)
+            self._driver.output_ended(trio.current_time())
             while limit_bytes > 0:
-                self._wire.settle()
+                self._driver.settle()
                 await self._wait_readable()
                 limit_bytes -= self._discard()
         except (EOFError, OSError):
@@ -268,13 +154,12 @@ class Pump:
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError:
-            self._wire.peer_ended(trio.current_time(), reset=True)
+            self._driver.receive_reset(trio.current_time())
             raise
         if not thrown_away:
-            self._wire.peer_ended(trio.current_time(), reset=False)
+            self._driver.receive_eof(trio.current_time())
             raise EOFError
-        self._wire.received(thrown_away, trio.current_time())
-        self._looked_at = 0
+        self._driver.receive_data(thrown_away, trio.current_time())
         return len(thrown_away)
 
 

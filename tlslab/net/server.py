@@ -11,6 +11,7 @@ from traceback import format_exception
 
 import trio
 
+from tlslab.core.driver import Driver
 from tlslab.core.machine import Machine
 from tlslab.core.plan import Listener
 from tlslab.errors import in_words
@@ -18,8 +19,8 @@ from tlslab.events import InternalFault
 from tlslab.net.bus import Bus
 from tlslab.net.hangup import Hangups
 from tlslab.net.pump import Pump
+from tlslab.net.transport import SocketTransport
 from tlslab.tap import NO_TAP, Tap
-from tlslab.text import format_peer
 from tlslab.types import Fault
 
 BACKLOG = 1024
@@ -142,12 +143,11 @@ class _Acceptor:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         now = trio.current_time()
         local = (self._host(sock), self.bound.port)
-        connection = self.lab.accept(self.bound.listener, format_peer((host, port)), format_peer(local), now)
-        wire = self.tap.open(connection.number, (host, port), local, now)
-        self.bus.publish(connection.take_events())  # at once, so that events come in the order of time
-        wire.settle()
-        pump = Pump(sock, self.lab, connection, self.bus, self.hangups, wire)
-        self.nursery.start_soon(self._run, connection.number, pump)
+        transport, publish = SocketTransport(sock), self.bus.publish
+        driver = Driver(self.lab, self.bound.listener, (host, port), local, self.tap, publish, transport, now)
+        driver.finish_step(now)  # at once, so that events come in the order of time
+        pump = Pump(sock, driver, self.bus.wanted, self.hangups)
+        self.nursery.start_soon(self._run, driver.connection.number, pump)
 
     def _host(self, sock: socket.socket) -> str:
         """Which of this machine's addresses the client took, where the lab listens on all of them."""

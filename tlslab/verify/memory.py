@@ -6,20 +6,21 @@ much as a socket's buffers would, and what the lab does not read stays in them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tlslab.client.https import Client, ClientState, Outcome
 from tlslab.client.identities import People
 from tlslab.core.connection import Connection
+from tlslab.core.driver import Driver
 from tlslab.core.machine import Machine
 from tlslab.core.plan import LabPlan, Listener
 from tlslab.events import ALL, Event
 from tlslab.scenario.schema import Step, WritingStyle
-from tlslab.tap import NO_TAP, ConnectionTap, Tap
-from tlslab.text import format_host_port, format_peer
+from tlslab.tap import NO_TAP, Tap
+from tlslab.text import format_host_port
 from tlslab.tls.client import Session
-from tlslab.types import Drain, Reset
+from tlslab.types import Drain
 from tlslab.verify.observation import Observation
 
 PIPE_BYTES = 64 * 1024  # about what a receive buffer holds while nobody reads
@@ -47,97 +48,52 @@ class Pipe:
 
 
 @dataclass
+class Pipes:
+    """Both directions of a TCP connection: a `core.driver.Transport` for the lab's side of it."""
+
+    up: Pipe = field(default_factory=Pipe)
+    down: Pipe = field(default_factory=Pipe)
+
+    def send(self, data: bytes) -> int:
+        """Take it all: how much of an answer waits is nothing that a scenario turns on."""
+        self.down.data += data
+        return len(data)
+
+    def unread(self) -> int:
+        """How many bytes the lab has left unread."""
+        return len(self.up.data)
+
+    def peek(self, count: int) -> bytes:
+        """The first of them."""
+        return bytes(self.up.data[:count])
+
+    def window_is_closed(self) -> bool:
+        """Whether the client was told to send no more."""
+        return self.up.room <= 0
+
+    def peer_has_reset(self) -> bool:
+        """No client here resets."""
+        return False
+
+
+@dataclass
 class Pair:
     """A client and the lab's side of its connection."""
 
     client: Client
-    server: Connection
-    wire: ConnectionTap
-    up: Pipe = field(default_factory=Pipe)
-    down: Pipe = field(default_factory=Pipe)
+    driver: Driver
+    pipes: Pipes
     over: bool = False
+
+    @property
+    def server(self) -> Connection:
+        """The lab's side."""
+        return self.driver.connection
 
     def exchange(self, now: float) -> bool:
         """Move what can be moved; True when something was."""
         moved = False if self.over else self._up(now)
         return (False if self.over else self._down(now)) or moved
-
-    def _up(self, now: float) -> bool:
-        sent = self._write_up(now)
-        if self.client.state is ClientState.OVER and not self.up.ended:
-            self._end_up(now)
-            return True
-        if self.server.closing is not None or self.server.reading_paused or not self.up.data:
-            return sent
-        self._receive(now)
-        return True
-
-    def _write_up(self, now: float) -> bool:
-        sent = self.client.data_to_send(self.up.room, now)
-        self.up.data += sent
-        return bool(sent)
-
-    def _receive(self, now: float) -> None:
-        data = self.up.take(min(self.server.read_limit, READ_BYTES))
-        self.server.receive_data(data, now)
-        self.wire.received(data, now)
-
-    def _end_up(self, now: float) -> None:
-        self.up.ended = True
-        while self.up.data and not self.server.reading_paused and self.server.closing is None:
-            self._receive(now)
-        self.wire.waiting(bytes(self.up.data), now)
-        self.wire.peer_ended(now, reset=False)
-        self.server.receive_eof(now)
-
-    def _down(self, now: float) -> bool:
-        data = b""
-        while flight := self.server.data_to_send():
-            self.wire.sent(flight, now)
-            data += flight
-        self.down.data += data
-        if self.server.wants_unread_count:
-            self._write_up(now)
-            self.server.note_unread(len(self.up.data), now)
-            self.wire.waiting(bytes(self.up.data), now)
-            if not self.up.room:
-                self.wire.window_closed(now)
-        if self.server.closing is not None:
-            self._close(now)
-            return True
-        if not self.down.data or not self.client.wants_to_read:
-            return bool(data)
-        self.client.receive_data(self.down.take(), now)
-        return True
-
-    def _close(self, now: float) -> None:
-        self.over = True
-        self.wire.waiting(bytes(self.up.data), now)
-        self.wire.ended(now, reset=isinstance(self.server.closing, Reset))
-        if isinstance(self.server.closing, Reset):
-            self.client.receive_reset(now)
-        elif isinstance(self.server.closing, Drain):
-            self._drain(self.server.closing.limit_bytes, now)
-        self.server.note_closed(now)
-
-    def _drain(self, limit_bytes: int, now: float) -> None:
-        """Throw away what the client writes, so that it gets to its reading and the last answer arrives."""
-        moved = True
-        while moved:
-            written = self.client.data_to_send(min(PIPE_BYTES, limit_bytes), now)
-            if written:
-                self.wire.received(written, now)
-            limit_bytes -= len(written)
-            moved = bool(written)
-            if self.down.data and self.client.wants_to_read:
-                self.client.receive_data(self.down.take(), now)
-                moved = True
-        if self.down.data:  # the client would still be writing, to a socket that is closed
-            self.wire.ended(now, reset=True)
-            self.client.receive_reset(now)
-        else:
-            self.wire.peer_ended(now, reset=False)
-            self.client.receive_eof(now)
 
     def next_deadline(self) -> float | None:
         """When one of the two sides has something to do."""
@@ -145,6 +101,66 @@ class Pair:
             return None
         deadlines = (self.client.next_deadline, self.server.next_deadline)
         return min((at for at in deadlines if at is not None), default=None)
+
+    def _up(self, now: float) -> bool:
+        """Bring the lab what it takes, and the client's FIN when there is nothing that it would read before."""
+        sent = self._write_up(now)
+        if self.pipes.up.data and self.driver.may_read and self.server.closing is None:
+            self.driver.receive_data(self.pipes.up.take(min(self.server.read_limit, READ_BYTES)), now)
+            return True
+        if self.client.state is ClientState.OVER and not self.pipes.up.ended:
+            self.pipes.up.ended = True
+            self.driver.receive_eof(now)
+            return True
+        return sent
+
+    def _write_up(self, now: float) -> bool:
+        sent = self.client.data_to_send(self.pipes.up.room, now)
+        self.pipes.up.data += sent
+        return bool(sent)
+
+    def _down(self, now: float) -> bool:
+        if self.server.wants_unread_count:
+            self._write_up(now)  # the client's kernel sends on while nobody reads
+        before = len(self.pipes.down.data)
+        self.driver.finish_step(now)
+        if self.server.closing is not None:
+            self._close(now)
+            return True
+        if not self.pipes.down.data or not self.client.wants_to_read:
+            return len(self.pipes.down.data) > before
+        self.client.receive_data(self.pipes.down.take(), now)
+        return True
+
+    def _close(self, now: float) -> None:
+        self.over = True
+        if isinstance(self.server.closing, Drain):
+            self._drain(self.server.closing.limit_bytes, now)
+        else:
+            self.client.receive_reset(now)
+        self.driver.about_to_close(now, reset=bool(self.pipes.down.data))
+        self.driver.closed(now)
+
+    def _drain(self, limit_bytes: int, now: float) -> None:
+        """Throw away what the client writes, so that it gets to its reading and the last answer arrives."""
+        if waiting := self.pipes.up.take():  # it had come before the lab's FIN went out
+            self.driver.receive_data(waiting, now)
+        self.driver.output_ended(now)
+        moved = True
+        while moved:
+            written = self.client.data_to_send(min(PIPE_BYTES, limit_bytes), now)
+            if written:
+                self.driver.receive_data(written, now)
+            limit_bytes -= len(written)
+            moved = bool(written)
+            if self.pipes.down.data and self.client.wants_to_read:
+                self.client.receive_data(self.pipes.down.take(), now)
+                moved = True
+        if self.pipes.down.data:  # the client would still be writing, to a socket that is closed
+            self.client.receive_reset(now)
+        else:
+            self.driver.receive_eof(now)
+            self.client.receive_eof(now)
 
 
 class World:
@@ -174,11 +190,8 @@ class World:
         outcomes = [self._walk_step(step) for step in steps]
         for pair in self._pairs:
             if not pair.over:
-                pair.wire.peer_ended(self.now, reset=False)
-                pair.server.receive_eof(self.now)
+                pair.driver.receive_eof(self.now)
                 pair.exchange(self.now)
-            pair.server.note_closed(self.now)
-            self._collect(pair)
         return Observation(tuple(outcomes), tuple(self._events))
 
     def _walk_step(self, step: Step) -> Outcome:
@@ -206,11 +219,10 @@ class World:
         """Somebody else connects, and leaves."""
         pair = self._pair(step, None)
         while pair.exchange(self.now):
-            self._collect(pair)
+            pass
         pair.client.leave()
         while pair.exchange(self.now):
-            self._collect(pair)
-        self._collect(pair)
+            pass
 
     def _pass(self, seconds: float) -> None:
         """Let time go by."""
@@ -227,16 +239,18 @@ class World:
         listener, name = find_listener(self._lab.plan, step.binding)
         peer = ("127.0.0.1", 50_000 + self._lab.connections_accepted % 10_000)
         local = (listener.host, listener.port)
-        server = self._lab.accept(listener, format_peer(peer), format_peer(local), self.now)
-        wire = self._tap.open(server.number, peer, local, self.now)
+        pipes = Pipes()
+        driver = Driver(self._lab, listener, peer, local, self._tap, self._tell, pipes, self.now)
+        driver.finish_step(self.now)
         settings = self._people.settings_for(step)
-        return Pair(Client(settings, name, format_host_port((name, listener.port)), self._style, session), server, wire)
+        return Pair(
+            Client(settings, name, format_host_port((name, listener.port)), self._style, session), driver, pipes
+        )
 
     def _exchange(self) -> bool:
         moved = False
         for pair in self._pairs:
             moved |= pair.exchange(self.now)
-            self._collect(pair)
         return moved
 
     def _jump(self, until: float | None = None) -> bool:
@@ -247,17 +261,15 @@ class World:
         deadlines.append(self._lab.next_deadline)
         self.now = max(self.now, min(at for at in deadlines if at is not None))
         self._lab.tick(self.now)
+        self._tell(self._lab.take_events())
         for pair in self._pairs:
             if not pair.over:
                 pair.client.tick(self.now)
-                pair.server.tick(self.now)
+                pair.driver.tick(self.now)
         return True
 
-    def _collect(self, pair: Pair) -> None:
-        self._tell(pair.server.take_events() + self._lab.take_events())
-        pair.wire.settle()
-
-    def _tell(self, events: list[Event]) -> None:
+    def _tell(self, events: Iterable[Event]) -> None:
+        events = list(events)
         self._events += events
         for event in events:
             self._read(event)

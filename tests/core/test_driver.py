@@ -1,0 +1,301 @@
+"""Who is told what of a connection, and in which order: the tap, the readers of events, and the connection itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tlslab.core.connection import UNSENT_LIMIT
+from tlslab.core.machine import Machine
+from tlslab.events import ALL, ConnectionClosed, EntityBodyStalled, Event, PeerClosed, PeerReset, ResponseSent
+from tlslab.tls.context import Protocol
+from tlslab.types import Drain, Reset
+
+TLS_1_2, TLS_1_3 = Protocol.TLS1_2, Protocol.TLS1_3
+GET = b"GET /open HTTP/1.1\r\nHost: localhost\r\n\r\n"
+UPLOAD = b"POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n" + bytes(100_000)
+PAGE = b"GET / HTTP/1.1\r\nHost:x\r\nAccept:text/html\r\n\r\n"
+JUNK_RECORD = b"\x17\x03\x03\x00\x20" + bytes(32)  # application data that does not decrypt
+
+
+@dataclass
+class Heard:
+    """A tap, its one wire and a reader of events, that write down what they are told in one list."""
+
+    looks_ahead: bool = True
+    words: list[str] = field(default_factory=list)
+    up: bytearray = field(default_factory=bytearray)
+    down: bytearray = field(default_factory=bytearray)
+    unread: bytes = b""
+
+    def open(self, *_where: Any) -> Heard:
+        return self._hear("open")
+
+    def secrets(self, _line: str | bytes) -> None:
+        self._hear("secrets")
+
+    def received(self, data: bytes, _at: float) -> None:
+        self.up += data
+        self._hear("received")
+
+    def waiting(self, data: bytes, _at: float) -> None:
+        self.unread = data
+        self._hear("waiting")
+
+    def window_closed(self, _at: float) -> None:
+        self._hear("window closed")
+
+    def sent(self, data: bytes, _at: float) -> None:
+        self.down += data
+        self._hear("sent")
+
+    def peer_ended(self, _at: float, *, reset: bool) -> None:
+        self._hear("peer reset" if reset else "peer fin")
+
+    def ended(self, _at: float, *, reset: bool) -> None:
+        self._hear("reset" if reset else "fin")
+
+    def settle(self) -> None:
+        self._hear("settled")
+
+    def read(self, event: Any) -> None:
+        """Write down whose event it is; several of one in a row count as one."""
+        word = "events" if event.connection else "events of the lab"
+        if self.words[-1:] != [word]:
+            self._hear(word)
+
+    def _hear(self, word: str) -> Heard:
+        self.words.append(word)
+        return self
+
+    def take(self) -> list[str]:
+        """What was told since the last call."""
+        taken, self.words = self.words, []
+        return taken
+
+
+@pytest.fixture
+def hear(talk, make_lab) -> Callable[..., tuple[Any, Heard]]:
+    """Open a connection, and give it with what heard all of it."""
+
+    def make(*protocols: Any, opened: bool = True, looks_ahead: bool = True) -> tuple[Any, Heard]:
+        heard = Heard(looks_ahead)
+        lab = Machine(make_lab(*protocols).plan, ALL, heard.secrets)
+        client = talk(lab=lab, opened=opened, tap=heard, read=heard.read)
+        if opened:
+            heard.take()
+        return client, heard
+
+    return make
+
+
+# --- one step --------------------------------------------------------------------------------------
+
+
+def flights(client):
+    """One step for each flight of a client that shakes hands and asks for what needs its certificate."""
+    client.client.read(0)
+    asked = False
+    while flight := client.client.data_to_send():
+        client.driver.receive_data(flight, 0.0)
+        client._down()
+        yield
+        if client.client.established and not asked:
+            asked = client.client.write(GET.replace(b"/open", b"/upload"))
+
+
+ANSWERED = ["received", "sent", "events", "settled"]
+TWO_FLIGHTS = ["received", "sent", "sent", "events", "settled"]
+STEPS = {
+    # ClientHello; Finished; GET, answered with HelloRequest; ClientHello; Finished, and the answer after the lab's own
+    TLS_1_2: [ANSWERED, ["secrets", *ANSWERED], ANSWERED, ANSWERED, ["secrets", *TWO_FLIGHTS]],
+    # ClientHello; Finished and GET, answered with tickets and CertificateRequest; the certificate, likewise
+    TLS_1_3: [["secrets"] * 4 + ANSWERED, ["secrets", *TWO_FLIGHTS], TWO_FLIGHTS],
+}
+
+
+@pytest.mark.parametrize("protocol", STEPS)
+def test_the_order_of_a_step(hear, protocol):
+    """Secrets before the bytes that they decrypt, bytes in and out, events, and only then is it settled."""
+    client, heard = hear(protocol, opened=False)
+    assert heard.take() == ["open", "events", "settled"]
+    assert [heard.take() for _ in flights(client)] == STEPS[protocol]
+    assert client.statuses() == ["200"]
+
+
+def test_what_it_did_to_the_lab_is_told_after_it(hear):
+    """A fatal alert takes a session away: the connection's events, the lab's, and the end of the connection."""
+    client, heard = hear(TLS_1_2)
+    client.raw(JUNK_RECORD)
+    client.driver.closed(0.0)
+    assert heard.take() == ["received", "sent", "events", "events of the lab", "events", "settled"]
+    assert client.names(Event)[-1] == "ConnectionClosed"
+
+
+def test_a_step_in_which_nothing_happens(hear):
+    """It is settled, and nothing else."""
+    client, heard = hear(TLS_1_2)
+    assert client.driver.finish_step(1.0) is False
+    assert heard.take() == ["settled"]
+
+
+# --- sending ---------------------------------------------------------------------------------------
+
+
+def test_what_is_not_taken_waits(hear):
+    """Told is what was taken; the rest goes when there is room, in order, and nothing is lost."""
+    client, heard = hear(TLS_1_2)
+    client.client.write(GET)
+    client.wire.room = 10
+    client.driver.receive_data(client.client.data_to_send(), 0.0)
+    client.driver.finish_step(0.0)
+    assert heard.take() == ["received", "sent", "events", "settled"]
+    assert (len(client.wire.down), client.driver.may_read) == (10, True)
+    left = client.driver.unsent
+    client.wire.room = left
+    client.driver.finish_step(0.0)
+    assert heard.take() == ["sent", "settled"]
+    assert (len(client.wire.down), client.driver.unsent) == (10 + left, 0)
+    assert heard.down.endswith(client.wire.down)
+    client.run()
+    assert client.statuses() == ["200"]
+
+
+def test_who_takes_no_answers_is_not_read(hear):
+    """Answers wait up to a limit, and requests are left until they are gone; then they have their turn in one step."""
+    client, _ = hear(TLS_1_2)
+    count = 12_000 // len(PAGE)
+    client.client.write(PAGE * count)
+    client.wire.room = 0
+    client.driver.receive_data(client.client.data_to_send(), 0.0)
+    client.driver.finish_step(0.0)
+    assert client.driver.unsent > UNSENT_LIMIT
+    assert not client.driver.may_read
+    assert 0 < len(client.all(ResponseSent)) < count
+    client.wire.room = 2**30
+    client.driver.finish_step(0.0)
+    assert (client.driver.unsent, client.driver.may_read) == (0, True)
+    assert len(client.all(ResponseSent)) == count
+
+
+def test_a_peer_that_is_gone(hear):
+    """Where sending fails the peer has reset; the step is not settled, for the lab's own end belongs to it."""
+    client, heard = hear(TLS_1_2)
+    client.client.write(GET)
+    client.wire.gone = True
+    client.driver.receive_data(client.client.data_to_send(), 0.0)
+    client.driver.finish_step(0.0)
+    assert heard.take() == ["received", "peer reset", "events"]
+    assert (client.server.closing, client.driver.unsent) == (Reset(), 0)
+    assert client.only(PeerReset)
+
+
+# --- what waits unread -----------------------------------------------------------------------------
+
+
+def stall(client):
+    """Freeze an upload: what came of the step in which reading stopped."""
+    for start in range(0, len(UPLOAD), 16_384):
+        client.client.write(UPLOAD[start : start + 16_384])
+    client.up += client.client.data_to_send()
+    while client.driver.may_read:
+        client.driver.receive_data(bytes(client.up[:16_384]), 0.0)
+        del client.up[:16_384]
+        began = client.driver.finish_step(0.0)
+    return began
+
+
+@pytest.mark.parametrize(
+    ("looks_ahead", "closed_window", "told"),
+    [
+        (True, True, ["received", "sent", "waiting", "window closed", "events", "settled"]),
+        (True, False, ["received", "sent", "waiting", "events", "settled"]),
+        (False, True, ["received", "sent", "events", "settled"]),
+    ],
+)
+def test_where_a_stall_begins_it_is_counted(hear, looks_ahead, closed_window, told):
+    """Once, by the step itself; a tap that looks ahead sees it, and sees it again only when there is more."""
+    client, heard = hear(TLS_1_2, looks_ahead=looks_ahead)
+    client.wire.closed_window = closed_window
+    assert stall(client) is True
+    assert heard.take()[-len(told) :] == told
+    assert heard.unread == (client.up if looks_ahead else b"")
+    assert client.only(EntityBodyStalled).socket_unread == len(client.up)
+    assert client.driver.finish_step(1.0) is False
+    client.wire.closed_window = False
+    client.driver.note_unread(2.0)
+    assert heard.take() == ["settled"]
+    client.up += b"more"
+    client.driver.note_unread(3.0)
+    assert heard.take() == ["waiting"] * looks_ahead
+
+
+# --- the end ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        (lambda driver: driver.receive_eof(1.0), ["waiting", "peer fin"]),
+        (lambda driver: driver.receive_eof(1.0, fin_stuck=True), []),
+        (lambda driver: driver.receive_reset(1.0), ["waiting", "peer reset"]),
+        (lambda driver: driver.receive_reset(1.0, after_fin=True), ["waiting", "peer fin", "peer reset"]),
+    ],
+    ids=["fin", "a-fin-that-is-stuck", "reset", "reset-after-fin"],
+)
+def test_how_the_peer_ended(hear, ends, told):
+    """Bytes that waited came before it; a FIN that has not arrived is not on the wire."""
+    client, heard = hear(TLS_1_2)
+    stall(client)
+    client.up += b"more"
+    heard.take()
+    ends(client.driver)
+    client.driver.finish_step(1.0)
+    assert heard.take() == [*told, "events"]
+    assert client.server.closing == Reset()
+    assert len(client.all(PeerClosed) + client.all(PeerReset)) == 1
+
+
+def test_a_drain(hear):
+    """What still comes is told and looked at by nobody; each wait is settled, and the end is an orderly one."""
+    client, heard = hear(TLS_1_2)
+    client.raw(JUNK_RECORD)
+    assert isinstance(client.server.closing, Drain)
+    client.driver.output_ended(0.0)
+    client.driver.settle()
+    assert heard.take() == ["received", "sent", "events", "events of the lab", "fin", "settled"]
+    client.told.clear()
+    client.driver.receive_data(b"anything", 1.0)
+    client.driver.settle()
+    client.driver.receive_eof(2.0)
+    client.driver.about_to_close(2.0)
+    client.driver.closed(2.0)
+    assert heard.take() == ["received", "settled", "peer fin", "fin", "events", "settled"]
+    assert heard.up.endswith(b"anything")
+    assert client.names(Event) == ["ConnectionClosed"]
+
+
+@pytest.mark.parametrize(
+    ("unread", "has_reset", "reset", "told"),
+    [
+        (b"", False, False, ["fin"]),
+        (b"more", False, False, ["waiting", "reset"]),
+        (b"", True, False, ["peer reset", "fin"]),
+        (b"", False, True, ["reset"]),
+    ],
+    ids=["all-was-read", "bytes-wait", "the-peer-reset-it", "the-owner-knows"],
+)
+def test_what_closing_makes_of_it(hear, unread, has_reset, reset, told):
+    """A FIN where all was read, a reset where bytes wait; a tap that does not look ahead is told of neither."""
+    for looks_ahead in (True, False):
+        client, heard = hear(TLS_1_2, looks_ahead=looks_ahead)
+        client.up += unread
+        client.wire.has_reset = has_reset
+        client.driver.about_to_close(1.0, reset=reset)
+        assert heard.take() == (told if looks_ahead else [])
+        client.driver.closed(1.0)
+        assert heard.take() == ["events", "settled"]
+        assert client.only(ConnectionClosed).how == "abandoned"
