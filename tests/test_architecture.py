@@ -38,7 +38,7 @@ TABLE = {
     "words": ("", "schannel events types text"),
     "capture": ("", "words iis httpsys schannel types events errors tap text"),
     "trace": ("", "wire errors text"),
-    "net": ("trio", "core types events errors tap text"),
+    "net": ("trio", "core types events errors tap"),
     "lab": (
         "trio platformdirs",
         "scenario capture net core pki tls.context httpsys iis types events errors tap text",
@@ -199,7 +199,7 @@ def test_a_name_means_one_thing() -> None:
 ALSO = {
     "capture": "client core pki recorder scenario verify",  # the logs of whole scenarios, walked in memory
     "client": "core events",  # its peer is a lab on a socket
-    "net": "httpsys pki scenario",  # listens with the certificates and bindings of a real plan
+    "net": "httpsys pki scenario text",  # listens with the certificates and bindings of a real plan
     "scenario": "verify",  # every promise of the catalogue is a trial
     "verify": "pki",  # the certificates of a home
     "tls": "pki schannel",  # certificates to shake hands with, and the suites of Windows

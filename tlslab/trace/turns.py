@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tlslab.text import format_count
 from tlslab.trace.conversation import Message, Side
 from tlslab.trace.frames import PieceKind
 from tlslab.trace.progress import LONGEST_FINISHED, Progress
@@ -92,7 +93,7 @@ def _sent(progress: Progress) -> str:
     if progress.request is None:
         return "The client has sent part of its body"
     length = progress.request.piece.content_length
-    of = f" of the body's {length:,} bytes" if length else " bytes of a chunked body"
+    of = f" of the body's {format_count(length, 'byte')}" if length else " bytes of a chunked body"
     return f"The client has sent {progress.body_sent:,}{of}"
 
 
