@@ -41,7 +41,7 @@ TABLE = {
     "net": ("trio", "core types events errors tap"),
     "lab": (
         "trio platformdirs",
-        "scenario capture net core pki tls.context httpsys iis types events errors tap text",
+        "scenario capture net core pki tls.context httpsys iis words types events errors tap text",
     ),
     "client": ("h11 trio", "scenario net pki tls errors text"),
     "verify": ("", "client scenario core tls types events tap text"),
@@ -170,6 +170,28 @@ def test_only_the_program_imports_the_command_line() -> None:
     """`cli` is on top: what another room needs of it belongs below."""
     importers = {path for path in MODULES for name in _uses(path) if _within(name, {"tlslab.cli"})}
     assert {path for path in importers if _room(path) != "cli"} == {"tlslab/__main__.py"}
+
+
+# --- sizes ----------------------------------------------------------------------------------------------------
+
+MOST_LINES_OF_A_FILE, MOST_LINES_OF_A_FUNCTION = 400, 40
+SOURCES = [
+    path.relative_to(ROOT).as_posix()
+    for folder in ("tlslab", "bench", "docs")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+]
+
+
+@pytest.mark.parametrize("path", SOURCES)
+def test_nothing_is_too_long_to_be_read(path: str) -> None:
+    """What does not fit is more than one thing, and is split by concept."""
+    source = (ROOT / path).read_text(encoding="utf-8")
+    assert source.count("\n") <= MOST_LINES_OF_A_FILE
+    functions = [
+        node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    lines = {node.name: (node.end_lineno or 0) - node.lineno + 1 for node in functions}
+    assert {name: count for name, count in lines.items() if count > MOST_LINES_OF_A_FUNCTION} == {}
 
 
 # --- names ----------------------------------------------------------------------------------------------------

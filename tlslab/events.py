@@ -1,15 +1,15 @@
 """Every observable fact of a lab, as frozen dataclasses: the one stream that all readers share.
 
-An event carries lab time (`at`, seconds), the connection (0 is the lab itself), the binding ("" until one is
-chosen) and the numbers that explain it. Sentences are made by readers, never stored here: a text is a name, a value of
-an enumeration, or the very words of a peer, of a library or of the system.
+An event carries lab time (`at`, seconds), the connection (0 is the lab itself), the binding ("" until one is chosen)
+and the numbers that explain it. Sentences are made by readers, never stored here: a text is a name, a value of an
+enumeration, or a quotation of a peer, a library or the system.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tlslab.types import Activity, ConnectionEnd, Fault, Unavailable
+from tlslab.types import Activity, ConnectionEnd, EvidenceEnd, EvidenceFile, Fault, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,6 @@ class Event:
     at: float
     connection: int
     binding: str
-
-
-# --- the connection -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +31,7 @@ class ConnectionOpened(Event):
 
 @dataclass(frozen=True, slots=True)
 class PeerClosed(Event):
-    """The client ended its side (FIN). `during` names what the lab was doing for it.
-
-    `fin_stuck`: its FIN stands behind bytes there is no room for; its socket, on this machine, shows that it left.
-    """
+    """The client ended its side. `fin_stuck`: its FIN has no room to arrive, but its socket here shows that it left."""
 
     during: Activity
     fin_stuck: bool
@@ -167,9 +161,9 @@ class CertificateRequested(Event):
 
 @dataclass(frozen=True, slots=True)
 class IssuerListTruncated(Event):
-    """The CertificateRequest before this names the issuers in `sent` and, for want of room, not those in `dropped`.
+    """The CertificateRequest before this names the issuers `sent`, and for want of room not those `dropped`.
 
-    Names are RFC 4514. `event_id` is the Schannel event that says so in Windows; `logged` whether it is written.
+    Names are RFC 4514. `event_id` is Schannel's event that says so; `logged` whether this machine writes it.
     """
 
     sent: tuple[str, ...]
@@ -241,10 +235,7 @@ class TlsFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class RequestReceived(Event):
-    """The head of a request was read. `content_length` is None for a chunked body, 0 for none.
-
-    `user_agent` and `referer` are the headers as they came, "" where there was none.
-    """
+    """The head of a request was read. `content_length` is None for a chunked body; a header not sent is ""."""
 
     method: str
     target: str
@@ -344,10 +335,7 @@ class TimerExpired(Event):
 
 @dataclass(frozen=True, slots=True)
 class HttpErrLogged(Event):
-    """http.sys writes a line to its HTTPERR log: the request at hand, if any, is over, and never gets to its site.
-
-    `reason` is the documented reason phrase, `status` what http.sys answers by itself; None for what there is not.
-    """
+    """http.sys ends the request at hand, if any, and logs why: a documented phrase. `status` is what it answers."""
 
     reason: str
     method: str | None
@@ -365,9 +353,9 @@ class BadRequestReceived(Event):
 
 @dataclass(frozen=True, slots=True)
 class ResponseSent(Event):
-    """A whole response went out, `seconds` after the request's head was there. `substatus` is 0 where IIS has none.
+    """A whole response went out, `seconds` after the request's head was there.
 
-    `win32` is the error behind the status (sc-win32-status); None where no document shows a value.
+    `substatus` is 0 where IIS has none, `win32` (sc-win32-status) None where no document shows a value.
     """
 
     status: int
@@ -377,9 +365,6 @@ class ResponseSent(Event):
     certificate: str | None
     win32: int | None
     seconds: float
-
-
-# --- the lab itself --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,18 +378,16 @@ class SstpCertificatesDiffer(Event):
 
 @dataclass(frozen=True, slots=True)
 class EvidenceEnded(Event):
-    """A file that the lab writes could not be written on, and ends before the lab does. `what` is `the capture` ..."""
+    """A file that the lab writes ends before the lab does. `detail` goes with `why`: a size, or the system's word."""
 
-    what: str
-    why: str
+    what: EvidenceFile
+    why: EvidenceEnd
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class InternalFault(Event):
-    """A defect of tlslab. `detail` goes with the kind of fault, `traceback` into the bug report; "" for none.
-
-    An exception ends the connection; the other faults are told, and it goes on.
-    """
+    """A defect of tlslab; an exception ends its connection. `detail` is the fault's, `traceback` for the bug report."""
 
     fault: Fault
     detail: str

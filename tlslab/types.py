@@ -51,6 +51,26 @@ class Unavailable(StrEnum):
     NO_POST_HANDSHAKE_AUTH = "no_post_handshake_auth"  # TLS 1.3, and the client did not offer it
 
 
+class EvidenceFile(StrEnum):
+    """A file that a lab writes while it runs."""
+
+    EVENTS_FILE = "events_file"
+    KEY_LOG = "key_log"
+    CAPTURE = "capture"
+    SITE_LOG = "site_log"
+    HTTPERR_LOG = "httperr_log"
+    EVENT_LOG_JSON = "event_log_json"
+    EVENT_LOG_TEXT = "event_log_text"
+
+
+class EvidenceEnd(StrEnum):
+    """Why such a file ended before the lab did."""
+
+    SIZE_LIMIT = "size_limit"  # it was not to grow larger
+    UNREAD = "unread"  # it is a pipe, and its reader left so much unread
+    FAILED = "failed"  # the system refused, in the words that go with it
+
+
 class Fault(StrEnum):
     """What kind of defect of tlslab ended a connection."""
 

@@ -13,6 +13,7 @@ import pytest
 
 from tlslab.capture.files import OutputFile
 from tlslab.capture.recording import Capture
+from tlslab.types import EvidenceEnd
 
 EPOCH = 1_766_000_000.25  # of lab time 0
 FLAGS = {0x01: "F", 0x02: "S", 0x04: "R", 0x08: "P", 0x10: "A"}
@@ -162,8 +163,8 @@ class Recording:
 
     def __init__(self, path: Path, **options: Any) -> None:
         self.path = path
-        self.ends: list[str] = []
-        self.file = OutputFile(str(path), "the capture", on_end=self.ends.append, **options)
+        self.ends: list[EvidenceEnd] = []
+        self.file = OutputFile(str(path), "the capture", on_end=lambda why, _: self.ends.append(why), **options)
         self.capture = Capture(self.file, EPOCH, "tlslab 1.2", "a scenario")
 
     def blocks(self) -> list[Block]:

@@ -10,6 +10,7 @@ import pytest
 
 from tlslab.capture.files import OutputFile
 from tlslab.errors import LabError
+from tlslab.types import EvidenceEnd
 
 posix = pytest.mark.skipif(os.name == "nt", reason="pipes with names, modes and /dev/full are POSIX")
 
@@ -109,14 +110,29 @@ def test_a_pipe_that_nobody_reads(pipe):
     os.close(reader)
 
 
+@posix
+def test_the_time_for_last_words_begins_once(pipe):
+    """It runs from `end`, not from when the file is closed in its turn: several stuck readers cost what one does."""
+    path, reader = pipe
+    with OutputFile(str(path), "x") as file:
+        for _ in range(10):
+            file.write_line("x" * 65536)
+        file.end()
+        until = file._last_words_until
+    assert until is not None
+    assert file._last_words_until == until
+    assert file.failure == "x ends before the lab did: its reader does not read"
+    os.close(reader)
+
+
 def test_a_limit(tmp_path):
     """What would pass the limit is left out whole, and so is all that comes after it; it is told once."""
     path, told = tmp_path / "file", []
-    with OutputFile(str(path), "the capture", limit_bytes=10, on_end=told.append) as file:
+    with OutputFile(str(path), "the capture", limit_bytes=10, on_end=lambda *end: told.append(end)) as file:
         for piece in (b"12345", b"67890123", b"1"):
             file.write(piece)
     assert path.read_bytes() == b"12345"
-    assert told == ["it has reached the size it may have"]
+    assert told == [(EvidenceEnd.SIZE_LIMIT, "")]
     assert file.failure == "the capture ends before the lab did: it has reached the size it may have"
 
 

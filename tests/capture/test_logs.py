@@ -41,6 +41,7 @@ from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
 from tlslab.scenario.schema import Step, WritingStyle
 from tlslab.schannel.settings import Schannel
+from tlslab.types import EvidenceEnd, EvidenceFile
 from tlslab.verify.memory import World
 
 EPOCH = datetime(2026, 3, 4, 23, 59, 0, tzinfo=UTC).timestamp()
@@ -468,15 +469,15 @@ def test_a_full_disk_ends_one_log(make, tmp_path):
 @posix
 def test_a_folder_that_goes(make, tmp_path):
     """The log whose next file cannot be opened ends, and says so once; the lab does not."""
-    told: list[str] = []
-    with make(tmp_path / "logs", on_end=lambda what, _why: told.append(what)) as logs:
+    told: list[tuple[str, ...]] = []
+    with make(tmp_path / "logs", on_end=lambda *end: told.append(end)) as logs:
         for event in (OPENED, *exchange(0.0)):
             logs.note(event)
         shutil.rmtree(tmp_path / "logs")
         for event in (*exchange(1.0), *exchange(2.0)):
             logs.note(event)
-    assert told == ["the site's log"]
-    assert len(logs.failures) == 1
+    assert told == [(EvidenceFile.SITE_LOG, EvidenceEnd.FAILED, "No such file or directory")]
+    assert logs.failures == ["the site's log ends before the lab did: No such file or directory"]
 
 
 @posix

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tlslab import events as e
 from tlslab.tap import NO_TAP, Tap
+from tlslab.types import EvidenceEnd
 
 CLIENT, LAB = ("127.0.0.1", 50_000), ("127.0.0.1", 8443)
 EPOCH = 1_766_000_000_250_000_000
@@ -84,7 +85,7 @@ def test_a_step_is_one_piece(recording):
     wire.received(bytes(900), 1.0)
     wire.settle()
     assert seen.path.read_bytes() == whole
-    assert seen.ends == ["it has reached the size it may have"]
+    assert seen.ends == [EvidenceEnd.SIZE_LIMIT]
 
 
 def test_secrets_come_before_their_packets(made):
@@ -253,7 +254,7 @@ def test_after_the_end_of_the_file(recording):
         seen.capture.note(ANSWERED)
         seen.capture.secrets("ONE 1 2")
         wire.settle()
-    assert seen.ends == ["it has reached the size it may have"]
+    assert seen.ends == [EvidenceEnd.SIZE_LIMIT]
     assert not wire.looks_ahead
     assert seen.capture.open(2, CLIENT, LAB, 2.0) is NO_TAP
     assert seen.path.read_bytes() == written

@@ -134,10 +134,10 @@ def test_one_line_for_each_handshake(serve, tmp_path, monkeypatch, names):
     assert all(line.encode() + b"\n" in capture.read_bytes() for line in lines)
 
 
-def ended(events: Path) -> list[tuple[str, str]]:
+def ended(events: Path) -> list[tuple[str, str, str]]:
     """The files that ended before the lab did, and why."""
     found = [json.loads(line) for line in events.read_text().splitlines()]
-    return [(event["what"], event["why"]) for event in found if event["event"] == "EvidenceEnded"]
+    return [(event["what"], event["why"], event["detail"]) for event in found if event["event"] == "EvidenceEnded"]
 
 
 @pytest.mark.program
@@ -150,7 +150,7 @@ def test_a_limit(serve, tmp_path):
             renegotiate(lab)
         _, out, err = lab.end(signal.SIGTERM)
     why = "it has reached the size it may have"
-    assert ended(events) == [("the capture", why)]
+    assert ended(events) == [("capture", "size_limit", "")]
     assert "6 connections; answers: 6 x 200" in " ".join(out.split())
     assert (f"the capture ends before the lab did: {why}" in " ".join(out.split()), err) == (True, "")
     assert "opens in Wireshark" in " ".join(out.split())
@@ -168,7 +168,7 @@ def test_a_full_disk(serve, tmp_path):
             renegotiate(lab)
         _, out, err = lab.end(signal.SIGTERM)
     why = "No space left on device"
-    assert sorted(ended(events)) == [("the capture", why), ("the key log", why)]
+    assert sorted(ended(events)) == [("capture", "failed", why), ("key_log", "failed", why)]
     assert (f"the capture ends before the lab did: {why}" in " ".join(out.split()), err) == (True, "")
     assert "opens in Wireshark" not in " ".join(out.split())  # there is nothing to open
 
@@ -185,7 +185,7 @@ def test_a_reader_that_has_gone(serve, tmp_path):
         for _ in range(3):
             renegotiate(lab)
         code, _, err = lab.end(signal.SIGINT)
-    assert ended(events) == [("the capture", "Broken pipe")]
+    assert ended(events) == [("capture", "failed", "Broken pipe")]
     said = " ".join(err.split())
     assert "URL https://" in said
     assert "the capture ends before the lab did: Broken pipe" in said

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tlslab import events as e
-from tlslab.types import Activity, ConnectionEnd, Fault, Unavailable
+from tlslab.types import Activity, ConnectionEnd, EvidenceEnd, EvidenceFile, Fault, Unavailable
 from tlslab.words.timeline import MATTERS, say, say_verbosely
 
 # Types without a sentence, each because another one says it.
@@ -223,9 +223,19 @@ SENTENCES = [
     (e.ResponseSent(*AT, 200, 0, "GET", "/", "CN=a", 0, 0.1), "good", "200 for GET / (CN=a)"),
     (e.ResponseSent(*AT, 403, 7, "GET", "/", None, 5, 0.1), "bad", "403.7 for GET / (no client certificate)"),
     (
-        e.EvidenceEnded(*AT, "the capture", "No space left on device"),
+        e.EvidenceEnded(*AT, EvidenceFile.CAPTURE, EvidenceEnd.FAILED, "No space left on device"),
         "bad",
         "the capture ends here, the lab does not: No space left on device",
+    ),
+    (
+        e.EvidenceEnded(*AT, EvidenceFile.SITE_LOG, EvidenceEnd.UNREAD, "16 MiB"),
+        "bad",
+        "the site's log ends here, the lab does not: its reader left 16 MiB unread",
+    ),
+    (
+        e.EvidenceEnded(*AT, EvidenceFile.KEY_LOG, EvidenceEnd.SIZE_LIMIT, ""),
+        "bad",
+        "the key log ends here, the lab does not: it has reached the size it may have",
     ),
     (
         e.InternalFault(*AT, Fault.EXCEPTION, "", "T"),

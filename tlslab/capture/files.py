@@ -9,26 +9,29 @@ import queue
 import stat
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 
 from tlslab.errors import in_words, reason_of
 from tlslab.text import format_bytes
-from tlslab.types import LAST_WORDS_SECONDS
+from tlslab.types import LAST_WORDS_SECONDS, EvidenceEnd
+from tlslab.words.values import why_ended
 
 STANDARD_OUTPUT = "-"
+OnEnd = Callable[[EvidenceEnd, str], None]
 NAME_A_FILE = "name a file in a folder that you may write to"
 NO_READER = {errno.ENXIO: ("nobody reads this pipe", "start its reader first")}
-WAITING_BYTES = 16 * 1024 * 1024  # ours: how much waits for a reader that does not read
+WAITING_BYTES = 16 * 1024 * 1024  # an assumption: how much waits for a reader that does not read
 
 
 class OutputFile:
     """A file that gets each piece whole and at once; `-` is standard output.
 
     A full disk, a closed pipe, a reader that stopped reading or `limit_bytes` ends the writing, never the lab:
-    `failure` says so, and `on_end` is told why, once, by the next call of `write`. Whatever can hold up its writer (a
-    pipe, a terminal) is written by a thread of its own; a regular file is not, so that what happened is in it whatever
-    happens next, and so a disk that hangs holds up the lab. LabError: it cannot be opened.
+    `failure` says so, and `on_end` is told why, with the system's word for it, once, by the next call of `write`.
+    Whatever can hold up its writer (a pipe, a terminal) is written by a thread of its own. A regular file is not, so
+    that what happened is in it whatever happens next; a disk that hangs holds up the lab. LabError: it cannot be opened.
     """
 
     def __init__(
@@ -40,14 +43,15 @@ class OutputFile:
         private: bool = False,
         limit_bytes: int | None = None,
         last_words_seconds: float = LAST_WORDS_SECONDS,
-        on_end: Callable[[str], None] = lambda _why: None,
+        on_end: OnEnd = lambda _why, _detail: None,
     ) -> None:
         self._what = what
-        self._why = ""
+        self._end: tuple[EvidenceEnd, str] | None = None  # and the system's word for it
         self._told = False
         self._on_end = on_end
         self._room = limit_bytes
         self._last_words_seconds = last_words_seconds
+        self._last_words_until: float | None = None
         self._is_stdout = path == STANDARD_OUTPUT
         self._fd = sys.stdout.fileno() if self._is_stdout else _open(path, what, append, private)
         self._pieces: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -61,7 +65,7 @@ class OutputFile:
     @property
     def failure(self) -> str:
         """How the file ended before the lab did, or ""."""
-        return f"{self._what} ends before the lab did: {self._why}" if self._why else ""
+        return f"{self._what} ends before the lab did: {why_ended(*self._end)}" if self._end else ""
 
     def write_line(self, line: str) -> None:
         """Write a line and its end."""
@@ -69,22 +73,22 @@ class OutputFile:
 
     def write(self, data: bytes) -> None:
         """Write a piece whole, or nothing of it where it would pass the limit."""
-        if not self._why:
+        if self._end is None:
             self._take(data)
-        if self._why and not self._told:
+        if self._end is not None and not self._told:
             self._told = True
-            self._on_end(self._why)
+            self._on_end(*self._end)
 
     def _take(self, data: bytes) -> None:
         if self._room is not None:
             if len(data) > self._room:
-                self._why = "it has reached the size it may have"
+                self._end = EvidenceEnd.SIZE_LIMIT, ""
                 return
             self._room -= len(data)
         if self._writer is None:
             self._write(data)
         elif self._waiting > WAITING_BYTES:
-            self._why = f"its reader left {format_bytes(WAITING_BYTES)} unread"
+            self._end = EvidenceEnd.UNREAD, format_bytes(WAITING_BYTES)
         else:
             self._count(len(data))
             self._pieces.put(data)
@@ -94,7 +98,7 @@ class OutputFile:
             self._waiting += change
 
     def _write_all(self) -> None:
-        while (data := self._pieces.get()) is not None and not self._why:
+        while (data := self._pieces.get()) is not None and self._end is None:
             self._write(data)
             self._count(-len(data))
 
@@ -105,7 +109,7 @@ class OutputFile:
                 left = left[os.write(self._fd, left) :]
         except OSError as error:
             self._take_back(len(data) - len(left))
-            self._why = reason_of(error)
+            self._end = EvidenceEnd.FAILED, reason_of(error)
 
     def _take_back(self, count: int) -> None:
         """A full disk may have taken a part of the piece: the file ends before it."""
@@ -113,17 +117,23 @@ class OutputFile:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, os.lseek(self._fd, 0, os.SEEK_CUR) - count)
 
+    def end(self) -> None:
+        """Take nothing more: the time for last words begins. Files that are ended together share it."""
+        if self._writer is not None and self._last_words_until is None:
+            self._last_words_until = time.monotonic() + self._last_words_seconds
+            self._pieces.put(None)
+
     def __enter__(self) -> OutputFile:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._writer is not None:
-            self._pieces.put(None)
-            self._writer.join(self._last_words_seconds)
+        self.end()
+        if self._writer is not None and self._last_words_until is not None:
+            self._writer.join(max(0.0, self._last_words_until - time.monotonic()))
             if self._writer.is_alive():
-                self._why = self._why or "its reader does not read"
+                self._end = self._end or (EvidenceEnd.UNREAD, "")
                 return  # the thread is in the middle of a write; the process takes the file along
         if not self._is_stdout:
             with contextlib.suppress(OSError):

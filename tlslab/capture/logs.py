@@ -11,16 +11,19 @@ from pathlib import Path
 from types import TracebackType
 
 from tlslab.capture.files import OutputFile
-from tlslab.errors import LabError, in_words
+from tlslab.errors import LabError, in_words, reason_of
 from tlslab.events import ConnectionClosed, ConnectionOpened, Event, HttpErrLogged, RequestReceived, ResponseSent
 from tlslab.httpsys import error_log
 from tlslab.iis import w3c_log
 from tlslab.schannel.settings import Schannel
 from tlslab.text import HostPort, parse_host_port
+from tlslab.types import EvidenceEnd, EvidenceFile
 from tlslab.words import windows_events
+from tlslab.words.values import EVIDENCE, why_ended
 from tlslab.words.windows_events import HEADING, Record, entry_for
 
 THE_LAB = 0  # the number of the connection in events that belong to none
+OnLogEnd = Callable[[EvidenceFile, EvidenceEnd, str], None]
 EVENTS_JSON, EVENTS_TEXT = "windows-events.jsonl", "windows-events.txt"
 KINDS = windows_events.KINDS | {ConnectionClosed, ConnectionOpened, HttpErrLogged, RequestReceived, ResponseSent}
 
@@ -52,17 +55,17 @@ class Logs:
         schannel: Schannel,
         *,
         capi2: bool = False,
-        on_end: Callable[[str, str], None] = lambda _what, _why: None,
+        on_end: OnLogEnd = lambda _what, _why, _detail: None,
     ) -> None:
         _make(folder)
         self._epoch = epoch
         self._schannel = schannel
         self._capi2 = capi2
         self._connections: dict[int, _Connection] = {}
-        self._site = _Log(folder, "the site's log", on_end)
-        self._httperr = _Log(folder, "the HTTPERR log", on_end)
-        self._json = _Log(folder, f"the event log {EVENTS_JSON}", on_end)
-        self._text = _Log(folder, f"the event log {EVENTS_TEXT}", on_end)
+        self._site = _Log(folder, EvidenceFile.SITE_LOG, on_end)
+        self._httperr = _Log(folder, EvidenceFile.HTTPERR_LOG, on_end)
+        self._json = _Log(folder, EvidenceFile.EVENT_LOG_JSON, on_end)
+        self._text = _Log(folder, EvidenceFile.EVENT_LOG_TEXT, on_end)
         self._httperr_number = _last_httperr(folder)
 
     def begin(self, epoch: float) -> None:
@@ -138,7 +141,7 @@ class Logs:
 class _Log:
     """One log and the file it is in now."""
 
-    def __init__(self, folder: Path, what: str, on_end: Callable[[str, str], None]) -> None:
+    def __init__(self, folder: Path, what: EvidenceFile, on_end: OnLogEnd) -> None:
         self._folder = folder
         self._what = what
         self._on_end = on_end
@@ -179,14 +182,15 @@ class _Log:
         self.close()
         self._size = self.size(name)
         try:
-            self._file = OutputFile(str(self._folder / name), self._what, append=True, on_end=self._end)
+            self._file = OutputFile(str(self._folder / name), EVIDENCE[self._what], append=True, on_end=self._end)
             self._name = name
         except LabError as error:
-            self._end(str(error))
+            cause = error.__cause__
+            self._end(EvidenceEnd.FAILED, reason_of(cause) if isinstance(cause, OSError) else str(error))
 
-    def _end(self, why: str) -> None:
-        self.failure = f"{self._what} ends before the lab did: {why}"
-        self._on_end(self._what, why)
+    def _end(self, why: EvidenceEnd, detail: str) -> None:
+        self.failure = f"{EVIDENCE[self._what]} ends before the lab did: {why_ended(why, detail)}"
+        self._on_end(self._what, why, detail)
 
 
 def _make(folder: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tlslab.capture.files import STANDARD_OUTPUT, OutputFile
@@ -20,6 +21,8 @@ from tlslab.net.bus import Bus
 from tlslab.net.clock import lab_time
 from tlslab.tap import NO_TAP, Tap
 from tlslab.tls.context import KeyLog
+from tlslab.types import EvidenceEnd, EvidenceFile
+from tlslab.words.values import EVIDENCE
 
 if TYPE_CHECKING:
     from tlslab.capture.logs import Logs
@@ -59,6 +62,7 @@ class Evidence:
         self._key_file = self._open_key_log(options)
         self._open_capture(options, plan)
         self._logs = self._open_logs(options, plan)
+        stack.callback(self._end)
 
     @property
     def keylog(self) -> KeyLog | None:
@@ -91,7 +95,7 @@ class Evidence:
 
     def _open_events(self, options: Options) -> None:
         if options.events is not None:
-            file = self._open(options.events, "the events file")
+            file = self._open(options.events, EvidenceFile.EVENTS_FILE)
             self._bus.record(ALL, lambda event: file.write_line(event_json(event)))
 
     def _open_key_log(self, options: Options) -> OutputFile | None:
@@ -99,7 +103,7 @@ class Evidence:
         if path is None:
             return None
         try:
-            return self._open(path, what, append=True, private=True)
+            return self._open(path, EvidenceFile.KEY_LOG, what, append=True, private=True)
         except LabError as error:
             if options.keylog is None:
                 error.hint += ", or unset the variable"
@@ -111,7 +115,7 @@ class Evidence:
         from tlslab.capture.recording import Capture
 
         # What is in it decrypts it: it is for its owner, as a key log is.
-        file = self._open(options.pcapng, "the capture", private=True, limit_bytes=options.pcapng_limit)
+        file = self._open(options.pcapng, EvidenceFile.CAPTURE, private=True, limit_bytes=options.pcapng_limit)
         capture = Capture(file, self._epoch(), release(), heading(plan, options))
         self._bus.record(capture.kinds, capture.note)
         self._begin.append(capture.begin)
@@ -130,13 +134,20 @@ class Evidence:
         self._begin.append(logs.begin)
         return logs
 
-    def _open(self, path: str, what: str, **more: Any) -> OutputFile:
-        file = self._stack.enter_context(OutputFile(path, what, on_end=lambda why: self._tell(what, why), **more))
+    def _open(self, path: str, kind: EvidenceFile, what: str = "", **more: Any) -> OutputFile:
+        """Open a file; `what` is what to call it where that is not its usual name."""
+        on_end = partial(self._tell, kind)
+        file = self._stack.enter_context(OutputFile(path, what or EVIDENCE[kind], on_end=on_end, **more))
         self._files.append(file)
         return file
 
-    def _tell(self, what: str, why: str) -> None:
-        self._bus.publish([EvidenceEnded(lab_time(), 0, "", what, why)])
+    def _end(self) -> None:
+        """Let all files say their last words at the same time: several stuck readers cost no more than one."""
+        for file in self._files:
+            file.end()
+
+    def _tell(self, what: EvidenceFile, why: EvidenceEnd, detail: str) -> None:
+        self._bus.publish([EvidenceEnded(lab_time(), 0, "", what, why, detail)])
 
 
 def heading(plan: LabPlan, options: Options) -> str:

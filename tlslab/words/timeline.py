@@ -14,7 +14,7 @@ from tlslab import events as e
 from tlslab.schannel.event_log import ISSUER_LIST_TRUNCATED
 from tlslab.text import escaped, format_bytes, format_seconds, format_status, plural, shortened
 from tlslab.types import Activity, Fault
-from tlslab.words.values import ACTIVITIES, CONNECTION_ENDS, UNAVAILABLE
+from tlslab.words.values import ACTIVITIES, CONNECTION_ENDS, EVIDENCE, UNAVAILABLE, why_ended
 from tlslab.words.windows_events import BINDING_UNUSABLE, SSTP_CERTIFICATES_DIFFER
 
 
@@ -288,7 +288,7 @@ def _sstp(event: e.SstpCertificatesDiffer) -> Line:
 
 
 def _evidence_ended(event: e.EvidenceEnded) -> Line:
-    return Line(f"{event.what} ends here, the lab does not: {event.why}", "bad")
+    return Line(f"{EVIDENCE[event.what]} ends here, the lab does not: {why_ended(event.why, event.detail)}", "bad")
 
 
 def _fault(event: e.InternalFault) -> Line:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tlslab.types import Activity, ConnectionEnd, Unavailable
+from tlslab.types import Activity, ConnectionEnd, EvidenceEnd, EvidenceFile, Unavailable
 
 ACTIVITIES = {
     Activity.TLS_HANDSHAKE: "the TLS handshake",
@@ -21,3 +21,21 @@ CONNECTION_ENDS = {
     ConnectionEnd.ABANDONED: "ended with the lab",
 }
 UNAVAILABLE = {Unavailable.NO_POST_HANDSHAKE_AUTH: "the client did not offer post-handshake authentication"}
+EVIDENCE = {
+    EvidenceFile.EVENTS_FILE: "the events file",
+    EvidenceFile.KEY_LOG: "the key log",
+    EvidenceFile.CAPTURE: "the capture",
+    EvidenceFile.SITE_LOG: "the site's log",
+    EvidenceFile.HTTPERR_LOG: "the HTTPERR log",
+    EvidenceFile.EVENT_LOG_JSON: "the event log windows-events.jsonl",
+    EvidenceFile.EVENT_LOG_TEXT: "the event log windows-events.txt",
+}
+
+
+def why_ended(why: EvidenceEnd, detail: str) -> str:
+    """Say why a file ended; `detail` is that of `EvidenceEnded`."""
+    if why == EvidenceEnd.SIZE_LIMIT:
+        return "it has reached the size it may have"
+    if why == EvidenceEnd.UNREAD:
+        return f"its reader left {detail} unread" if detail else "its reader does not read"
+    return detail
