@@ -44,7 +44,7 @@ def in_words(failed: str, hint: str = "", known: Mapping[int, tuple[str, str]] |
 
 
 class LocalMisuse(Exception):
-    """The program called the core in an order that makes no sense. A defect of ours, never of a peer or a user."""
+    """The program called the core in an order that makes no sense. A defect of tlslab, never of a peer or a user."""
 
 
 class WireError(ValueError):

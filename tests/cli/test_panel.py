@@ -103,7 +103,7 @@ def test_facts(panel_text, home):
     assert "password tlslab" in text
     assert f"the same three files each, in {home / 'pki' / 'identities'}" in text
     assert re.search(r"^ +403\.16: wrong-ca, wrong-eku\?, leaf-only\?$", text, re.MULTILINE)
-    assert re.search(r"^ +\?: our reading, no document names the status$", text, re.MULTILINE)
+    assert re.search(r"^ +\?: an assumption, no document names the status$", text, re.MULTILINE)
     assert re.search(r"^ +403\.17: expired, not-yet-valid$", text, re.MULTILINE)
     assert "Mind:" not in text
 

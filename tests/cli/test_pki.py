@@ -68,7 +68,7 @@ def test_show_to_people(run, home):
     for name, kind in IDENTITIES.items():
         assert re.search(rf"^  {name} +{STATUSES[name]} +{re.escape(kind.purpose)}$", text, re.MULTILINE)
         assert str(pki_of(home).identities[name].cert_file) in text
-    assert "The status of wrong-eku and leaf-only is our reading: no document names it." in " ".join(text.split())
+    assert "The status of wrong-eku and leaf-only is an assumption: no document names it." in " ".join(text.split())
     for words in ("server-ca.pem", "client-ca.pem", "SHA-256 ", "SHA-1 ", "thumbprint", "Revoked since", "pki export"):
         assert words in text
 

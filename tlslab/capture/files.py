@@ -31,7 +31,8 @@ class OutputFile:
     A full disk, a closed pipe, a reader that stopped reading or `limit_bytes` ends the writing, never the lab:
     `failure` says so, and `on_end` is told why, with the system's word for it, once, by the next call of `write`.
     Whatever can hold up its writer (a pipe, a terminal) is written by a thread of its own. A regular file is not, so
-    that what happened is in it whatever happens next; a disk that hangs holds up the lab. LabError: it cannot be opened.
+    that what happened is in it whatever happens next. The price: a disk that hangs holds up the lab.
+    LabError: it cannot be opened.
     """
 
     def __init__(

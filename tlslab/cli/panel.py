@@ -99,7 +99,7 @@ def _identities(running: Running) -> Iterator[tuple[str, str]]:
         by_status.setdefault(status_of(other), []).append(other + mark)
     for status, names in sorted(by_status.items()):
         yield "", f"{status}: {', '.join(names)}"
-    yield "", "?: our reading, no document names the status"
+    yield "", "?: an assumption, no document names the status"
 
 
 def _symptom(running: Running) -> Recipe:

@@ -112,8 +112,8 @@ def _print(pki: Pki, out: Console) -> None:
     out.print()
     keys = "Beside each .pem lie its key (-key.pem) and both for browsers and Windows"
     prose(out, f"{keys} (.p12, password {PKCS12_PASSWORD}). SHA-1 is what Windows calls the thumbprint.")
-    ours = [name for name, kind in IDENTITIES.items() if not kind.is_documented]
-    prose(out, f"The status of {' and '.join(ours)} is our reading: no document names it.")
+    assumed = [name for name, kind in IDENTITIES.items() if not kind.is_documented]
+    prose(out, f"The status of {' and '.join(assumed)} is an assumption: no document names it.")
     for one in pki.revocations():
         prose(out, f"Revoked since {one.since:%Y-%m-%d}: {one.identity}, serial {one.serial:x}.")
     prose(out, "How programs come to trust and use them:")

@@ -266,8 +266,8 @@ class Connection:
         """Bring the connection to its end; where it is drained, with close_notify unless `silently`."""
         if self.closing is not None:
             return
-        ours = LifeCause.RESET if isinstance(how, Reset) else LifeCause.DRAIN
-        self._go(LifeCause.PEER_RESET if by_peer else ours)
+        by_lab = LifeCause.RESET if isinstance(how, Reset) else LifeCause.DRAIN
+        self._go(LifeCause.PEER_RESET if by_peer else by_lab)
         self.closing = how
         if self._served is not None and isinstance(how, Drain) and not silently:
             self._served.tls.close(now)

@@ -1,8 +1,8 @@
 """A connection's life, as tables.
 
 What happens to a connection moves it on (`BY_CAUSE`), and in one place TLS does, without anything else happening
-(`WITH_TLS`): the two machines move together where the first handshake ends. A pair that is in no table is a mistake of
-ours. A renegotiation changes nothing here: while it goes on, requests are served, or stand still.
+(`WITH_TLS`): the two machines move together where the first handshake ends. A pair that is in no table is a
+defect of tlslab. A renegotiation changes nothing here: while it goes on, requests are served, or stand still.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ CERTIFICATE_INCOMPLETE_CHAIN = Status(
     "A certificate arrived, but no chain leads from it to an authority this server trusts. Either an intermediate is "
     "missing between the two: have the client send it along, or install it on the server. Or the root is missing on "
     "the server (in IIS: Trusted Root Certification Authorities of the computer, not of a user). (That the status is "
-    "403.16 where an intermediate alone is missing is our reading; no document says so.)",
+    "403.16 where an intermediate alone is missing is an assumption; no document says so.)",
 )
 CERTIFICATE_INVALID = Status(
     403,
@@ -68,7 +68,7 @@ CERTIFICATE_WRONG_USAGE = Status(
     "Client certificate is untrusted or invalid",
     "A certificate arrived and its chain is in order, but it was not issued for client authentication: its extended "
     "key usage lacks 1.3.6.1.5.5.7.3.2. Use one that has it. (http.sys checks this while usagecheck is enabled on the "
-    "binding, which it is by default. That the status is 403.16 then is our reading; no document says so.)",
+    "binding, which it is by default. That the status is 403.16 then is an assumption; no document says so.)",
 )
 CERTIFICATE_EXPIRED = Status(
     403,
@@ -97,6 +97,6 @@ CERTIFICATE_UNAVAILABLE = Status(
     "This connection speaks TLS 1.3 and the client did not offer post-handshake authentication. Ask for the "
     "certificate when the connection opens (clientcertnegotiation=enable), or leave TLS 1.3 out on this binding.",
     # ERROR_NOT_SUPPORTED: the page shows it as HRESULT 0x80070032 (IIS Support Blog, 29 August 2025); 50 in the log is
-    # our reading.
+    # an assumption.
     win32=50,
 )

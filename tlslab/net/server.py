@@ -160,6 +160,6 @@ class _Acceptor:
     async def _run(self, number: int, pump: Pump) -> None:
         try:
             await pump.run()
-        except Exception as error:  # a defect of ours ends one connection and is told; the lab goes on
+        except Exception as error:  # a defect of tlslab ends one connection and is told; the lab goes on
             text = "".join(format_exception(error))
             self.bus.publish([InternalFault(trio.current_time(), number, "", Fault.EXCEPTION, "", text)])

@@ -36,7 +36,7 @@ class IdentityKind:
     """What an identity is for: the verdict it gets, who issued it, and whether it shows its issuers.
 
     `purpose` completes "alice: ..."; `issuer` is the name of an authority's files. `is_documented` says whether a
-    document names the status that IIS answers it with; where none does, it is our reading.
+    document names the status that IIS answers it with; where none does, it is an assumption.
     """
 
     verdict: Verdict

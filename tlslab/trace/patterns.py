@@ -21,8 +21,9 @@ from tlslab.trace.turns import ENDS, UNABLE_AFTER
 # Schannel's room for the list of trusted issuers: 16 KB since KB933430. Before it 12,288 bytes are commonly given, as
 # "12,228 (0x3000)", which disagrees with itself: unverified.
 ISSUER_LIMITS = (16_384, 12_288)
-# Where the list is cut in front of the first name that does not fit (our reading, schannel.issuer_list), it ends within
-# one name's length of the limit. Names of authorities seldom have more bytes than this, with their two bytes of length.
+# Where the list is cut in front of the first name that does not fit (an assumption, see schannel.issuer_list), it ends
+# within one name's length of the limit. Names of authorities seldom have more bytes than this, with their two bytes of
+# length.
 LONGEST_ISSUER = 256
 EVERYDAY = (401, 404)  # a challenge, and the browser's favicon.ico
 KEYS_WANTED = "This connection is not decrypted: with its keys (--keylog) it could be said for certain."
