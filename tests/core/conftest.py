@@ -16,7 +16,25 @@ from tlslab.core.connection import Connection
 from tlslab.core.driver import Driver
 from tlslab.core.machine import Machine
 from tlslab.core.plan import CutIssuers, LabPlan, Listener, MachineSetup, Site
-from tlslab.events import ALL, Event, HandshakeMessage
+from tlslab.events import (
+    ALL,
+    CertificateRequested,
+    CertificateRetrievalStarted,
+    CertificateUnavailable,
+    ClientCertificateNotSent,
+    ClientCertificateReceived,
+    ContinueSent,
+    EntityBodyResumed,
+    EntityBodyStalled,
+    Event,
+    HandshakeMessage,
+    HelloRequestSent,
+    HttpErrLogged,
+    RenegotiationRefused,
+    ResponseSent,
+    RetrievalCancelled,
+    TimerExpired,
+)
 from tlslab.httpsys.bindings import Binding, BindingRecord, Endpoint, ServerCertificate, Toggle
 from tlslab.httpsys.client_certificate import Synchronous
 from tlslab.httpsys.settings import Continue100, OnUnavailable
@@ -41,6 +59,24 @@ SCHANNEL = {
 }
 REQUIRE = (SslFlag.SSL, SslFlag.SSL_NEGOTIATE_CERT, SslFlag.SSL_REQUIRE_CERT)
 ACCEPT = (SslFlag.SSL, SslFlag.SSL_NEGOTIATE_CERT)
+
+# The words of a conversation, by what happened.
+MILESTONES: dict[type[Event], Callable[[Any], str]] = {
+    CertificateRetrievalStarted: lambda _: "asks",
+    HelloRequestSent: lambda _: "HelloRequest",
+    CertificateRequested: lambda _: "CertificateRequest",
+    ClientCertificateReceived: lambda event: event.subject,
+    ClientCertificateNotSent: lambda _: "no certificate",
+    EntityBodyStalled: lambda event: f"stalled after {event.body_buffered}",
+    EntityBodyResumed: lambda event: f"resumed after {event.after_seconds:g} s",
+    RetrievalCancelled: lambda _: "gives up",
+    CertificateUnavailable: lambda _: "unavailable",
+    RenegotiationRefused: lambda _: "refused",
+    TimerExpired: lambda event: event.timer,
+    HttpErrLogged: lambda event: event.reason,
+    ContinueSent: lambda _: "100",
+    ResponseSent: lambda event: _status(event) + (f" for {event.certificate}" if event.certificate else ""),
+}
 
 
 def site(path: str, flags: tuple[SslFlag, ...], **changes: Any) -> Site:
@@ -218,6 +254,23 @@ class Talk:
         self.driver.receive_data(data, self.now)
         self.run()
 
+    def play(self, script: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Hold a conversation, and give it as it went: compare it with the script.
+
+        A line is what the client does, how much of it, and all that comes of it: in the words of `MILESTONES`, then how
+        the lab closes if it does. `("wait", seconds, ...)` lets time pass, `("POST /upload", bytes of body, ...)` asks.
+        """
+        return [(deed, amount, *self._play_line(deed, amount)) for deed, amount, *_ in script]
+
+    def _play_line(self, deed: str, amount: Any) -> list[str]:
+        told, was_open = len(self.told), self.server.closing is None
+        if deed == "wait":
+            self.pass_time(amount)
+        else:
+            self.send(write_request(*deed.split(" "), body=bytes(amount)))
+        words = [MILESTONES[type(event)](event) for event in self.told[told:] if type(event) in MILESTONES]
+        return words + [type(self.server.closing).__name__] * (was_open and self.server.closing is not None)
+
     # --- what was seen ------------------------------------------------------------------------------
 
     def answers(self, *methods: bytes) -> list[tuple[int, Any]]:
@@ -253,6 +306,10 @@ class Talk:
     def messages(self) -> list[str]:
         """The handshake messages by name, in order."""
         return [event.name for event in self.all(HandshakeMessage)]
+
+
+def _status(event: ResponseSent) -> str:
+    return f"{event.status}.{event.substatus}" if event.substatus else str(event.status)
 
 
 def _keep(told: list[Event], read: Callable[[Event], None], events: Iterable[Event]) -> None:
@@ -301,14 +358,13 @@ def talk(make_lab, client_settings) -> Callable[..., Talk]:
     return make
 
 
+def write_request(method: str, target: str, headers: Iterable[str] = (), body: bytes = b"") -> bytes:
+    """A request as it goes over the wire."""
+    length = [f"Content-Length: {len(body)}"] if body or method in ("POST", "PUT") else []
+    return "\r\n".join([f"{method} {target} HTTP/1.1", "Host: localhost", *length, *headers, "", ""]).encode() + body
+
+
 @pytest.fixture
 def request_bytes() -> Callable[..., bytes]:
-    """Write a request as it goes over the wire."""
-
-    def write(method: str, target: str, headers: Iterable[str] = (), body: bytes = b"") -> bytes:
-        length = [f"Content-Length: {len(body)}"] if body or method in ("POST", "PUT") else []
-        return (
-            "\r\n".join([f"{method} {target} HTTP/1.1", "Host: localhost", *length, *headers, "", ""]).encode() + body
-        )
-
-    return write
+    """Write a request."""
+    return write_request

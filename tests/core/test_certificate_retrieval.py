@@ -13,7 +13,6 @@ from tlslab.events import (
     CertificateRequested,
     CertificateRetrievalStarted,
     CertificateUnavailable,
-    ClientCertificateNotSent,
     ClientHelloReceived,
     EntityBodyResumed,
     EntityBodyStalled,
@@ -27,7 +26,7 @@ from tlslab.events import (
     TimerExpired,
     UnreadBytesChanged,
 )
-from tlslab.httpsys.client_certificate import AfterResponse, AsyncDrain, EarlyAsyncDrain, Synchronous
+from tlslab.httpsys.client_certificate import AfterResponse, EarlyAsyncDrain, Synchronous
 from tlslab.httpsys.settings import Continue100, OnUnavailable
 from tlslab.tls.context import Protocol
 from tlslab.types import Reset
@@ -84,17 +83,6 @@ def test_the_order_on_the_wire(talk, get):
 
 
 @BOTH
-def test_the_certificate_is_remembered(talk, get, post, protocol):
-    """A second request on the connection needs no second question, and its body freezes nothing."""
-    client = talk(protocol)
-    client.send(get("/upload"))
-    client.send(post("/upload", MIB))
-    assert client.statuses() == ["200", "200"]
-    assert len(client.all(CertificateRequested)) == 1
-    assert not client.all(EntityBodyStalled)
-
-
-@BOTH
 @pytest.mark.parametrize(
     ("identity", "target", "status"),
     [
@@ -119,25 +107,6 @@ def test_verdicts(talk, get, protocol, identity, target, status, asks):
     assert client.statuses() == [status]
     assert bool(client.all(CertificateRequested)) is (asks or target != "/open")
     assert client.server.closing is None
-
-
-@BOTH
-def test_no_certificate_is_remembered_too(talk, get, protocol):
-    """Who was asked and had none is not asked again on this connection."""
-    client = talk(protocol, identity=None)
-    client.send(get("/upload"))
-    client.send(get("/accept"))
-    assert client.statuses() == ["403.7", "200"]
-    assert client.only(ClientCertificateNotSent)
-
-
-def test_a_binding_that_negotiates_never_sends_hello_request(talk, post):
-    """The documented fix: the upload goes through, and nothing is asked after the first handshake."""
-    client = talk(TLS_1_2, asks=True)
-    client.send(post("/upload", MIB))
-    assert client.statuses() == ["200"]
-    assert not client.all(HelloRequestSent)
-    assert not client.all(EntityBodyStalled)
 
 
 # --- the freeze ---
@@ -228,25 +197,6 @@ def test_what_follows_the_certificate_at_once_is_read(talk, post):
     client.run()
     assert client.statuses() == ["200"]
     assert client.only(ResponseSent).certificate == "CN=alice"
-
-
-@BOTH
-def test_draining_lets_the_answer_through(talk, post, protocol):
-    """The same upload, read on while the certificate is awaited: 200."""
-    client = talk(protocol, client_cert_retrieval=AsyncDrain(max=2 * len(MIB)))
-    client.send(post("/upload", MIB))
-    assert client.statuses() == ["200"]
-    assert client.only(ResponseSent).certificate == "CN=alice"
-
-
-@BOTH
-def test_asking_after_the_response(talk, post, protocol):
-    """The first answer comes without a certificate, the second with it."""
-    client = talk(protocol, client_cert_retrieval=AfterResponse())
-    client.send(post("/upload", MIB))
-    client.send(post("/upload", MIB))
-    assert [event.certificate for event in client.all(ResponseSent)] == [None, "CN=alice"]
-    assert client.statuses() == ["200", "200"]
 
 
 @BOTH

@@ -1,16 +1,16 @@
 """Drives one connection: between a `Connection`, which does no I/O, and whatever carries its bytes.
 
-Three parties want to know what happens to a connection, and each depends on the order in which it is told:
+Everything that happens is a step. Something comes in: bytes, the peer's end, or time. Then `finish_step` sends the
+answer, counts what waits where reading has just stopped, publishes the events, and settles. The tap and the readers of
+events depend on the order in which they are told:
 
-- The tap writes the capture. It must get TLS's secrets before the bytes that they decrypt, and OpenSSL gives them away
-  while it takes bytes. So the connection gets what came first, then the tap; what goes out is told when it was sent.
-- The readers of events get what happened to the connection, then what this did to the machine it shares with others.
-- The capture puts a decision beside its packet. It can do so while it holds the packets of a step, so the events are
-  published after the bytes of the step were told and before `settle`, which lets the packets go, in one write.
+- Secrets go before the bytes that they decrypt, or a capture cannot be read. OpenSSL gives them away while it takes
+  bytes. So the connection gets what came first and the tap after it, and what goes out is told when it was sent.
+- A decision stands beside its packet. The tap holds the packets of a step until `settle`, so the events are published
+  after the bytes and before that. The packets of a step are one write, so a file that is cut has whole steps.
+- What happened to the connection is published before what this did to the machine, which other connections share.
 
-So everything that happens is a step. Something comes in (bytes, the peer's end, time); then `finish_step` sends the
-answer, counts what waits where reading has just stopped, publishes, and settles. Nobody else may have a turn within a
-step, or the packets of two connections would not be in the order of time.
+Nobody else may have a turn within a step, or the packets of two connections would not be in the order of time.
 
 A step that ends the connection is not settled: the lab's own FIN or RST belongs to the same moment. The owner closes as
 `Connection.closing` says, and tells the driver of it:
@@ -58,7 +58,7 @@ class Transport(Protocol):
 
 
 class Driver:
-    """One connection of a lab, and whom it tells: create it when the connection was accepted, then `finish_step`.
+    """One connection of a lab, and who is told of it: create it when it was accepted, and call `finish_step`.
 
     `publish` gets the events, in order. All times are lab time in seconds, and never go back.
     """
@@ -85,7 +85,10 @@ class Driver:
     # --- what happens: one of these, then `finish_step` ---------------------------------------------
 
     def receive_data(self, data: bytes, now: float) -> None:
-        """Take bytes that were read: at most `connection.read_limit`, and none while `may_read` says no."""
+        """Take bytes that were read: at most `connection.read_limit`, and none while `may_read` says no.
+
+        In a drain these do not count, and `Drain.limit_bytes` does, which is the owner's to keep.
+        """
         self.connection.receive_data(data, now)
         self._tap.received(data, now)
         self._looked_at = 0
@@ -117,10 +120,10 @@ class Driver:
     # --- and what comes of it -----------------------------------------------------------------------
 
     def finish_step(self, now: float) -> bool:
-        """Send, publish and settle; then look at `connection.closing` first, and at `may_read` and its deadline.
+        """Send, publish and settle: after each of the above, and when the transport has room again.
 
-        Returns whether a stall began: what waits was counted, and who wants to see it grow counts it again later. Call
-        it whenever the transport has room again, too.
+        Then look at `connection.closing`, and while that is None at `may_read` and `connection.next_deadline`. Returns
+        whether a stall began. What waits was counted then; whoever wants to see it grow calls `note_unread` later.
         """
         connection = self.connection
         self.send(now)
@@ -154,7 +157,10 @@ class Driver:
     # --- the end ------------------------------------------------------------------------------------
 
     def send(self, now: float) -> None:
-        """Send what there is as far as the transport takes it, a flight at a time: each is a segment of its own."""
+        """Send what there is as far as the transport takes it, a flight at a time: each is a segment of its own.
+
+        `finish_step` does this, and in a drain the owner. Where the peer is gone it is a reset, and nothing is left.
+        """
         while flight := self.connection.data_to_send():
             self._unsent += flight
             self._send_unsent(now)
