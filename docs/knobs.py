@@ -9,7 +9,7 @@ from pathlib import Path
 from tlslab.cli.profiles import escaped
 from tlslab.knobs import WindowsSetting
 from tlslab.scenario.knobs import knobs_of
-from tlslab.scenario.settle import setup_of
+from tlslab.scenario.setup import setup_of
 
 PAGE = Path(__file__).parent / "scenario-files.md"
 BLOCK = re.compile(r"(<!-- knobs: make docs -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -57,7 +57,7 @@ class Conversation:
     def settle(self) -> None:
         """The certificate came, or the word that there is none."""
         self.question.answer()
-        self.pipeline.certificate_settled(self.now)
+        self.pipeline.question_over(self.now)
         self.run()
 
     def run(self) -> None:

@@ -15,7 +15,7 @@ from tlslab.scenario.build import build
 from tlslab.scenario.knobs import knobs_of, value_text
 from tlslab.scenario.overlay import Ground, with_profile
 from tlslab.scenario.schema import Setup, json_schema
-from tlslab.scenario.settle import setup_of
+from tlslab.scenario.setup import setup_of
 from tlslab.schannel.profiles import PROFILES, Default
 from tlslab.schannel.settings import Schannel
 

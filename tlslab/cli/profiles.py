@@ -19,7 +19,7 @@ from tlslab.cli.console import console, prose
 from tlslab.errors import UsageProblem
 from tlslab.scenario.knobs import KnobAt, knobs_of
 from tlslab.scenario.names import suggestion
-from tlslab.scenario.settle import setup_of
+from tlslab.scenario.setup import setup_of
 from tlslab.schannel.profiles import PROFILES, Default, Profile
 
 COMMON = "windows-server-"  # how all of their names begin

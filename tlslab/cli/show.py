@@ -16,7 +16,7 @@ from tlslab.scenario import catalogue
 from tlslab.scenario.knobs import KnobAt, knobs_of
 from tlslab.scenario.load import LoadedScenario
 from tlslab.scenario.schema import Fix, Step
-from tlslab.scenario.settle import setup_of
+from tlslab.scenario.setup import setup_of
 from tlslab.text import format_bytes
 
 

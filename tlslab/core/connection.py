@@ -338,7 +338,7 @@ class Connection:
         if self._plan.setup.on_unavailable is OnUnavailable.RESET:
             self._end(Reset(), now)
         else:
-            served.http.certificate_settled(now)
+            served.http.question_over(now)
 
     def _on_handshake(self, ended: Handshake, served: _Served, now: float) -> None:
         tls = served.tls
@@ -348,7 +348,7 @@ class Connection:
         if self._question.is_asked or (self._question.is_open and tls.client_certificate is not None):
             self._question.answer()
         if ended is not Handshake.FIRST:
-            served.http.certificate_settled(now)
+            served.http.question_over(now)
         if tls.session_id:
             self._tell_sessions(ended, served, now)
 

@@ -78,7 +78,7 @@ class DecideService:
 
 @dataclass(frozen=True, slots=True)
 class RequestClientCertificate:
-    """Ask for the certificate; tell `certificate_settled` when that is over."""
+    """Ask for the certificate; call `question_over` when that is over."""
 
 
 @dataclass(frozen=True, slots=True)

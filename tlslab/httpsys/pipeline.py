@@ -108,7 +108,7 @@ class Pipeline:
         else:
             self._begin(Cause.SERVE, now)
 
-    def certificate_settled(self, now: float) -> None:
+    def question_over(self, now: float) -> None:
         """The question that a request asked is no longer asked: whatever waits for the answer goes on."""
         self._stall.end(now)
         self._start(WAITS_FOR.get(self.phase, Timer.ENTITY_BODY), now)

@@ -18,7 +18,7 @@ from tlslab.scenario.load import LoadedScenario
 from tlslab.scenario.names import suggestion
 from tlslab.scenario.overlay import Keys, path_text, resolve
 from tlslab.scenario.schema import BindingModel, Scenario, Setup
-from tlslab.scenario.settle import setup_of
+from tlslab.scenario.setup import setup_of
 from tlslab.scenario.stores import has_intermediate, issuer_names, trusts_clients
 from tlslab.schannel.cipher_suites import openssl_names
 from tlslab.schannel.issuer_list import issuer_list

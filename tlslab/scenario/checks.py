@@ -14,7 +14,7 @@ from tlslab.scenario.complaints import Complaint, at
 from tlslab.scenario.names import suggestion
 from tlslab.scenario.overlay import Keys, apply, path_text, resolve, value_at
 from tlslab.scenario.schema import Setup, Step
-from tlslab.scenario.settle import items, misfits, settle
+from tlslab.scenario.setup import items, lay, misfits
 
 START_PAGE = "/"
 CLIENT = ("identity", "renegotiation", "filters_by_issuer")  # what makes a step's client another one
@@ -28,7 +28,7 @@ def cross_check(data: dict[str, Any], *, valid: bool) -> Iterator[Complaint]:
     unfitting = list(misfits(data))
     yield from unfitting
     # Where the schema has complaints, they may be of the other half: the steps, fixes and texts.
-    sound = not unfitting if valid else isinstance(settle(data), Setup)
+    sound = not unfitting if valid else isinstance(lay(data), Setup)
     yield from _settings(data, sound)
     if isinstance(data.get("symptom"), dict) and "client" not in data["symptom"]:
         yield at(data, ("symptom",), "'client' is missing: the steps that show the symptom")
@@ -77,7 +77,7 @@ def _overlay(data: dict[str, Any], trial: Keys, base: dict[str, Any], sound: boo
     if unknown or not settings or not sound:
         return
     try:
-        found = settle(base, settings)
+        found = lay(base, settings)
     except LabError as error:
         yield _at_setting(data, trial, (), str(error))
         return

@@ -204,13 +204,13 @@ class World:
         client.start(step, self.now)
         for _ in range(MAX_ROUNDS):
             if client.outcome is not None:
-                self._settle()
+                self._let_arrive()
                 return client.outcome
             if not self._exchange() and not self._jump():
                 return Outcome("stuck", self.now, 0.0)
         return Outcome("endless", self.now, 0.0)
 
-    def _settle(self) -> None:
+    def _let_arrive(self) -> None:
         """Let what is on its way arrive: a lab that asks after its answer gets to ask."""
         while self._exchange():
             pass

@@ -6,14 +6,14 @@ import pytest
 
 from tlslab.errors import UsageProblem
 from tlslab.scenario.schema import Setup
-from tlslab.scenario.settle import settle, setup_of
+from tlslab.scenario.setup import lay, setup_of
 
 PATH = "sites./upload.client_cert_retrieval"
 
 
 def test_without_settings(loaded):
     """What a sound scenario says is its setup, and no scenario any more."""
-    setup = settle(loaded.data)
+    setup = lay(loaded.data)
     assert type(setup) is Setup
     assert setup == Setup(**{name: getattr(loaded.scenario, name) for name in Setup.model_fields})
 
@@ -29,13 +29,13 @@ def test_without_settings(loaded):
 )
 def test_the_last_layer_is_the_last_word(loaded, layers, kind):
     """Also where an earlier one sets a part of what a later one sets wholly."""
-    assert settle(loaded.data, *layers).sites[0].client_cert_retrieval.kind == kind
+    assert lay(loaded.data, *layers).sites[0].client_cert_retrieval.kind == kind
 
 
 def test_a_layer_may_speak_of_what_the_one_below_left_to_the_profile(loaded):
     """The profile lies under each layer, so that a new site has all its knobs for the next."""
     layers = {"sites./upload": {"path": "/new"}}, {"sites./new.client_cert_retrieval.size": 7}
-    assert settle(loaded.data, *layers).sites[0].client_cert_retrieval.size == 7
+    assert lay(loaded.data, *layers).sites[0].client_cert_retrieval.size == 7
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_layer_may_speak_of_what_the_one_below_left_to_the_profile(loaded):
 )
 def test_what_is_wrong(loaded, settings, keys, message):
     """A value alone, or with others that it does not fit: each is a complaint, and a problem where none may be."""
-    [complaint] = settle(loaded.data, settings)
+    [complaint] = lay(loaded.data, settings)
     assert complaint.keys == keys
     assert message in complaint.message
     with pytest.raises(UsageProblem, match=message):

@@ -15,7 +15,7 @@ from tlslab.scenario.overlay import WINDOWS, Ground, Keys, apply, value_at
 from tlslab.scenario.schema import Setup
 
 
-def settle(data: Mapping[str, Any], *layers: Mapping[str, Any], ground: Ground = WINDOWS) -> Setup | list[Complaint]:
+def lay(data: Mapping[str, Any], *layers: Mapping[str, Any], ground: Ground = WINDOWS) -> Setup | list[Complaint]:
     """Lay settings (path -> plain data) over a scenario's data, one layer after another, and validate what results.
 
     What is wrong with it comes back as complaints, whose keys are those of the result. UsageProblem: an unknown path.
@@ -31,7 +31,7 @@ def settle(data: Mapping[str, Any], *layers: Mapping[str, Any], ground: Ground =
 
 def setup_of(data: Mapping[str, Any], *layers: Mapping[str, Any], ground: Ground = WINDOWS) -> Setup:
     """Settle, where only a sound setup will do. UsageProblem: an unknown path, or every complaint, one a line."""
-    found = settle(data, *layers, ground=ground)
+    found = lay(data, *layers, ground=ground)
     if isinstance(found, Setup):
         return found
     raise UsageProblem("\n".join(complaint.message for complaint in found), "look at what --set and the fixes set")
