@@ -1,4 +1,18 @@
-"""The capture that a lab writes while it runs: a tap that makes packets of what passes, and comments of events."""
+"""The capture that a lab writes while it runs: a tap that makes packets of what passes, and comments of events.
+
+Theory of operation. `Capture` is the file, `RecordedWire` one connection in it. Between two calls of `settle` a wire
+holds the packets of one step, and what it is told can still change them:
+
+- The secrets come first, and wait in the capture: they are written in front of the next packets, whosesoever those are.
+- Bytes, FIN and RST become packets at once (`segments`), and are held.
+- What waits unread in the socket becomes packets, too, since a capture from the network would have them. When those
+  bytes are read at last they are not told a second time.
+- An event becomes a comment on a packet that is held: what is about the client's bytes on one of the client's, the rest
+  on one of the lab's. While none is held, the comment waits for the first.
+
+`settle` adds the acknowledgments that are due and writes all of it in one piece. So a file that is cut anywhere ends
+between two steps, each of which is whole.
+"""
 
 from __future__ import annotations
 

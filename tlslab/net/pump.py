@@ -1,7 +1,16 @@
 """Moves bytes between a socket and the driver of its connection: reads, waits and closes as the connection says.
 
-Reading and writing never wait on each other: output goes out at once as far as the socket takes it, and while some is
-left over the pump waits for either direction. The asymmetry of the two is the subject of this lab.
+Theory of operation. One task for a connection goes round: wait for one thing (`_step`), let the driver finish the step
+(send, publish, settle), and look at what the connection wants now. What it waits for is one of three:
+
+- Bytes to read, and, while some output is left over, room to write: whichever comes first. Reading and writing never
+  wait on each other. The asymmetry of the two is the subject of this lab.
+- The peer to leave, while reading is paused: its bytes stay in the socket, so that only a FIN or a reset can be seen,
+  and that without reading (`hangup.py`). Now and then the waiting bytes are counted again.
+- Room to write alone, while requests are held back until answers have gone.
+
+Each wait ends at the connection's deadline. Bytes that are there already are read without a wait; so that a peer who
+never stops sending does not keep the others out, the task then lets them have a turn.
 
 What is told to whom, and in which order, is the driver's (`core/driver.py`).
 """

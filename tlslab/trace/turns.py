@@ -1,6 +1,21 @@
 """Whose turn it is: the first question of any delay. A conversation is followed message by message.
 
 A wrong answer is worse than none: what the capture does not show is said to be probable, or that it cannot be seen.
+
+Theory of operation. Eleven rules look at where the conversation stands, one after the other, and the first that knows
+answers. Each speaks for what is below or inside the next one, so that the order decides who is right where two could
+answer:
+
+1. `_over`, `_deadlock`: after a reset nobody has a turn. An upload that waits for its own ClientHello looks like other
+   things as well (a full window, a request that is not answered), and none of them is the cause.
+2. `_window`: who takes nothing more has the turn, whatever is spoken above TCP.
+3. `_renegotiation`: what was asked inside a request goes before the request.
+4. `_partial`: half a message says who is not done, before any of its kind is looked at.
+5. `_ended`: who has ended its side has no turn, so this goes before all that could give it one.
+6. `_handshake`: as long as one goes on, nothing is said in HTTP.
+7. `_handed_over`: after 101 what follows is not HTTP, whatever it looks like.
+8. `_unreadable`: what cannot be decrypted is guessed at, before HTTP is asked about what it has not seen.
+9. `_http`, `_opened`: a request or an answer that is due; and a connection on which nothing was said at all.
 """
 
 from __future__ import annotations
@@ -36,9 +51,8 @@ class Turn:
 
 def turn(progress: Progress, seconds: float, before: Message | None = None) -> Turn:
     """Whose turn it is in a silence of so many seconds, after the last message; `before` is what ended it."""
-    rules = (_window, _renegotiation, _partial, _ended, _handshake, _handed_over, _unreadable, _http, _opened)
     found = _over(progress) or _deadlock(progress, seconds, before)
-    for rule in rules:
+    for rule in RULES:
         found = found or rule(progress)
     return found or Turn("nobody", "Nothing is asked and nothing is due.")
 
@@ -246,3 +260,7 @@ def _response(progress: Progress) -> Turn | None:
         return Turn(Side.SERVER, why)
     left = max(response.piece.content_length - progress.response_sent, 0)
     return Turn(Side.SERVER, f"{left:,} bytes of the response were still to come.")
+
+
+# In the order that the top of this file explains.
+RULES = (_window, _renegotiation, _partial, _ended, _handshake, _handed_over, _unreadable, _http, _opened)
