@@ -111,7 +111,8 @@ def test_a_pipe_that_nobody_reads(pipe):
 
 def test_a_limit(tmp_path):
     """What would pass the limit is left out whole, and so is all that comes after it; it is told once."""
-    path, told = tmp_path / "file", []
+    path = tmp_path / "file"
+    told: list[str] = []
     with OutputFile(str(path), "the capture", limit_bytes=10, on_end=told.append) as file:
         for piece in (b"12345", b"67890123", b"1"):
             file.write(piece)
