@@ -45,7 +45,7 @@ ACCEPT = (SslFlag.SSL, SslFlag.SSL_NEGOTIATE_CERT)
 
 def site(path: str, flags: tuple[SslFlag, ...], **changes: Any) -> Site:
     """A path that asks synchronously and reads 40 KiB first, unless told otherwise."""
-    usual = {"client_cert_retrieval": Synchronous(), "continue_100": Continue100.AFTER_CERTIFICATE}
+    usual: dict[str, Any] = {"client_cert_retrieval": Synchronous(), "continue_100": Continue100.AFTER_CERTIFICATE}
     return Site(path=path, ssl_flags=flags, **usual | changes)
 
 
@@ -222,7 +222,8 @@ class Talk:
 
     def answers(self, *methods: bytes) -> list[tuple[int, Any]]:
         """Each response so far with its JSON (None for no body), to requests of these methods (GET where none is)."""
-        found, data = [], self.received
+        found: list[tuple[int, Any]] = []
+        data = self.received
         for method in list(methods) + [b"GET"] * 100:
             if not data:
                 return found
