@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from operator import attrgetter
 
 import pytest
 
@@ -11,7 +12,7 @@ from tlslab.events import ALL, ContinueSent, Event, HelloRequestSent
 from tlslab.recorder import Recorder
 
 
-@pytest.mark.parametrize("kind", sorted(ALL, key=lambda kind: kind.__name__))
+@pytest.mark.parametrize("kind", sorted(ALL, key=attrgetter("__name__")))
 def test_every_event_is_frozen_slotted_and_described(kind):
     """Readers share events, thousands of them are held, and the documentation is made from them."""
     names = [field.name for field in dataclasses.fields(kind)]
@@ -30,7 +31,7 @@ def test_all_is_complete():
     assert classes - {Event} == ALL
 
 
-class Unbuildable:
+class Unbuildable(Event):
     """An event that cannot be made."""
 
     def __init__(self, *_args, **_details):
@@ -60,7 +61,7 @@ def test_an_event_carries_time_connection_and_binding():
 
 def test_readers_may_come_and_go():
     """`wanted` is looked at each time: a reader that comes late gets what happens from then on."""
-    wanted = set()
+    wanted: set[type[Event]] = set()
     record = Recorder(1, wanted)
     record(HelloRequestSent, 1.0)
     assert not record.wants(HelloRequestSent)

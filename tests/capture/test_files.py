@@ -127,7 +127,8 @@ def test_the_time_for_last_words_begins_once(pipe):
 
 def test_a_limit(tmp_path):
     """What would pass the limit is left out whole, and so is all that comes after it; it is told once."""
-    path, told = tmp_path / "file", []
+    path = tmp_path / "file"
+    told: list[tuple[EvidenceEnd, str]] = []
     with OutputFile(str(path), "the capture", limit_bytes=10, on_end=lambda *end: told.append(end)) as file:
         for piece in (b"12345", b"67890123", b"1"):
             file.write(piece)

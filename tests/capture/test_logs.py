@@ -41,7 +41,7 @@ from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
 from tlslab.scenario.schema import Step, WritingStyle
 from tlslab.schannel.settings import Schannel
-from tlslab.types import EvidenceEnd, EvidenceFile
+from tlslab.types import ConnectionEnd, EvidenceEnd, EvidenceFile
 from tlslab.verify.memory import World
 
 EPOCH = datetime(2026, 3, 4, 23, 59, 0, tzinfo=UTC).timestamp()
@@ -443,7 +443,7 @@ def test_what_comes_of_nobody(make, tmp_path):
 def test_a_connection_is_forgotten(walk_events, tmp_path):
     """With it the request that nobody answered; its end is no line in any log."""
     request, response = exchange(0.0)
-    walk_events([request, ConnectionClosed(0.0, 1, "", "reset", 1.0), response])
+    walk_events([request, ConnectionClosed(0.0, 1, "", ConnectionEnd.RESET, 1.0), response])
     assert list(tmp_path.iterdir()) == []
 
 

@@ -113,6 +113,7 @@ def test_export_of_one(run, home, tmp_path, form, files):
         bundle = pkcs12.load_pkcs12((tmp_path / files.copy().pop()).read_bytes(), b"tlslab")
         assert bundle.cert is not None
         assert bundle.cert.certificate == alice.chain[0]
+        assert bundle.key is not None
         key = bundle.key
     assert key.public_key() == alice.key.public_key()
 
@@ -238,7 +239,8 @@ def test_the_lines_for_browsers_work(run, require_client, tmp_path, form):
     shell(make, tmp_path)
     add, remove = ([line for line in output.splitlines() if flag in line] for flag in (" -A ", " -D "))
     shell(add[0], tmp_path)
-    shell(*lines_of(output, "pk12util"), tmp_path)
+    [bring_alice] = lines_of(output, "pk12util")
+    shell(bring_alice, tmp_path)
     assert re.search(r"^tlslab Server CA \w+ +C,, *$", shell(lists, tmp_path), re.MULTILINE)
     assert re.search(r"^alice +u,u,u *$", shell(lists, tmp_path), re.MULTILINE)
     shell(remove[0], tmp_path)
@@ -251,7 +253,8 @@ def test_the_line_for_java_works(run, require_client, tmp_path):
     """Keytool makes a trust store with the authority in it, and reads alice's file."""
     require_client("keytool")
     output = run("pki", "export", str(tmp_path), "--identity", "alice").output
-    shell(*lines_of(output, "keytool"), tmp_path)
+    [make_store] = lines_of(output, "keytool")
+    shell(make_store, tmp_path)
     store = f"keytool -list -storepass tlslab -keystore {tmp_path}"
     assert "trustedCertEntry" in shell(f"{store}/truststore.p12", tmp_path)
     assert "PrivateKeyEntry" in shell(f"{store}/alice.p12", tmp_path)

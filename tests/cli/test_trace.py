@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,9 @@ def stream(number, *lines):
     """Frames of one connection: (second, C or S, pieces, flags)."""
     client = ("192.0.2.1", 50000 + number)
     for count, (at, who, pieces, *flags) in enumerate(lines, 1):
-        ends = (client, SERVER) if who == "C" else (SERVER, client)
-        yield Frame(number * 100 + count, float(at), number, *ends, pieces=tuple(pieces), **dict.fromkeys(flags, True))
+        source, target = (client, SERVER) if who == "C" else (SERVER, client)
+        own: dict[str, Any] = dict.fromkeys(flags, True)
+        yield Frame(number * 100 + count, float(at), number, source, target, pieces=tuple(pieces), **own)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import trio
@@ -55,7 +56,8 @@ def clock() -> RateClock:
 @pytest.mark.parametrize("style", STYLES)
 async def test_a_large_upload_is_reset(tmp_path, clock, style) -> None:
     """The symptom, and with the fix it is gone."""
-    (outcome,) = await see(tmp_path, style, [BIG], **{"timers.ssl_renegotiation": "30s"})
+    settings: dict[str, Any] = {"timers.ssl_renegotiation": "30s"}
+    (outcome,) = await see(tmp_path, style, [BIG], **settings)
     assert outcome.kind == "reset"
     assert outcome.seconds >= 29
 
@@ -116,8 +118,8 @@ async def test_sessions_and_others(tmp_path, style) -> None:
 @pytest.mark.parametrize("style", STYLES)
 async def test_a_connection_that_ended_in_the_meantime(tmp_path, clock, style) -> None:
     """Who waits for longer than the lab keeps idle connections takes another one, as a real client would."""
-    steps = [SHOP, Step(request="GET /shop", same_connection=True, wait="90s")]
-    settings = {"timers.idle_connection": "60s"}
+    steps = [SHOP, Step(request="GET /shop", same_connection=True, wait=90)]
+    settings: dict[str, Any] = {"timers.idle_connection": "60s"}
     outcomes = await see(tmp_path, style, steps, scenario="session-idle-purge", **settings)
     assert [one.kind for one in outcomes] == ["200", "200"]
 
@@ -141,7 +143,7 @@ async def test_what_happens_is_told_in_the_order_of_time(tmp_path) -> None:
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(serve, Machine(plan, bus.wanted), bound, bus)
-            targets = {None: (bound[0].host, bound[0].port, "localhost")}
+            targets: dict[str | None, tuple[str, int, str]] = {None: (bound[0].host, bound[0].port, "localhost")}
             await walk([SHOP, back(others=3)], targets, People(pki), WritingStyle.READS_WHILE_WRITING)
             nursery.cancel_scope.cancel()
     finally:

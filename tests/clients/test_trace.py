@@ -285,7 +285,7 @@ def test_a_real_upload_that_stalls(labs: Labs, curl: CurlClient, dumpcap: Any) -
     lab = labs("large-post-deadlock", speed=60.0)
     seen = lab.watch()
     capture, process = dumpcap(lab.port)
-    curl.walk(lab, [Step(request="POST /upload", body="1MiB")])
+    curl.walk(lab, [Step(request="POST /upload", body=2**20)])
     seen.wait_for(ConnectionClosed)
     report = explained_once_over(capture, lab.key_log, process)
     [connection] = report["connections"]
@@ -295,9 +295,9 @@ def test_a_real_upload_that_stalls(labs: Labs, curl: CurlClient, dumpcap: Any) -
 
 
 SAME = [
-    ("large-post-deadlock", Step(request="POST /upload", body="1MiB"), 24.0, [(STALL, "certain")]),
+    ("large-post-deadlock", Step(request="POST /upload", body=2**20), 24.0, [(STALL, "certain")]),
     ("post-request-renegotiation", Step(request="GET /protected", identity="none"), 1.0, [(EMPTY, "certain")]),
-    ("upload-read-ahead-413", Step(request="POST /upload", body="100KB"), 1.0, [("upload_refused", "probable")]),
+    ("upload-read-ahead-413", Step(request="POST /upload", body=100_000), 1.0, [("upload_refused", "probable")]),
 ]
 
 

@@ -81,7 +81,7 @@ MILESTONES: dict[type[Event], Callable[[Any], str]] = {
 
 def site(path: str, flags: tuple[SslFlag, ...], **changes: Any) -> Site:
     """A path that asks synchronously and reads 40 KiB first, unless told otherwise."""
-    usual = {"client_cert_retrieval": Synchronous(), "continue_100": Continue100.AFTER_CERTIFICATE}
+    usual: dict[str, Any] = {"client_cert_retrieval": Synchronous(), "continue_100": Continue100.AFTER_CERTIFICATE}
     return Site(path=path, ssl_flags=flags, **usual | changes)
 
 
@@ -267,7 +267,8 @@ class Talk:
         if deed == "wait":
             self.pass_time(amount)
         else:
-            self.send(write_request(*deed.split(" "), body=bytes(amount)))
+            method, target = deed.split(" ")
+            self.send(write_request(method, target, body=bytes(amount)))
         words = [MILESTONES[type(event)](event) for event in self.told[told:] if type(event) in MILESTONES]
         return words + [type(self.server.closing).__name__] * (was_open and self.server.closing is not None)
 
@@ -275,7 +276,8 @@ class Talk:
 
     def answers(self, *methods: bytes) -> list[tuple[int, Any]]:
         """Each response so far with its JSON (None for no body), to requests of these methods (GET where none is)."""
-        found, data = [], self.received
+        found: list[tuple[int, Any]] = []
+        data = self.received
         for method in list(methods) + [b"GET"] * 100:
             if not data:
                 return found

@@ -54,8 +54,9 @@ class Forger12(Forger):
 
     def __init__(self, connection: SSL.Connection, sequence: int) -> None:
         super().__init__(sequence)
-        seed = b"key expansion" + connection.server_random() + connection.client_random()
-        block = b"".join(self._expand(connection.master_key(), seed))[: 2 * KEY_BYTES + 8]
+        secret, server, client = connection.master_key(), connection.server_random(), connection.client_random()
+        assert secret and server and client  # noqa: PT018 - none is there before the handshake
+        block = b"".join(self._expand(secret, b"key expansion" + server + client))[: 2 * KEY_BYTES + 8]
         self._key, self._iv = block[:KEY_BYTES], block[2 * KEY_BYTES : 2 * KEY_BYTES + 4]
 
     def _expand(self, secret: bytes, seed: bytes) -> Iterator[bytes]:

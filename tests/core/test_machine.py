@@ -10,6 +10,7 @@ from tlslab.events import (
     CertificateRequested,
     ClientHelloReceived,
     ConnectionOpened,
+    Event,
     HelloRequestSent,
     ResponseSent,
     ServerHelloSent,
@@ -35,7 +36,7 @@ def test_connections_are_counted_and_numbered(make_lab):
 
 def test_a_key_log_is_for_all_connections(make_lab, talk):
     """Whoever captures gets the secrets."""
-    lines = []
+    lines: list[bytes] = []
     talk(lab=Machine(make_lab().plan, ALL, lines.append))
     assert lines
 
@@ -53,7 +54,7 @@ def test_only_what_is_wanted_is_told(talk, request_bytes, wanted):
 
 def test_a_reader_that_comes_late(make_lab, talk, request_bytes):
     """What is wanted may change while connections are open."""
-    wanted = set()
+    wanted: set[type[Event]] = set()
     client = talk(lab=Machine(make_lab().plan, wanted))
     wanted.add(ResponseSent)
     client.send(request_bytes("GET", "/upload"))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tlslab.errors import LocalMisuse
 from tlslab.events import ALL, BadRequestReceived, EntityBodyReceived, HttpErrLogged, RequestReceived, ResponseSent
 from tlslab.httpsys.client_certificate import Synchronous
-from tlslab.httpsys.effects import Response, Service
+from tlslab.httpsys.effects import Close, Response, Service
 from tlslab.httpsys.phases import NEXT, Cause, Phase
 from tlslab.httpsys.pipeline import MAX_REQUEST_BYTES, PIPELINED_LIMIT, Pipeline
 from tlslab.httpsys.question import Question
@@ -97,6 +97,8 @@ def test_a_drain_is_bounded():
     pipeline = Pipeline(Timers(drain_entity_body=7), Question(), Recorder(1, ALL), 90.0)
     pipeline.receive(b"nonsense\r\n\r\n", 100.0)
     [_, close] = pipeline.take_effects()
+    assert isinstance(close, Close)
+    assert isinstance(close.how, Drain)
     assert close.how.until == 107.0
     assert 0 < close.how.limit_bytes < 2**31
 

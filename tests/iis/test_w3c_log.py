@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ REQUEST = RequestReceived(1.0, 1, "site", "POST", "/upload/a?b=c&d", "1.1", 5, F
 RESPONSE = ResponseSent(1.25, 1, "site", 403, 7, "POST", "/upload/a?b=c&d", None, 5, 0.2504)
 
 
-def written(**changes: object) -> str:
+def written(**changes: Any) -> str:
     """The line of the request above, or of one that differs."""
     request = {name: value for name, value in changes.items() if hasattr(REQUEST, name) and name != "at"}
     response = {name: value for name, value in changes.items() if name not in request}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
 import struct
@@ -98,7 +97,8 @@ class Peer:
     def send_and_close(self, plaintext: bytes) -> None:
         """Do both before the lab has a turn."""
         self._tls.write(plaintext)
-        os.write(self.sock.fileno(), self._out.read())
+        with socket.fromfd(self.sock.fileno(), self.sock.family, self.sock.type) as now:  # which does not await
+            now.sendall(self._out.read())
         self.sock.close()
 
     async def leave(self, *, with_reset: bool = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tlslab.events import ConnectionClosed, ConnectionOpened, EntityBodyReceived, Event, HelloRequestSent
 from tlslab.net.bus import Bus
+from tlslab.types import ConnectionEnd
 
 OPENED = [ConnectionOpened(0.0, number, "", "peer", "local") for number in range(100)]
 
@@ -21,7 +22,7 @@ def test_a_reader_gets_what_it_asked_for_and_no_more() -> None:
     bus, opened, closed = Bus(), list[Event](), list[Event]()
     bus.record([ConnectionOpened], opened.append)
     bus.record([HelloRequestSent, ConnectionClosed], closed.append)
-    left = ConnectionClosed(1.0, 1, "", "closed", 1.0)
+    left = ConnectionClosed(1.0, 1, "", ConnectionEnd.CLOSED, 1.0)
     bus.publish([OPENED[0], left, EntityBodyReceived(1.0, 1, "", 0)])
     assert (opened, closed) == ([OPENED[0]], [left])
 

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tlslab.net.clock import RateClock
-from tlslab.net.hangup import TABLES, Hangups, Left
+from tlslab.net.hangup import RECHECK_SECONDS, TABLES, Hangups, Left, make_hangups
 
 PATIENCE = 30.0
 UNREAD = bytes(1000)
@@ -21,8 +21,8 @@ UNREAD = bytes(1000)
 
 @pytest.fixture
 async def hangups() -> AsyncIterator[Hangups]:
-    """A running `Hangups`."""
-    with Hangups() as hangups:
+    """The running `Hangups` of this system."""
+    with make_hangups() as hangups:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(hangups.run)
             yield hangups
@@ -71,6 +71,18 @@ async def test_reset_behind_unread_bytes(hangups: Hangups) -> None:
         reset(peer)
         await hangups.wait(ours)
         assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+
+
+async def test_where_a_reset_alone_is_seen(autojump_clock: MockClock) -> None:
+    """Elsewhere than on Linux a FIN behind unread bytes goes unnoticed, a reset does not."""
+    ours, peer = connected()
+    with ours, trio.fail_after(PATIENCE):
+        peer.shutdown(socket.SHUT_WR)
+        with trio.move_on_after(3 * RECHECK_SECONDS) as scope:
+            await Hangups().wait(ours)
+        assert scope.cancelled_caught
+        reset(peer)
+        assert await Hangups().wait(ours) is Left.ARRIVED
 
 
 @pytest.mark.skipif(not TABLES[0].exists(), reason="only Linux lets a peer's socket be looked up")

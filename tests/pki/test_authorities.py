@@ -40,7 +40,7 @@ def policy(authority: Authority, now: datetime = NOW) -> verification.PolicyBuil
 def verify_server(credential: Credential, authority: Authority, host: str, now: datetime = NOW) -> None:
     """Judge a server as its client would; VerificationError says no."""
     try:
-        subject: x509.GeneralName = x509.IPAddress(ip_address(host))
+        subject: x509.DNSName | x509.IPAddress = x509.IPAddress(ip_address(host))
     except ValueError:
         subject = x509.DNSName(host)
     leaf, *others = credential.chain

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
+from typing import IO
 
 import pytest
 from cryptography import x509
@@ -242,6 +243,7 @@ def test_a_reset_moves_the_old_one_aside(tmp_path):
     old = contents(open_pki(tmp_path, NOW))
     aside = reset_pki(tmp_path, NOW)
     assert aside == tmp_path / "pki-until-20260301-120000"
+    assert aside is not None
     new = open_pki(tmp_path, NOW)
     assert {path.relative_to(aside).as_posix(): path.read_bytes() for path in files_of(aside)} == old
     assert sorted(contents(new)) == sorted(old)
@@ -301,6 +303,13 @@ def test_threads_that_start_at_once_agree(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["pki"]
 
 
+def pipes_of(program: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
+    """Its standard input and output, both of which were asked for."""
+    assert program.stdin is not None
+    assert program.stdout is not None
+    return program.stdin, program.stdout
+
+
 def test_processes_that_start_at_once_agree(tmp_path):
     """The same for two programs, which wait until both are ready."""
     program = (
@@ -312,17 +321,14 @@ def test_processes_that_start_at_once_agree(tmp_path):
     )
     command = [sys.executable, "-c", program, str(tmp_path)]
     path = os.pathsep.join(filter(None, sys.path))
-    pipes = {
-        "stdin": subprocess.PIPE,
-        "stdout": subprocess.PIPE,
-        "text": True,
-        "env": os.environ | {"PYTHONPATH": path},
-    }
-    labs = [subprocess.Popen(command, **pipes) for _ in range(2)]
-    assert [lab.stdout.readline() for lab in labs] == ["ready\n", "ready\n"]
-    for lab in labs:
-        lab.stdin.write("go\n")
-        lab.stdin.flush()
+    environment = os.environ | {"PYTHONPATH": path}
+    pipe = subprocess.PIPE
+    labs = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) for _ in range(2)]
+    pipes = [pipes_of(lab) for lab in labs]
+    assert [from_it.readline() for _, from_it in pipes] == ["ready\n", "ready\n"]
+    for to_it, _ in pipes:
+        to_it.write("go\n")
+        to_it.flush()
     said = {lab.communicate(timeout=30)[0] for lab in labs}
     assert [lab.returncode for lab in labs] == [0, 0]
     assert len(said) == 1

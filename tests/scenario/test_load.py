@@ -279,7 +279,7 @@ def test_an_unreadable_file(tmp_path, name):
 def read(raw: bytes) -> None:
     """Read as `tlslab validate` does: a scenario or its problems, which can be printed, and nothing else."""
     try:
-        result = parse_scenario(raw, "f", "f.yaml")
+        result: LoadedScenario | ScenarioError = parse_scenario(raw, "f", "f.yaml")
     except ScenarioError as error:
         result = error
     assert isinstance(result, LoadedScenario) or (result.problems and str(result).encode())

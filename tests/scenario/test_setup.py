@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tlslab.errors import UsageProblem
+from tlslab.httpsys.client_certificate import ReadAhead413
 from tlslab.scenario.schema import Setup
 from tlslab.scenario.setup import lay, setup_of
 
@@ -29,13 +30,19 @@ def test_without_settings(loaded):
 )
 def test_the_last_layer_is_the_last_word(loaded, layers, kind):
     """Also where an earlier one sets a part of what a later one sets wholly."""
-    assert lay(loaded.data, *layers).sites[0].client_cert_retrieval.kind == kind
+    setup = lay(loaded.data, *layers)
+    assert isinstance(setup, Setup)
+    assert setup.sites[0].client_cert_retrieval.kind == kind
 
 
 def test_a_layer_may_speak_of_what_the_one_below_left_to_the_profile(loaded):
     """The profile lies under each layer, so that a new site has all its knobs for the next."""
     layers = {"sites./upload": {"path": "/new"}}, {"sites./new.client_cert_retrieval.size": 7}
-    assert lay(loaded.data, *layers).sites[0].client_cert_retrieval.size == 7
+    setup = lay(loaded.data, *layers)
+    assert isinstance(setup, Setup)
+    retrieval = setup.sites[0].client_cert_retrieval
+    assert isinstance(retrieval, ReadAhead413)
+    assert retrieval.size == 7
 
 
 @pytest.mark.parametrize(
@@ -48,7 +55,9 @@ def test_a_layer_may_speak_of_what_the_one_below_left_to_the_profile(loaded):
 )
 def test_what_is_wrong(loaded, settings, keys, message):
     """A value alone, or with others that it does not fit: each is a complaint, and a problem where none may be."""
-    [complaint] = lay(loaded.data, settings)
+    complaints = lay(loaded.data, settings)
+    assert isinstance(complaints, list)
+    [complaint] = complaints
     assert complaint.keys == keys
     assert message in complaint.message
     with pytest.raises(UsageProblem, match=message):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -13,7 +15,7 @@ OURS = root_name("Lab CA")
 LAB = {"authority": "client"}
 
 
-def store(*roots: dict[str, object], without: tuple[str, ...] = ()) -> Store:
+def store(*roots: Mapping[str, object], without: tuple[str, ...] = ()) -> Store:
     """A store of these groups."""
     return Store.model_validate({"roots": roots, "without": without})
 

@@ -90,7 +90,9 @@ def test_positions():
     assert shared is not None
     item = shared.child(0)
     assert item is not None
-    assert (item.keys["b"], item.child("b").position) == ((2, 5), (2, 8))
+    b = item.child("b")
+    assert b is not None
+    assert (item.keys["b"], b.position) == ((2, 5), (2, 8))
     assert (node.child(0), item.child(1), shared.child(1)) == (None, None, None)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tlslab.events import AlertReceived, AlertSent, HandshakeCompleted, IssuerListTruncated, TlsFailed
@@ -18,7 +16,7 @@ from tlslab.schannel.event_log import (
 from tlslab.schannel.profiles import PROFILES
 from tlslab.schannel.settings import Schannel
 
-AT: tuple[Any, ...] = (0.0, 1, "site")
+AT = (0.0, 1, "site")
 
 
 def settings(mask: int) -> Schannel:
@@ -28,7 +26,7 @@ def settings(mask: int) -> Schannel:
         for path, default in PROFILES["windows-server-2012-r2"].defaults.items()
         if path.startswith("schannel.")
     }
-    return Schannel(**found | {"event_logging": mask})
+    return Schannel.model_validate(found | {"event_logging": mask})
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tlslab.schannel.profiles import PROFILES, UNVERIFIED, Default, Profile
@@ -55,7 +57,7 @@ def test_values(path, values):
 
 def test_protocols():
     """2008 R2 knows TLS 1.2 and has it disabled; 2025 has nothing older than it."""
-    found = [profile.defaults["bindings.*.protocols"].value for profile in PROFILES.values()]
+    found: list[Any] = [profile.defaults["bindings.*.protocols"].value for profile in PROFILES.values()]
     assert [(versions[0], versions[-1]) for versions in found] == [
         ("TLS1.0", "TLS1.0"),
         ("TLS1.0", "TLS1.0"),

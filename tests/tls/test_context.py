@@ -38,7 +38,7 @@ def test_a_client_of_old(join, client_settings, protocols, works):
 
 def test_key_log(join, server_settings):
     """A key log gets the secrets of every handshake, in the lines that Wireshark reads; nobody else does."""
-    lines = []
+    lines: list[bytes] = []
     ends = join(Protocol.TLS1_3, handshake=False)
     context = server_context(server_settings(Protocol.TLS1_3), "site", lines.append)
     ends.server = ServerTls(context, ends.recorder, ends.watcher)

@@ -41,7 +41,9 @@ def server(certificates):
         context.set_max_proto_version(version)
         context.set_options(options)
         context.set_session_id(b"site")
-        context.get_cert_store().add_cert(crypto.X509.from_cryptography(certificates.client_authority.certificate))
+        store = context.get_cert_store()
+        assert store is not None
+        store.add_cert(crypto.X509.from_cryptography(certificates.client_authority.certificate))
         if watched:
             _openssl.watch_messages(context)
         return context

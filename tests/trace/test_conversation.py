@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tlslab.trace.conversation import Side, conversations
@@ -22,7 +24,7 @@ def frames(*lines):
     made = []
     for number, (who, pieces, *flags) in enumerate(lines, 1):
         ends = (CLIENT, SERVER) if who == "C" else (SERVER, CLIENT)
-        own = dict.fromkeys(flags, True)
+        own: dict[str, Any] = dict.fromkeys(flags, True)
         made.append(Frame(number, float(number), 0, *ends, length=len(pieces), pieces=tuple(pieces), **own))
     return made
 

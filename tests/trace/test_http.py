@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,8 @@ def read(*lines):
     frames = []
     for number, (who, what, *flags) in enumerate(lines, 1):
         piece = what if isinstance(what, Piece) else Piece(PieceKind.DATA, size=len(what), plain=what)
-        frames.append(Frame(number, float(number), 0, *ENDS[who], pieces=(piece,), **dict.fromkeys(flags, True)))
+        own: dict[str, Any] = dict.fromkeys(flags, True)
+        frames.append(Frame(number, float(number), 0, *ENDS[who], pieces=(piece,), **own))
     return [piece for frame in with_http(frames) for piece in frame.pieces]
 
 

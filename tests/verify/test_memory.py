@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tlslab.client.identities import People
-from tlslab.events import SstpCertificatesDiffer
+from tlslab.events import Event, SstpCertificatesDiffer
 from tlslab.pki.store import open_pki
 from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
@@ -40,7 +40,8 @@ def test_a_moment_that_rounds_is_reached(tmp_path, wait, reads_on_after):
 
 def test_what_the_lab_says_comes_first(tmp_path):
     """Its own events from its start stand before those of any connection, and readers get them, too."""
-    pki, read = open_pki(tmp_path, datetime.now(UTC)), []
+    pki = open_pki(tmp_path, datetime.now(UTC))
+    read: list[Event] = []
     plan = build(catalogue.load("post-request-renegotiation"), (), {"sstp_listener_port": 8443}, pki)
     seen = World(plan, People(pki), EARLY, read=read.append).walk([Step(request="GET /public", identity="none")])
     assert isinstance(seen.events[0], SstpCertificatesDiffer)

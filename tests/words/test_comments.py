@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tlslab import events as e
-from tlslab.types import Unavailable
+from tlslab.types import Activity, Unavailable
 from tlslab.words.comments import ABOUT_WHAT_CAME, CONTINUES, KINDS, LONGEST, comment
 
 AT = (1.5, 7, "site")
@@ -112,7 +112,7 @@ def test_each_kind_has_a_sentence_here():
 
 def test_what_has_no_comment():
     """An event that is no decision has none."""
-    assert comment(e.PeerReset(*AT, "the body")) == ""
+    assert comment(e.PeerReset(*AT, Activity.ENTITY_BODY)) == ""
 
 
 @pytest.mark.parametrize("text", ["\x1b[2J\r\n", "\0" * 400, "\u202e", "\udc80", "x" * 20_000, "\x00\u2028" * 250])

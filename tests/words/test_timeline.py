@@ -46,7 +46,7 @@ SENTENCES = [
     (e.ConnectionClosed(*AT, ConnectionEnd.RESET, 120.0), "", "connection reset by the server after 120 s"),
     (e.ConnectionClosed(*AT, ConnectionEnd.RESET_BY_PEER, 3.0), "", "connection reset by the client after 3 s"),
     (e.ConnectionClosed(*AT, ConnectionEnd.CLOSED, 0.04), "", "connection closed after 40 ms"),
-    (e.ConnectionClosed(*AT, "abandoned", 2.5), "", "connection ended with the lab after 2.5 s"),
+    (e.ConnectionClosed(*AT, ConnectionEnd.ABANDONED, 2.5), "", "connection ended with the lab after 2.5 s"),
     (e.ClientHelloReceived(*AT, "h", (), "", False, False, None), None, None),
     (
         e.ClientHelloReceived(*AT, "h", (), "", False, True, 40960),
@@ -295,7 +295,9 @@ def test_a_line_has_an_end(speak):
 
 def test_what_prints_stays_as_it_is():
     """Names in any script are shown as they are."""
-    assert say(e.BadRequestReceived(*AT, "Jürgen 山田 \u00a0")).text.endswith(r"Jürgen 山田 \xa0")
+    line = say(e.BadRequestReceived(*AT, "Jürgen 山田 \u00a0"))
+    assert line is not None
+    assert line.text.endswith(r"Jürgen 山田 \xa0")
 
 
 def test_verbose():

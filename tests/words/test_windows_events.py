@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -28,7 +27,7 @@ from tlslab.words.windows_events import (
     entry_for,
 )
 
-AT: tuple[Any, ...] = (0.0, 1, "site")
+AT = (0.0, 1, "site")
 MOMENT = datetime(2026, 3, 4, 5, 6, 7, 891_000, UTC)
 ALERT = Record(MOMENT, ALERT_SENT, 3, "192.0.2.9:5000", {"alert": 40})
 

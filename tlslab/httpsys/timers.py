@@ -39,10 +39,10 @@ class Timers(Knob):
         WindowsSetting(
             "HTTPERR Timer_SslRenegotiation, default two minutes (KB820729)", Tool.NONE, TakesEffect.LAB_START
         ),
-    ] = Field(120.0, gt=0)
+    ] = Field(default=120.0, gt=0)
     entity_body: Annotated[
         Seconds, WindowsSetting("HTTP_TIMEOUT_LIMIT_INFO EntityBody", Tool.NONE, TakesEffect.NEXT_CONNECTION)
-    ] = Field(120.0, gt=0)
+    ] = Field(default=120.0, gt=0)
     header_wait: Annotated[
         Seconds,
         WindowsSetting(
@@ -50,7 +50,7 @@ class Timers(Knob):
             Tool.NETSH,
             TakesEffect.NEXT_CONNECTION,
         ),
-    ] = Field(120.0, gt=0)
+    ] = Field(default=120.0, gt=0)
     idle_connection: Annotated[
         Seconds,
         WindowsSetting(
@@ -58,10 +58,10 @@ class Timers(Knob):
             Tool.NETSH,
             TakesEffect.NEXT_CONNECTION,
         ),
-    ] = Field(120.0, gt=0)
+    ] = Field(default=120.0, gt=0)
     drain_entity_body: Annotated[
         Seconds, WindowsSetting("HTTP_TIMEOUT_LIMIT_INFO DrainEntityBody", Tool.NONE, TakesEffect.NEXT_CONNECTION)
-    ] = Field(120.0, gt=0)
+    ] = Field(default=120.0, gt=0)
 
     def seconds(self, timer: Timer) -> float:
         """How long `timer` runs."""

@@ -14,6 +14,7 @@ import re
 import select
 import socket
 import struct
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -47,73 +48,92 @@ class _Wait:
 
 
 class Hangups:
-    """Waits for peers to leave: a context manager, and `run` must be running inside it."""
+    """Waits for peers to leave: a context manager, and `run` must be running inside it.
 
-    def __init__(self) -> None:
-        self._epoll = select.epoll() if hasattr(select, "epoll") else None
-        self._waits: dict[int, _Wait] = {}
-        self._someone = trio.Event()
+    This much every system can do: a reset is seen, once a second, and a FIN is not.
+    """
 
     def __enter__(self) -> Hangups:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        if self._epoll is not None:
-            self._epoll.close()
+        """Give back what the system lent."""
 
     async def run(self) -> None:
-        """Wake those whose peer has left, until cancelled."""
-        if self._epoll is None:
-            return
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._watch, self._epoll)
-            if TABLES[0].exists():
-                nursery.start_soon(self._look_up)
+        """Wake those whose peer has left, until cancelled or until there is nothing to do."""
 
     async def wait(self, sock: socket.socket) -> Left:
-        """Return when the peer of `sock` has sent FIN or reset, or closed its socket, whatever stands unread."""
-        if self._epoll is None:
-            while not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):  # noqa: ASYNC110 - the kernel sets it
-                await trio.sleep(RECHECK_SECONDS)
-            return Left.ARRIVED
-        with self._registered(self._epoll, sock) as wait:
-            await wait.left.wait()
-            return wait.how
+        """Return when the peer of `sock` is seen to have left, whatever stands unread."""
+        while not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):  # noqa: ASYNC110 - the kernel sets it
+            await trio.sleep(RECHECK_SECONDS)
+        return Left.ARRIVED
 
-    @contextmanager
-    def _registered(self, epoll: select.epoll, sock: socket.socket) -> Iterator[_Wait]:
-        fd = sock.fileno()
-        self._waits[fd] = wait = _Wait(_row(sock))
-        epoll.register(fd, select.EPOLLRDHUP | select.EPOLLONESHOT)
-        self._someone.set()
-        try:
-            yield wait
-        finally:
-            del self._waits[fd]
-            epoll.unregister(fd)
 
-    async def _watch(self, epoll: select.epoll) -> None:
-        while True:
-            await trio.lowlevel.wait_readable(epoll.fileno())
-            for fd, _flags in epoll.poll(0):
-                if fd in self._waits:
-                    self._waits[fd].left.set()
+if sys.platform == "linux":
 
-    async def _look_up(self) -> None:
-        spent = 0.0
-        while True:
-            await self._someone.wait()
-            await trio.sleep(max(RECHECK_SECONDS, spent / LOOK_UP_SHARE))
-            began = trio.current_time()
-            if not self._waits:
-                self._someone = trio.Event()
-                continue
-            orphans = _orphans()
-            for wait in self._waits.values():
-                if wait.row in orphans:
-                    wait.how = Left.FIN_STUCK
-                    wait.left.set()
-            spent = trio.current_time() - began
+    class _EpollHangups(Hangups):
+        """Sees a FIN and a reset at once, and looks up the sockets whose FIN is stuck."""
+
+        def __init__(self) -> None:
+            self._epoll = select.epoll()
+            self._waits: dict[int, _Wait] = {}
+            self._someone = trio.Event()
+
+        def __exit__(self, *_error: object) -> None:
+            self._epoll.close()
+
+        async def run(self) -> None:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._watch)
+                if TABLES[0].exists():
+                    nursery.start_soon(self._look_up)
+
+        async def wait(self, sock: socket.socket) -> Left:
+            with self._registered(sock) as wait:
+                await wait.left.wait()
+                return wait.how
+
+        @contextmanager
+        def _registered(self, sock: socket.socket) -> Iterator[_Wait]:
+            fd = sock.fileno()
+            self._waits[fd] = wait = _Wait(_row(sock))
+            self._epoll.register(fd, select.EPOLLRDHUP | select.EPOLLONESHOT)
+            self._someone.set()
+            try:
+                yield wait
+            finally:
+                del self._waits[fd]
+                self._epoll.unregister(fd)
+
+        async def _watch(self) -> None:
+            while True:
+                await trio.lowlevel.wait_readable(self._epoll.fileno())
+                for fd, _flags in self._epoll.poll(0):
+                    if fd in self._waits:
+                        self._waits[fd].left.set()
+
+        async def _look_up(self) -> None:
+            spent = 0.0
+            while True:
+                await self._someone.wait()
+                await trio.sleep(max(RECHECK_SECONDS, spent / LOOK_UP_SHARE))
+                began = trio.current_time()
+                if not self._waits:
+                    self._someone = trio.Event()
+                    continue
+                orphans = _orphans()
+                for wait in self._waits.values():
+                    if wait.row in orphans:
+                        wait.how = Left.FIN_STUCK
+                        wait.left.set()
+                spent = trio.current_time() - began
+
+
+def make_hangups() -> Hangups:
+    """Return what sees most on this system."""
+    if sys.platform == "linux":
+        return _EpollHangups()
+    return Hangups()
 
 
 def _orphans() -> set[tuple[bytes, bytes]]:

@@ -17,7 +17,7 @@ from tlslab.core.plan import Listener
 from tlslab.errors import in_words
 from tlslab.events import InternalFault
 from tlslab.net.bus import Bus
-from tlslab.net.hangup import Hangups
+from tlslab.net.hangup import Hangups, make_hangups
 from tlslab.net.pump import Pump
 from tlslab.net.transport import SocketTransport
 from tlslab.tap import NO_TAP, Tap
@@ -92,7 +92,7 @@ def _bind(listener: Listener) -> Bound:
 async def serve(lab: Machine, bound: Iterable[Bound], bus: Bus, tap: Tap = NO_TAP) -> None:
     """Serve until cancelled; `tap` is told what passes on the wire."""
     bus.publish(lab.take_events())  # what there is to say before anybody comes
-    with Hangups() as hangups:
+    with make_hangups() as hangups:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(hangups.run)

@@ -25,14 +25,14 @@ class SocketTransport:
 
     def unread(self) -> int:
         """How many bytes wait in the kernel (FIONREAD); 0 where that cannot be asked."""
-        try:
+        if sys.platform != "win32":  # where the socket module has no FIONREAD
             from fcntl import ioctl
             from termios import FIONREAD
-        except ImportError:
-            return 0
-        count = array.array("i", [0])
-        ioctl(self._sock.fileno(), FIONREAD, count)
-        return count[0]
+
+            count = array.array("i", [0])
+            ioctl(self._sock.fileno(), FIONREAD, count)
+            return count[0]
+        return 0
 
     def peek(self, count: int) -> bytes:
         """The first bytes that wait, left where they are."""
