@@ -70,9 +70,9 @@ class Timers(Knob):
 
 
 class Stopwatch:
-    """The one timer that runs on a connection at a time. Moments are lab time."""
+    """The one timer that runs on a connection at a time: `timer`, for `seconds`; it runs out at `ends` (lab time)."""
 
-    __slots__ = ("_started", "_timers", "timer")
+    __slots__ = ("_timers", "ends", "seconds", "timer")
 
     def __init__(self, timers: Timers, timer: Timer, now: float) -> None:
         self._timers = timers
@@ -81,14 +81,5 @@ class Stopwatch:
     def start(self, timer: Timer, now: float) -> None:
         """Let `timer` run from now on, instead of what ran before."""
         self.timer = timer
-        self._started = now
-
-    @property
-    def seconds(self) -> float:
-        """How long the running timer lasts."""
-        return self._timers.seconds(self.timer)
-
-    @property
-    def ends(self) -> float:
-        """When it runs out."""
-        return self._started + self.seconds
+        self.seconds = self._timers.seconds(timer)
+        self.ends = now + self.seconds
