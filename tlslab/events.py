@@ -224,7 +224,7 @@ class RenegotiationRefused(Event):
 
 @dataclass(frozen=True, slots=True)
 class TlsFailed(Event):
-    """TLS ended in an error. `kind` is from `tls.failures`, `detail` is OpenSSL's own word."""
+    """TLS ended in an error. `kind` is from `tls.failures`, `detail` quotes OpenSSL, or `WireError`."""
 
     kind: str
     detail: str

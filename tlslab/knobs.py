@@ -32,7 +32,7 @@ class Knob(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What the number of a knob counts: the noun that is said after it, as in `20,000 entries`."""
+    """What the number of a knob counts. Sizes, times and ports have a way of their own; of others the noun is said."""
 
     noun: str
 
@@ -50,11 +50,11 @@ class Tool(StrEnum):
     CERTIFICATE_STORES = "certlm.msc or certutil"
     GROUP_POLICY = "group policy"
     EVENT_VIEWER = "Event Viewer or wevtutil"
-    NONE = "no tool"  # it is the lab's own, fixed in Windows, or for the program that is served to say
+    NONE = "no tool"  # the lab's own; or fixed in Windows; or set by the program that http.sys serves
 
 
 class TakesEffect(StrEnum):
-    """When a change of the value is noticed in Windows; in the lab, what has no setting there holds from its start."""
+    """When Windows notices a changed value. LAB_START: Windows has no such setting."""
 
     NEXT_CONNECTION = "next connection"
     NEXT_REQUEST = "next request"
@@ -66,7 +66,7 @@ class TakesEffect(StrEnum):
 class WindowsSetting:
     """What a knob is in Windows: its name as people know it, what sets it there, and when a change takes effect.
 
-    `effect_source` is the document that says when; without one, when is an assumption.
+    `effect_source` is the document that says when; without one it is an assumption.
     """
 
     name: str

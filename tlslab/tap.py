@@ -1,7 +1,8 @@
 """The tap: what passes on the wire, told to whoever writes it down.
 
 It is the one thing beside the stream of events: bytes, their direction and the TLS secrets, none of which ever enters
-an event. Whoever moves the bytes of a connection tells its `Wire`; a lab whose capture nobody wants has `NO_TAP`.
+an event. Whoever moves the bytes of a connection tells them to its `ConnectionTap`, and whoever gets the secrets from
+OpenSSL to the `Tap`. A lab whose capture nobody wants has `NO_TAP`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class ConnectionTap(Protocol):
 
     @property
     def looks_ahead(self) -> bool:
-        """Whether to tell what waits unread."""
+        """Whether to tell what waits unread, and how the lab ends its side."""
 
     def received(self, data: bytes, at: float) -> None:
         """The lab took bytes from the socket, and TLS has made of them what it could: their secrets came first."""

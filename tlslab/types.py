@@ -39,7 +39,7 @@ class Activity(StrEnum):
 class ConnectionEnd(StrEnum):
     """How a connection came to its end."""
 
-    CLOSED = "closed"  # both sides said FIN
+    CLOSED = "closed"  # both sides said FIN, or a drain ran out of time or bytes
     RESET = "reset"  # by the lab
     RESET_BY_PEER = "reset_by_peer"
     ABANDONED = "abandoned"  # the lab ended before it
@@ -72,7 +72,7 @@ class EvidenceEnd(StrEnum):
 
 
 class Fault(StrEnum):
-    """What kind of defect of tlslab ended a connection."""
+    """What kind of defect of tlslab it was."""
 
     EXCEPTION = "exception"
     EVICTED_SESSION_RESUMED = "evicted_session_resumed"  # OpenSSL took up what the session table had let go

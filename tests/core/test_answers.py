@@ -78,7 +78,7 @@ def test_http_1_0(talk, host):
     client.send(b"GET /upload HTTP/1.0\r\n" + host + b"\r\n")
     assert client.statuses() == ["200"]
     assert isinstance(client.server.closing, Drain)
-    assert client.client.peer_closed
+    assert client.client.said_close_notify
 
 
 @pytest.mark.parametrize(

@@ -317,7 +317,7 @@ def test_a_client_that_says_close_notify(talk, get, protocol):
     until = PATIENCE.fin + PATIENCE.alert_drain  # the FIN may still come
     assert client.server.closing == Drain(until, ALERT_DRAIN_BYTES)
     assert client.only(AlertSent).description == "close_notify"
-    assert client.client.peer_closed
+    assert client.client.said_close_notify
 
 
 @BOTH

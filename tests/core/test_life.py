@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tlslab.core.life import ALIVE, BY_CAUSE, ENDING, ENDS, WITH_TLS, Life, LifeCause, after, along
+from tlslab.core.life import ALIVE, BY_CAUSE, ENDING, ENDS, WITH_TLS, Life, LifeCause, after, with_tls
 from tlslab.errors import LocalMisuse
 from tlslab.tls.server import Handshake
 from tlslab.types import ConnectionEnd
@@ -14,7 +14,7 @@ def test_an_ordinary_life():
     """A binding is chosen, TLS ends its handshake, the client says goodbye, what is left drains, the socket closes."""
     life = after(Life.GREETING, LifeCause.BINDING_CHOSEN)
     assert life is Life.HANDSHAKE
-    life = along(life, Handshake.NONE)
+    life = with_tls(life, Handshake.NONE)
     assert life is Life.SERVING
     for cause in (LifeCause.CLOSE_NOTIFY, LifeCause.DRAIN, LifeCause.SOCKET_CLOSED):
         life = after(life, cause)
@@ -24,8 +24,8 @@ def test_an_ordinary_life():
 @pytest.mark.parametrize("handshake", list(Handshake))
 def test_only_the_first_handshake_moves_it(handshake):
     """It serves once the first is over, and none that comes later changes that."""
-    assert (along(Life.HANDSHAKE, handshake) is Life.SERVING) is (handshake is Handshake.NONE)
-    assert along(Life.SERVING, handshake) is Life.SERVING
+    assert (with_tls(Life.HANDSHAKE, handshake) is Life.SERVING) is (handshake is Handshake.NONE)
+    assert with_tls(Life.SERVING, handshake) is Life.SERVING
 
 
 def test_every_connection_can_end_and_stays_ended():

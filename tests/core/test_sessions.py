@@ -404,7 +404,7 @@ def test_a_renegotiation_makes_a_session_and_refuses_none(regular, request_bytes
 
 def test_old_sessions_resume_when_others_issue(regular, monkeypatch):
     """Contexts take turns; a session is resumed by the one that issued it, however long ago."""
-    monkeypatch.setattr(sessions, "ISSUED_BY_ONE", 3)
+    monkeypatch.setattr(sessions, "ISSUED_BEFORE_NEW", 3)
     client = regular()
     visitors = []
     for _ in range(11):
@@ -418,7 +418,7 @@ def test_old_sessions_resume_when_others_issue(regular, monkeypatch):
 
 def test_a_session_that_left_stays_away_when_others_issue(regular, monkeypatch):
     """Whichever context is next, none takes up what the table let go."""
-    monkeypatch.setattr(sessions, "ISSUED_BY_ONE", 3)
+    monkeypatch.setattr(sessions, "ISSUED_BEFORE_NEW", 3)
     client = regular(schannel=cache(maximum=2))
     client.visit()
     lost = client.session
@@ -437,7 +437,7 @@ def contexts_alive() -> int:
 
 def test_contexts_go_with_their_last_session(regular, monkeypatch):
     """OpenSSL forgets no session alone, so a context whose sessions have all left is given up."""
-    monkeypatch.setattr(sessions, "ISSUED_BY_ONE", 3)
+    monkeypatch.setattr(sessions, "ISSUED_BEFORE_NEW", 3)
     client = regular(schannel=cache(maximum=4))
     newcomers(client, 10)
     before = contexts_alive()

@@ -37,7 +37,7 @@ def test_the_ways_of_a_question(moves, state):
     assert question.state is QuestionState[state]
     assert question.is_open is (state == "OPEN")
     assert question.is_asked is (state == "ASKED")
-    assert question.holds_back is (state in ("WANTED", "ASKED"))
+    assert question.keeps_waiting is (state in ("WANTED", "ASKED"))
 
 
 @pytest.mark.parametrize(

@@ -213,12 +213,12 @@ def test_close_says_close_notify(join, protocol):
     ends = join(protocol)
     ends.close()
     ends.exchange()
-    assert ends.client.peer_closed
+    assert ends.client.said_close_notify
     assert ends.only(AlertSent).description == "close_notify"
     silent = join(protocol)
-    silent.server.forget()
+    silent.server.leave_resumable()
     silent.exchange()
-    assert not silent.client.peer_closed
+    assert not silent.client.said_close_notify
     assert not silent.all(AlertSent)
 
 
@@ -235,10 +235,10 @@ def test_the_peers_close_notify_is_an_end_not_a_failure(join):
     ends.client.write(b"last words")
     ends.client.close()
     ends.pass_on(ends.client, ends.server)
-    assert not ends.server.peer_closed
+    assert not ends.server.said_close_notify
     assert ends.take(100) == b"last words"
     assert ends.take(100) == b""
-    assert ends.server.peer_closed
+    assert ends.server.said_close_notify
     assert ends.server.failure is None
     ends.exchange()
     assert ends.only(AlertReceived).description == "close_notify"
@@ -296,4 +296,4 @@ def test_no_bytes_raise(join, garbage, established):
         (ends if side == "server" else engine).close()
         seen = garbage * 2
         waits = len(seen) < RECORD_HEADER_BYTES + int.from_bytes(seen[3:5], "big")  # for the rest of a record
-        assert engine.failure is not None or engine.unread or engine.peer_closed or waits
+        assert engine.failure is not None or engine.unread or engine.said_close_notify or waits

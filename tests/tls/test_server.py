@@ -293,7 +293,7 @@ class Visits:
         ends.pass_on(ends.server, ends.client)
         ends.client.read(1)
         self.session = ends.client._connection.get_session()
-        ends.client.forget()  # else OpenSSL would forget it on the client's side
+        ends.client.leave_resumable()  # else OpenSSL would forget it on the client's side
 
 
 @pytest.fixture
@@ -304,7 +304,7 @@ def visits(join, server_settings, client_settings):
 
 @BOTH
 @pytest.mark.parametrize("asks", [True, False])
-@pytest.mark.parametrize("end", ["close", "forget"])
+@pytest.mark.parametrize("end", ["close", "leave_resumable"])
 def test_resumption_keeps_the_certificate(visits, protocol, asks, end):
     """A session that got its certificate, at once or by a later question, brings it along and is not asked again."""
     client = visits(protocol, asks=asks)
@@ -314,7 +314,7 @@ def test_resumption_keeps_the_certificate(visits, protocol, asks, end):
         first.exchange()
     client.remember(first)
     certificate = first.server.client_certificate
-    first.close() if end == "close" else first.server.forget()
+    first.close() if end == "close" else first.server.leave_resumable()
     del first  # OpenSSL decides about the session when it frees the connection
     second = client.visit()
     facts = second.server.facts()
@@ -337,7 +337,7 @@ def test_a_new_session_is_not_resumed(visits):
 
 
 def test_a_connection_that_is_just_dropped_takes_its_session_along(visits):
-    """OpenSSL forgets the session of a connection that ended without a word: what close() and forget() are for."""
+    """OpenSSL forgets the session of a connection that just went: what close() and leave_resumable() are for."""
     client = visits(TLS_1_2)
     first = client.visit()
     client.remember(first)

@@ -22,7 +22,7 @@ STANDARD_OUTPUT = "-"
 OnEnd = Callable[[EvidenceEnd, str], None]
 NAME_A_FILE = "name a file in a folder that you may write to"
 NO_READER = {errno.ENXIO: ("nobody reads this pipe", "start its reader first")}
-WAITING_BYTES = 16 * 1024 * 1024  # an assumption: how much waits for a reader that does not read
+WAITING_BYTES = 16 * 1024 * 1024  # chosen: how much waits for a reader that does not read
 
 
 class OutputFile:

@@ -1,14 +1,15 @@
 """The capture that a lab writes while it runs: a tap that makes packets of what passes, and comments of events.
 
 Theory of operation. `Capture` is the file, `RecordedWire` one connection in it. Between two calls of `settle` a wire
-holds the packets of one step, and what it is told can still change them:
+holds the packets of one step (of the last one until the connection is closed), and what it is told can still change
+them:
 
 - The secrets come first, and wait in the capture: they are written in front of the next packets, whosesoever those are.
 - Bytes, FIN and RST become packets at once (`segments`), and are held.
 - What waits unread in the socket becomes packets, too, since a capture from the network would have them. When those
-  bytes are read at last they are not told a second time.
-- An event becomes a comment on a packet that is held: what is about the client's bytes on one of the client's, the rest
-  on one of the lab's. While none is held, the comment waits for the first.
+  bytes are read at last they are not written a second time.
+- An event becomes a comment on a packet that is held: what is about something that the client sent on one of the
+  client's, all else on one of the lab's. While none is held, the comment waits for the first.
 
 `settle` adds the acknowledgments that are due and writes all of it in one piece. So a file that is cut anywhere ends
 between two steps, each of which is whole.
@@ -36,8 +37,8 @@ TO_COME = -1  # the place of a packet that is not there yet
 class Capture:
     """A pcapng file that decrypts itself: all connections of a lab, and beside them why it did what it did.
 
-    It is a `tap.Tap`, and a reader of the events in `kinds`. `epoch` is the wall clock (seconds since 1970) at lab time
-    0. Every piece that the file gets is of whole blocks, the secrets before the packets that they decrypt.
+    It is a `tap.Tap`, and a reader of the events in `kinds`. `epoch` is lab time 0 in seconds since
+    1970. Every piece that the file gets is of whole blocks, the secrets before the packets that they decrypt.
     """
 
     kinds = comments.KINDS
@@ -48,23 +49,23 @@ class Capture:
         self._secrets: list[str] = []
         # By weak reference: whoever moves the bytes holds the wire, and lets it go when the connection is over.
         self._wires: WeakValueDictionary[int, RecordedWire] = WeakValueDictionary()
-        self.ended = False
+        self.is_ended = False
         self._write(pcapng.section_header(application, comment) + pcapng.interface_description(INTERFACE))
 
     def begin(self, epoch: float) -> None:
-        """Lab time begins; a wall clock that was looked at earlier is a little behind."""
+        """Lab time begins now, and its 0 is `epoch` (seconds since 1970): better than what was known earlier."""
         self._epoch = round(epoch * 1_000_000) * 1000  # a float has no more digits for this century's seconds
 
     def open(self, number: int, peer: HostPort, local: HostPort, at: float) -> ConnectionTap:
         """A connection was accepted; after the end of the file nobody records it."""
-        if self.ended:
+        if self.is_ended:
             return NO_TAP
         wire = self._wires[number] = RecordedWire(self, ConnectionPackets(peer, local, number), at)
         return wire
 
     def secrets(self, line: str) -> None:
         """Keep a line of the key log for the packets that come next."""
-        if not self.ended:
+        if not self.is_ended:
             self._secrets.append(line)
 
     def note(self, event: Event) -> None:
@@ -84,10 +85,10 @@ class Capture:
         self._write(secrets + b"".join(blocks))
 
     def _write(self, data: bytes) -> None:
-        # The write after a failure is the last, and not left out: it is what tells the lab of it.
+        # One more write after a failure, and not none: it is what calls `on_end` of the file.
         failed = bool(self._file.failure)
         self._file.write(data)
-        self.ended = failed
+        self.is_ended = failed
 
 
 class RecordedWire:
@@ -158,7 +159,7 @@ class RecordedWire:
 
     def settle(self) -> None:
         """Write what is held, in order."""
-        if self._capture.ended:
+        if self._capture.is_ended:
             self.looks_ahead = False
             self._forget()
         elif self._held:
@@ -177,7 +178,7 @@ class RecordedWire:
             self._comments[place] = early + self._comments.get(place, [])
 
     def _hold(self, packets: list[Packet], at: float) -> None:
-        if not self._capture.ended:
+        if not self._capture.is_ended:
             self._held += packets
             self._times += [self._capture.nanoseconds(at)] * len(packets)
 

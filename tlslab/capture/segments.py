@@ -20,7 +20,7 @@ from typing import NamedTuple
 from tlslab.text import HostPort
 
 MAX_PAYLOAD = 1460  # bytes of a segment: Ethernet's 1,500 without the headers of IPv4 and TCP
-MOST_IN_FLIGHT = 4 * 1024 * 1024  # an assumption: bytes of a piece before they are acknowledged, far below the window
+MOST_IN_FLIGHT = 4 * 1024 * 1024  # chosen: bytes of a piece before they are acknowledged, far below the window
 WINDOW = 0xFFFF  # times 256: as long as nobody tells that the real one is closed, this one is open
 HEADER_WORDS = 5  # of 32 bits, without options (RFC 9293, 3.1)
 # Maximum segment size 1,460, no-operation, window scale 8, two no-operations, SACK permitted (RFC 9293, 7323, 2018).

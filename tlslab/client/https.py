@@ -166,7 +166,7 @@ class Client:
             self._take_events(now)
         if self._tls.failure is not None:
             self._end("alert", now)
-        elif self._tls.peer_closed:
+        elif self._tls.said_close_notify:
             self._end("closed", now)
 
     def _head(self, step: Step) -> h11.Request:

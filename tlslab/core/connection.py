@@ -1,19 +1,21 @@
 """One connection: TLS, http.sys and IIS put together, bytes in, events and bytes out, no I/O.
 
-Theory of operation. A connection begins without TLS: `reception` reads its ClientHello, for the name and the session id
-in it decide which OpenSSL context will serve it. From then on three machines run: TLS (`tls.server`), the requests
-(`httpsys.pipeline`) and the question for the client certificate (`httpsys.question`). None of them knows another but
-by what it is told. `_run` is where they meet. It goes round three steps until none of them moves anything:
+Theory of operation. A connection begins without TLS: `reception` reads its ClientHello, for what is in it (the name,
+the session id, the versions) decides which OpenSSL context will serve it. From then on three machines run: TLS
+(`tls.server`), the requests (`httpsys.pipeline`) and the question for the client certificate (`httpsys.question`). TLS
+and the requests do not know each other; both meet in the question, which the pipeline wants and asks, and which the
+core puts to TLS. `_run` is where they meet. It goes round three stages until none of them moves anything:
 
 1. The pipeline decides: how much plaintext it would take now (`capacity`), and what must be done (its effects).
 2. The effects are carried out: something is written, a certificate asked for, a request answered.
 3. TLS is read, for as many bytes as there is capacity, and says what happened: plaintext came, a handshake ended, ...
 
 With a capacity of 0 TLS still lets handshake messages pass, as far as no application data stands in front of them. So
-a ClientHello that answers HelloRequest is seen if it comes before the body, and is not if the body comes first. That is
-the deadlock of `large-post-deadlock`, and nothing here makes it: the three steps do.
+a ClientHello that answers HelloRequest is seen if it stands in front of what is left of the body, and is not if it
+stands behind it. That is the deadlock of `large-post-deadlock`. No code acts it out: it follows from the three stages.
 
-How a connection comes and goes is a table (`life.py`); `_end` is the only way out of it.
+How a connection comes and goes is a table (`life.py`). `_end` is the way out for what still lives; the other is
+`note_closed`, where the socket went first, as when the lab stops.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from tlslab.core.answers import Answers
-from tlslab.core.life import ENDS, Life, LifeCause, after, along
+from tlslab.core.life import ENDS, Life, LifeCause, after, with_tls
 from tlslab.core.plan import LabPlan, Listener, Site
 from tlslab.core.reception import Admitted, Reception, TurnedAway
 from tlslab.core.sessions import Choice, Sessions
@@ -45,22 +47,22 @@ from tlslab.iis.access import wants_certificate
 from tlslab.recorder import Recorder
 from tlslab.schannel.session_cache import Reason
 from tlslab.tls.failures import Failure, FailureKind
-from tlslab.tls.server import Handshake, HandshakeEnded, Happening, ServerTls, TlsEnded
+from tlslab.tls.server import Handshake, HandshakeEnded, Happening, PlaintextWaits, ServerTls, TlsEnded
 from tlslab.types import Activity, Closing, Drain, Fault, Reset, Unavailable
 
-ALERT_DRAIN_BYTES = 1024 * 1024  # an assumption: what is thrown away so that the alert in front of it arrives
-UNSENT_LIMIT = 64 * 1024  # an assumption: bytes of answers after which no further request of a connection is looked at
+ALERT_DRAIN_BYTES = 1024 * 1024  # chosen: most bytes of the client's thrown away, so that the lab's alert arrives
+UNSENT_LIMIT = 64 * 1024  # chosen: bytes of answers after which no further request of a connection is looked at
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long the lab waits for what a client does by its own clock, in seconds: assumptions, both.
+    """How long the lab waits for what a client does by the client's own clock, in seconds: both are chosen.
 
     The core has one clock. Where the lab's runs `speed` times as fast as its clients', whoever knows both converts.
     """
 
-    alert_drain: float = 5.0  # how long bytes are thrown away so that the alert before them arrives
-    fin: float = 0.02  # how long the FIN may take behind a client's close_notify, before that is answered in kind
+    alert_drain: float = 5.0  # how long the client's bytes are thrown away, so that the lab's alert arrives
+    fin: float = 0.02  # how long after close_notify the client's FIN may take; then the lab says close_notify, too
 
     def at(self, speed: float) -> Patience:
         """The same, in seconds of a lab whose clock runs `speed` times as fast."""
@@ -80,13 +82,15 @@ class _Served:
 class Connection:
     """The server's side of one TCP connection.
 
-    You must call `take_events`, `data_to_send` (until it gives nothing) and look at `closing`, `reading_paused` and
-    `next_deadline` after every call that brings something in: `core.driver` does, in the order that a tap needs.
-    Nothing raises on what a peer does. Times are lab time in seconds, and never go back.
+    After it was made, and after every call that brings something in, you must call `data_to_send` (until it gives
+    nothing) and `take_events`, and then obey `closing`, `reading_paused`, `read_limit`, `holds_back`,
+    `wants_unread_count` and `next_deadline`. A `Driver` does the first two, in the order that a tap needs. Call
+    `note_closed` in any case, or OpenSSL drops the session. Nothing raises on what a peer does. Times are lab time in
+    seconds, and never go back.
 
     `closing` is None as long as the connection goes on; then it says how the owner ends it, and nothing more is taken.
     `holds_back`: requests that have come are left until the answers to others are sent; bring nothing in then, and call
-    `tick` once they are gone. Otherwise a few KiB of requests whose answers nobody reads would be megabytes here.
+    `tick` once those answers are sent. Otherwise a few KiB of requests whose answers nobody reads would be megabytes.
     """
 
     def __init__(
@@ -111,8 +115,8 @@ class Connection:
         self._question = Question()
         self._answers = Answers(plan)
         self._flights: deque[bytes] = deque()
-        self._fin_overdue = 0.0  # when, while PARTING
-        self._after_goodbye = 0  # bytes thrown away since
+        self._fin_overdue = 0.0  # when the client's FIN is, while PARTING
+        self._after_goodbye = 0  # bytes since its close_notify, thrown away
         self.closing: Closing | None = None
         self.holds_back = False
         emit(ConnectionOpened, now, peer=peer, local=local)
@@ -125,7 +129,7 @@ class Connection:
     # --- in ----------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes, now: float) -> None:
-        """Take bytes from the socket, at most `read_limit` of them, and only while not `reading_paused`."""
+        """Take bytes from the socket: at most `read_limit`, and none while `reading_paused` or `holds_back`."""
         served = self._served
         if self.closing is not None:
             return
@@ -147,7 +151,8 @@ class Connection:
             return
         if self._life is not Life.PARTING:
             self._emit(PeerClosed, now, during=self._activity, fin_stuck=fin_stuck)
-        # IIS answers a FIN with a FIN and no close_notify (trace of 2013, frame 95).
+        # IIS answers a FIN with a FIN and no close_notify (trace of 2013, frame 95). Where bytes stay unread, closing
+        # the socket makes a reset in any case, and the table is to say so.
         self._end(Reset() if self.reading_paused else Drain(now, 0), now, silently=True)
 
     def receive_reset(self, now: float) -> None:
@@ -157,14 +162,14 @@ class Connection:
             self._end(Reset(), now, by_peer=True)
 
     def note_unread(self, socket_bytes: int, now: float) -> None:
-        """While `reading_paused`: how many bytes wait in the socket. Call it while `wants_unread_count`."""
+        """How many bytes wait in the socket: call it when `wants_unread_count`, and again to tell that it changed."""
         served = self._served
         if served is not None and self.closing is None and served.http.stalled:
             waiting_for = "Certificate" if served.tls.is_tls13 else "ClientHello"
             served.http.note_unread(served.tls.unread, socket_bytes, waiting_for, now)
 
     def tick(self, now: float) -> None:
-        """Let time do its work; call it when `next_deadline` has come, and after `holds_back`."""
+        """Let time do its work: call it when `next_deadline` has come, or what `holds_back` waits for is sent."""
         served = self._served
         if self.closing is not None:
             return
@@ -178,9 +183,9 @@ class Connection:
             self._run(served, now)
 
     def note_closed(self, now: float) -> None:
-        """The socket is closed: the last call."""
+        """The socket is closed: nothing comes in after this. Take the events once more."""
         if self._served is not None:
-            self._served.tls.forget()
+            self._served.tls.leave_resumable()
         if self._life is not Life.OVER:
             self._emit(ConnectionClosed, now, how=ENDS[self._life], seconds=now - self._opened)
             self._go(LifeCause.SOCKET_CLOSED)
@@ -221,7 +226,7 @@ class Connection:
     def read_limit(self) -> int:
         """How many bytes to read at most: few while a question may stop the reading, for what is held here is memory.
 
-        Thousands of stalled uploads are part of the job; what they have not been asked for stays in their sockets.
+        Thousands of stalled uploads are part of the job; what nobody takes stays in their sockets.
         """
         served = self._served
         return served.tls.read_limit if served is not None and served.http.may_stop_reading else UNLIMITED
@@ -263,7 +268,7 @@ class Connection:
         self._life = after(self._life, cause)
 
     def _end(self, how: Closing, now: float, *, by_peer: bool = False, silently: bool = False) -> None:
-        """Bring the connection to its end; where it is drained, with close_notify unless `silently`."""
+        """Decide how the connection ends, once; where it is drained, with close_notify unless `silently`."""
         if self.closing is not None:
             return
         by_lab = LifeCause.RESET if isinstance(how, Reset) else LifeCause.DRAIN
@@ -280,7 +285,7 @@ class Connection:
         served = self._served
         if served is None or self._life is Life.HANDSHAKE:
             return Activity.TLS_HANDSHAKE
-        # Before its ClientHello a renegotiation is only waited for.
+        # Until its ClientHello comes, a renegotiation is only waited for.
         return Activity.RENEGOTIATION if served.tls.handshake is Handshake.RENEGOTIATION else served.http.activity
 
     # --- where the machines meet -------------------------------------------------------------------
@@ -290,7 +295,7 @@ class Connection:
         tls, http = served.tls, served.http
         self.holds_back = False
         while self._life is Life.SERVING or self._life is Life.HANDSHAKE:
-            if tls.unsent > UNSENT_LIMIT:
+            if tls.unsent_plaintext > UNSENT_LIMIT:
                 self.holds_back = True
                 return
             http.decide(tls.pending_plaintext, now)
@@ -329,6 +334,8 @@ class Connection:
                 self._on_handshake(handshake, served, now)
             case TlsEnded(failure):
                 self._on_tls_end(failure, served, now)
+            case PlaintextWaits():
+                pass  # `decide` is asked again, and now knows that bytes wait
 
     def _request_certificate(self, served: _Served, now: float) -> None:
         if served.tls.request_client_certificate(now):
@@ -344,15 +351,16 @@ class Connection:
         tls = served.tls
         if flight := tls.data_to_send():
             self._flights.append(flight)
-        self._life = along(self._life, tls.handshake)
+        self._life = with_tls(self._life, tls.handshake)
+        # A session that was resumed brings the certificate of then along, and nobody is asked.
         if self._question.is_asked or (self._question.is_open and tls.client_certificate is not None):
             self._question.answer()
         if ended is not Handshake.FIRST:
             served.http.question_over(now)
         if tls.session_id:
-            self._tell_sessions(ended, served, now)
+            self._update_sessions(ended, served, now)
 
-    def _tell_sessions(self, ended: Handshake, served: _Served, now: float) -> None:
+    def _update_sessions(self, ended: Handshake, served: _Served, now: float) -> None:
         """Tell the session table what ServerHello said."""
         tls, choice = served.tls, served.choice
         if not tls.resumed:

@@ -5,18 +5,19 @@ answer, counts what waits where reading has just stopped, publishes the events, 
 events depend on the order in which they are told:
 
 - Secrets go before the bytes that they decrypt, or a capture cannot be read. OpenSSL gives them away while it takes
-  bytes. So the connection gets what came first and the tap after it, and what goes out is told when it was sent.
+  bytes. So bytes that came go to the connection first and then to the tap; bytes that leave are told when they are
+  sent.
 - A decision stands beside its packet. The tap holds the packets of a step until `settle`, so the events are published
-  after the bytes and before that. The packets of a step are one write, so a file that is cut has whole steps.
+  after the bytes, and before `settle`. The packets of a step are one write, so a file that is cut has whole steps.
 - What happened to the connection is published before what this did to the machine, which other connections share.
 
 Nobody else may have a turn within a step, or the packets of two connections would not be in the order of time.
 
-A step that ends the connection is not settled: the lab's own FIN or RST belongs to the same moment. The owner closes as
+A step that sets `closing` is not settled: the lab's own FIN or RST belongs to the same moment. The owner closes as
 `Connection.closing` says, and tells the driver of it:
 
-    Reset: about_to_close, close, closed.
-    Drain: send until nothing is `unsent`, end the output, output_ended, throw away what still comes, then as above.
+    Reset: `about_to_close`, close the transport, `closed`.
+    Drain: `send` until nothing is `unsent`, send FIN, `output_ended`, throw away what still comes, then as above.
 
 What still comes in a drain is told by the same methods as before. The connection looks at none of it, but it was on the
 wire. `settle` stands before each wait of a drain.
@@ -51,14 +52,14 @@ class Transport(Protocol):
         """The first `count` of them, which stay where they are; none where that cannot be done."""
 
     def window_is_closed(self) -> bool:
-        """Whether the peer was told to send no more."""
+        """Whether the receive window is closed: the peer may send no more."""
 
     def peer_has_reset(self) -> bool:
         """Whether a reset of the peer has come that nobody was told of."""
 
 
 class Driver:
-    """One connection of a lab, and who is told of it: create it when it was accepted, and call `finish_step`.
+    """One connection of a lab, and who is told of it: create it once that is accepted, and call `finish_step`.
 
     `publish` gets the events, in order. All times are lab time in seconds, and never go back.
     """
@@ -80,7 +81,7 @@ class Driver:
         self._publish = publish
         self._transport = transport
         self._unsent = bytearray()
-        self._looked_at = 0  # bytes that waited then, of which none was read since
+        self._looked_at = 0  # bytes that waited at the last look; 0 once any was read
 
     # --- what happens: one of these, then `finish_step` ---------------------------------------------
 
@@ -140,7 +141,7 @@ class Driver:
 
     @property
     def may_read(self) -> bool:
-        """Whether to read what comes: not where reading is paused, nor while answers wait that nobody takes."""
+        """Whether to read what comes: not where reading is paused, nor while too many answers wait to go."""
         connection = self.connection
         return not (connection.reading_paused or connection.holds_back or len(self._unsent) > UNSENT_LIMIT)
 
@@ -157,7 +158,7 @@ class Driver:
     # --- the end ------------------------------------------------------------------------------------
 
     def send(self, now: float) -> None:
-        """Send what there is as far as the transport takes it, a flight at a time: each is a segment of its own.
+        """Send what there is as far as the transport takes it, a flight at a time: each is a write of its own.
 
         `finish_step` does this, and in a drain the owner. Where the peer is gone it is a reset, and nothing is left.
         """

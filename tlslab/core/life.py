@@ -1,8 +1,8 @@
 """A connection's life, as tables.
 
-What happens to a connection moves it on (`BY_CAUSE`), and in one place TLS does, without anything else happening
-(`WITH_TLS`): the two machines move together where the first handshake ends. A pair that is in no table is a
-defect of tlslab. A renegotiation changes nothing here: while it goes on, requests are served, or stand still.
+Causes move a connection on (`BY_CAUSE`). One move is TLS's (`WITH_TLS`): the two machines move together where the first
+handshake ends. A pair that `BY_CAUSE` lacks is a defect of tlslab. A renegotiation changes nothing here: while it goes
+on, requests are served, or stand still.
 """
 
 from __future__ import annotations
@@ -72,6 +72,6 @@ def after(life: Life, cause: LifeCause) -> Life:
     return following
 
 
-def along(life: Life, handshake: Handshake) -> Life:
+def with_tls(life: Life, handshake: Handshake) -> Life:
     """Where a connection stands when this is the handshake that goes on."""
     return WITH_TLS.get((life, handshake), life)

@@ -15,11 +15,12 @@ from tlslab.tls.context import KeyLog
 
 
 class Machine:
-    """A running scenario without its sockets: give it connections, it gives back `Connection` objects.
+    """A running scenario without its sockets: `accept` makes a `Connection`, which its owner drives.
 
     `wanted` is the set of event types that are built; it may grow and shrink while the lab runs. The lab has a time of
-    its own: call `tick` when `next_deadline` has come, and `take_events` after it and after what connections do.
-    `patience` is that with its clients, in the same time.
+    its own: call `tick` when `next_deadline` has come, and `take_events` once it is made, after `tick`, and after what
+    connections do.
+    `patience` is how long it waits for its clients, in the same time.
     """
 
     def __init__(

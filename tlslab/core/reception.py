@@ -36,14 +36,17 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class TurnedAway:
-    """Nobody serves the connection: it is reset, or ended behind a record with the alert that says why."""
+    """Nobody serves the connection: it is reset, or drained after an alert (none where the peer speaks no TLS)."""
 
     resets: bool
     alert: bytes = b""
 
 
 class Reception:
-    """The first bytes of one connection. `opened` is when it was, in lab time."""
+    """The first bytes of one connection, which was accepted at `opened` (lab time).
+
+    Call `receive` for what comes and `tick` at `next_deadline`, until one of them gives an answer: then it is done.
+    """
 
     def __init__(self, listener: Listener, timers: Timers, emit: Recorder, opened: float) -> None:
         self._listener = listener
@@ -57,14 +60,14 @@ class Reception:
         return self._watch.ends
 
     def tick(self, now: float) -> TurnedAway | None:
-        """Give a client up that does not come out with its ClientHello: the timer is that for the head of a request."""
+        """Turn away a client whose ClientHello is late; the timer is that for the head of a request."""
         if now < self._watch.ends:
             return None
         error_log.time_out(self._emit, self._watch, None, now)
         return TurnedAway(resets=True)
 
     def receive(self, data: bytes, now: float) -> Admitted | TurnedAway | None:
-        """Take bytes; None while the ClientHello is not whole. Bring nothing more after anything else."""
+        """Take bytes; None while the ClientHello is not whole."""
         try:
             hello = self._reader.feed_untrusted(data)
         except WireError as error:
@@ -72,7 +75,7 @@ class Reception:
         return None if hello is None else self._find_binding(hello, now)
 
     def _refuse(self, error: WireError, now: float) -> TurnedAway:
-        """Turn away what is no ClientHello; a peer that speaks TLS is told why."""
+        """Turn away what is no ClientHello; a peer that speaks TLS gets the alert."""
         kind, record = FailureKind.NOT_TLS, b""
         if error.alert is not None:
             alert = AlertDescription(error.alert)
@@ -104,7 +107,7 @@ class Reception:
 
 
 def tell_hello(emit: Recorder, hello: ClientHello, now: float, behind_body_bytes: int | None = None) -> None:
-    """Tell of a ClientHello; that of a renegotiation comes behind so many bytes of body, the first behind None."""
+    """Tell of a ClientHello; `behind_body_bytes` is how much body it stands behind, None for the first one."""
     emit(
         ClientHelloReceived,
         now,

@@ -1,8 +1,9 @@
 """Who may resume what: the one session table of the lab, and the OpenSSL contexts that carry its decisions out.
 
-OpenSSL has no way to be told to forget a session, and it resumes only what the same context issued. So a session
-that is in the table is handed to the context that issued it, and one that is not to a context that never did. A
-context is kept as long as the table has a session of its own, so what OpenSSL keeps is little more than the table.
+pyOpenSSL has no way to make OpenSSL forget a session, and OpenSSL resumes only what the same context issued. So a
+connection that offers a session of the table gets the context that issued it; if the session has left the table, a
+context that never issued it. A context is kept as long as the table has a session of its, a connection uses it, or it
+issues now; so what OpenSSL keeps is little more than the table.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from tlslab.tls.context import KeyLog, Protocol, ServerContext, server_context
 from tlslab.wire.hello import ClientHello
 
 # After so many sessions in the lab, new contexts issue the next: a context gives memory back only as a whole, and
-# OpenSSL keeps 20,480 sessions for one (SSL_SESSION_CACHE_MAX_SIZE_DEFAULT), far fewer than the table remembers.
-ISSUED_BY_ONE = 1_000
+# OpenSSL keeps 20,480 sessions for one (SSL_SESSION_CACHE_MAX_SIZE_DEFAULT); the table may be set larger.
+ISSUED_BEFORE_NEW = 1_000
 
 
 class Contexts:
@@ -57,7 +58,7 @@ class Contexts:
         return self._tls13
 
     def retire(self) -> None:
-        """Let others issue from now on; who has a session of these still comes to them."""
+        """Give new connections other contexts from now on; who offers a session of these still gets them."""
         self._issuing.clear()
 
 
@@ -65,7 +66,7 @@ class Contexts:
 class Choice:
     """The context for a connection, and why the session it offered cannot be resumed.
 
-    `miss` is None where it can be, and where it offered none that this lab ever issued (`offered` is b"" then).
+    `miss` is None where it is there, or where none was offered that this lab ever issued (`offered` is b"" then).
     """
 
     context: ServerContext
@@ -74,7 +75,11 @@ class Choice:
 
 
 class Sessions:
-    """The table and the contexts; `emit` is the lab's own recorder."""
+    """The table and the contexts; `emit` is the machine's own recorder.
+
+    Call `choose` once for a connection; after each ServerHello without resumption `not_resumed`, where that was tried,
+    and `issued`; while `purges_idle`, `touch` for what comes on it; `forget` when it fails; `tick` at `next_deadline`.
+    """
 
     def __init__(self, plan: LabPlan, emit: Recorder, keylog: KeyLog | None) -> None:
         settings = plan.setup.schannel
@@ -108,7 +113,7 @@ class Sessions:
     def issued(self, binding: str, session_id: bytes, context: ServerContext, now: float, connection: int = 0) -> None:
         """A full handshake gave out a session."""
         self._issued += 1
-        if self._issued % ISSUED_BY_ONE == 0:
+        if self._issued % ISSUED_BEFORE_NEW == 0:
             for contexts in self._contexts.values():  # all at once: none may issue after the table forgot its first
                 contexts.retire()
         self._tell(self._cache.store((binding, session_id), context, now, connection), now)

@@ -22,11 +22,11 @@ class Witness:
         self._emit = emit
 
     def on_client_hello(self, hello: ClientHello, now: float) -> None:
-        """Tell of the ClientHello of a renegotiation, and how much body came before it."""
+        """Tell of the ClientHello of a renegotiation, and how much body stands in front of it."""
         tell_hello(self._emit, hello, now, behind_body_bytes=self._http.body_received)
 
     def on_certificate_request(self, issuers: tuple[str, ...], issuers_bytes: int, now: float) -> None:
-        """Tell which issuers the list on the wire does not name for want of room: nothing on the wire does."""
+        """Tell which issuers the list on the wire does not name for want of room: nothing on the wire says so."""
         if self._cut is not None:
             self._emit(
                 IssuerListTruncated,

@@ -1,7 +1,7 @@
 """When a server asks for the client certificate after the request, and what it does with the body meanwhile.
 
 A variant is two numbers: how much body is read before the question (`ask_after`), and how much may be
-read while the answer is awaited (`drains_up_to`; None: nothing, which is what freezes). The article behind
+read while the answer is awaited (`reads_on_up_to`; None: nothing, which is what freezes). The article behind
 `large-post-deadlock` walks through them one by one. IIS itself asks only where nothing is left to freeze behind, and
 refuses the request otherwise. A policy decides; it never reads, sends or waits.
 """
@@ -69,7 +69,7 @@ class Retrieval(Knob):
         raise NotImplementedError
 
     @property
-    def drains_up_to(self) -> int | None:
+    def reads_on_up_to(self) -> int | None:
         """Bytes of body that may be read until the answer comes; None when reading stops with the question."""
         return None
 
@@ -89,19 +89,19 @@ class Retrieval(Knob):
         room = self.ask_after - progress.received
         if room > 0:
             return Take(room)
-        return Ask() if progress.unread or self.drains_up_to is not None else Take(0)
+        return Ask() if progress.unread or self.reads_on_up_to is not None else Take(0)
 
     def while_asked(self, progress: BodyProgress) -> Take | Cancel:
         """Decide how much body may be read while the certificate is awaited."""
         if progress.complete:
             return Take(UNLIMITED)
-        if self.drains_up_to is None:
+        if self.reads_on_up_to is None:
             # The sum, as in the deadline: a difference may round below it, and the moment would never come.
             resumed = self.reads_on_after is not None and progress.now >= progress.asked_at + self.reads_on_after
             return Take(UNLIMITED if resumed else 0)
-        if progress.received > self.drains_up_to:
-            return Cancel(self.drains_up_to)
-        return Take(self.drains_up_to - progress.received + 1)
+        if progress.received > self.reads_on_up_to:
+            return Cancel(self.reads_on_up_to)
+        return Take(self.reads_on_up_to - progress.received + 1)
 
 
 class Synchronous(Retrieval):
@@ -178,7 +178,7 @@ class AsyncDrain(Retrieval):
         return self.buffer
 
     @property
-    def drains_up_to(self) -> int | None:
+    def reads_on_up_to(self) -> int | None:
         """The maximum."""
         return self.max
 
@@ -195,7 +195,7 @@ class EarlyAsyncDrain(Retrieval):
         return 0
 
     @property
-    def drains_up_to(self) -> int | None:
+    def reads_on_up_to(self) -> int | None:
         """The maximum."""
         return self.max
 

@@ -1,7 +1,7 @@
 """One connection as http.sys sees it, above TLS: requests in, responses out, and the client certificate in between.
 
 Theory of operation. The pipeline never reads by itself: it says through `capacity` how many bytes of plaintext it
-would take now, and whoever owns the TLS connection reads that many and no more. A capacity of 0 is all that the
+would take now, and whoever owns the TLS connection reads up to that many. A capacity of 0 is all that the
 upload deadlock is made of. You must call `decide` before each read and after anything that may have changed its mind
 (data, a certificate, time), and carry out what `take_effects` gives. `now` is lab time in seconds, and never goes back.
 
@@ -60,12 +60,12 @@ MAX_REQUEST_BYTES = 16384  # http.sys MaxRequestBytes, the request line and head
 HEAD_CHUNK = 1024  # small, so that a head takes little of the body behind it with it
 BODY_CHUNK = 16384  # the most a TLS record holds
 PIPELINED_LIMIT = MAX_REQUEST_BYTES  # what may be kept of a next request while this one waits
-# An assumption: bytes thrown away after an early answer so that it is not lost to a reset.
+# Chosen: bytes thrown away after an early answer so that it is not lost to a reset.
 DRAIN_LIMIT = 64 * 1024 * 1024
 
 
 class Pipeline:
-    """The requests of one connection, one after the other. `opened` is when the connection was, in lab time."""
+    """The requests of one connection, one after the other. It was accepted at `opened` (lab time)."""
 
     def __init__(self, timers: Timers, question: Question, emit: Recorder, opened: float) -> None:
         self._timers = timers
@@ -109,14 +109,15 @@ class Pipeline:
             self._begin(Cause.SERVE, now)
 
     def question_over(self, now: float) -> None:
-        """The question that a request asked is no longer asked: whatever waits for the answer goes on."""
+        """The client has answered, or cannot be asked: what waited for that goes on. Move the question first."""
         self._stall.end(now)
         self._start(WAITS_FOR.get(self.phase, Timer.ENTITY_BODY), now)
 
     def respond(self, response: Response, now: float) -> None:
-        """Send the answer, and be ready for the next request; or close, where this one was not read to its end.
+        """Send the answer, and be ready for the next request, or close.
 
-        Call it once for each `Answer`. LocalMisuse: there is no request.
+        It closes where the head of the request says so, and where the request was not read to its end. Call it once for
+        each `Answer`. LocalMisuse: there is no request.
         """
         request = self._request
         if request is None:
@@ -141,7 +142,7 @@ class Pipeline:
         self._stall.note(self._body, tls_unread, socket_unread, waiting_for, now)
 
     def tick(self, now: float) -> None:
-        """Let time do its work when `next_deadline` has come: a timer may end the connection, a delay may end."""
+        """Let time do its work: a timer that runs out closes, a delay that is over lets the request go on."""
         if self._delay_over is not None and now >= self._delay_over:
             self._delay_over = None
             self._begin(Cause.DELAY_OVER, now)
@@ -159,7 +160,7 @@ class Pipeline:
             self.capacity = self._head_capacity()
             return
         self._continue_if_due(now)
-        if self._body.complete and not self._question.holds_back:
+        if self._body.complete and not self._question.keeps_waiting:
             self.capacity = 0
             self._answer()
             return
@@ -187,7 +188,7 @@ class Pipeline:
 
     @property
     def next_deadline(self) -> float | None:
-        """When `tick` has something to do, in lab time."""
+        """When `tick`, and `decide` after it, have something to do, in lab time."""
         if self.phase is Phase.CLOSED:
             return None
         if self._delay_over is not None:
@@ -204,8 +205,8 @@ class Pipeline:
 
     @property
     def may_stop_reading(self) -> bool:
-        """Whether a certificate that is wanted, or may be by the next request, can leave the body unread."""
-        return self.phase is not Phase.RECEIVING or self._question.holds_back
+        """Whether the question, or that of the next request, may leave a body unread."""
+        return self.phase is not Phase.RECEIVING or self._question.keeps_waiting
 
     @property
     def stall_told(self) -> bool:
@@ -231,7 +232,7 @@ class Pipeline:
         self.phase = phase
 
     def _start(self, timer: Timer, now: float) -> None:
-        if not self._question.is_asked:  # the renegotiation's timer goes before all others
+        if not self._question.is_asked:  # while it is, the renegotiation's timer runs, and nothing replaces it
             self._watch.start(timer, now)
 
     @property
@@ -271,7 +272,7 @@ class Pipeline:
                 return False
 
     def _on_head(self, event: h11.Request, now: float) -> None:
-        if self.phase is Phase.IDLE:  # pipelined: its bytes came with the request before
+        if self.phase is Phase.IDLE:  # pipelined: its bytes came with the previous request
             self._go(Cause.BYTES)
         self._request = request = Request.of(event, now)
         self._body = EntityBody(request.content_length)
@@ -306,7 +307,7 @@ class Pipeline:
     def _decision(self, unread: int, now: float) -> Take | Ask | Cancel | TooLarge:
         asked = self._question.is_asked
         retrieval = self._question.asked_by if asked else self._retrieval
-        if retrieval is None or not self._question.holds_back:
+        if retrieval is None or not self._question.keeps_waiting:
             return Take(UNLIMITED)
         progress = BodyProgress(
             received=self._body.received,
@@ -331,13 +332,13 @@ class Pipeline:
                 kind=getattr(retrieval, "kind", ""),
                 body_received=self._body.received,
                 body_announced=self._body.announced,
-                reads_on=retrieval.drains_up_to is not None or self._body.complete,
+                reads_on=retrieval.reads_on_up_to is not None or self._body.complete,
                 timeout_seconds=self._timers.ssl_renegotiation,
             )
 
     def _continue_if_due(self, now: float) -> None:
         after_certificate = self._service.continue_after_certificate
-        if self._client_waits and not (after_certificate and self._question.holds_back):
+        if self._client_waits and not (after_certificate and self._question.keeps_waiting):
             data = self._http.send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
             self._effects.append(Send(data or b""))
             self._emit(ContinueSent, now, after_certificate=after_certificate)

@@ -1,9 +1,9 @@
 """The question for the client certificate: whether a connection has been asked, and what became of it.
 
-A connection has one question, and whoever wants to know where it stands asks this: the pipeline, which waits for the
-answer; the core, which puts it to TLS and hears how that ended; the pages, whose status hangs on it. It is asked once.
-The answer holds for the connection, "none" too. (An assumption: what Windows does on a second request is documented
-nowhere.)
+A connection has one question, and whoever has to know where it stands reads it here: the pipeline, which wants and asks
+it; the core, which asks in the first handshake, puts the question to TLS, and says what came of it; the pages, whose
+status hangs on it. It is asked once. The answer holds for the connection, "none" too. (An assumption: what Windows does
+on a second request is documented nowhere.)
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class QuestionCause(Enum):
 
 NEXT: dict[tuple[QuestionState, QuestionCause], QuestionState] = {
     (QuestionState.OPEN, QuestionCause.WANT): QuestionState.WANTED,
-    (QuestionState.OPEN, QuestionCause.ASK): QuestionState.ASKED,  # in the first handshake, or behind a response
+    (QuestionState.OPEN, QuestionCause.ASK): QuestionState.ASKED,  # in the first handshake, or after a response
     (QuestionState.OPEN, QuestionCause.ANSWER): QuestionState.ANSWERED,  # a resumed session brings its certificate
     (QuestionState.WANTED, QuestionCause.ASK): QuestionState.ASKED,
     (QuestionState.ASKED, QuestionCause.ANSWER): QuestionState.ANSWERED,
@@ -44,8 +44,9 @@ NEXT: dict[tuple[QuestionState, QuestionCause], QuestionState] = {
 
 
 class Question:
-    """The question of one connection.
+    """The question of one connection. LocalMisuse: a move that makes no sense where it stands.
 
+    After `answer` and `cannot` of what a request asked, the pipeline has to go on: call its `question_over`.
     `asked_by` is the retrieval of the request that asked, None where none did; `asked_at` is lab time.
     """
 
@@ -75,7 +76,7 @@ class Question:
 
     @property
     def is_open(self) -> bool:
-        """Whether a request may still ask."""
+        """Whether nothing has happened to it yet, so that a request may still ask."""
         return self.state is QuestionState.OPEN
 
     @property
@@ -84,7 +85,7 @@ class Question:
         return self.state is QuestionState.ASKED
 
     @property
-    def holds_back(self) -> bool:
+    def keeps_waiting(self) -> bool:
         """Whether a request has to wait for the answer, which is wanted or awaited."""
         return self.state is QuestionState.WANTED or self.state is QuestionState.ASKED
 

@@ -1,13 +1,14 @@
 """Moves bytes between a socket and the driver of its connection: reads, waits and closes as the connection says.
 
-Theory of operation. One task for a connection goes round: wait for one thing (`_step`), let the driver finish the step
-(send, publish, settle), and look at what the connection wants now. What it waits for is one of three:
+Theory of operation. One task for a connection goes round: wait for one thing (`_wait_for_next`), let the driver finish
+the step (send, publish, settle), and look at what the connection wants now. What it waits for is one of three:
 
-- Bytes to read, and, while some output is left over, room to write: whichever comes first. Reading and writing never
-  wait on each other. The asymmetry of the two is the subject of this lab.
+- Bytes to read, and, while some output is left over, room to write: whichever comes first. The asymmetry of the two is
+  the subject of this lab.
 - The peer to leave, while reading is paused: its bytes stay in the socket, so that only a FIN or a reset can be seen,
-  and that without reading (`hangup.py`). Now and then the waiting bytes are counted again.
-- Room to write alone, while requests are held back until answers have gone.
+  and that without reading (`hangup.py`). Room to write, too; and where somebody wants to know, the waiting bytes are
+  counted again from time to time.
+- Room to write alone, while requests are held back, or too many answers wait to go.
 
 Each wait ends at the connection's deadline. Bytes that are there already are read without a wait; so that a peer who
 never stops sending does not keep the others out, the task then lets them have a turn.
@@ -56,7 +57,7 @@ class Pump:
         """Serve the connection, whose first step is finished, until it is over."""
         try:
             while self._connection.closing is None:
-                await self._step()
+                await self._wait_for_next()
                 if self._driver.finish_step(trio.current_time()):
                     self._recount_seconds = self._recount_from
             await self._close()
@@ -65,7 +66,7 @@ class Pump:
             self._sock.close()
             self._driver.closed(trio.current_time())
 
-    async def _step(self) -> None:
+    async def _wait_for_next(self) -> None:
         """Wait for the next thing that happens, and tell the driver."""
         if self._owes_others_a_turn:
             self._owes_others_a_turn = False

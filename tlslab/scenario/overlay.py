@@ -1,8 +1,9 @@
 """Settings laid over one another: a profile under a scenario, fixes and `--set` over it. All on plain data.
 
-A path names a place in the `Setup` half: `timers.ssl_renegotiation`, `bindings.site.protocols`, or, with a site called
-by its path (the longest that fits, for a path may contain dots) or its index, `sites./upload.ssl_flags`. What is set
-replaces what was there, wholly; setting a `.kind` drops its siblings, which belong to the kind that was.
+A path names a place in the part of a scenario that `schema.Setup` describes: `timers.ssl_renegotiation`,
+`bindings.site.protocols`, `sites./upload.ssl_flags`. A site is called by its path or its index; of paths with dots in
+them the longest that fits is meant. What is set replaces what was there, wholly; setting a `.kind` drops its siblings,
+which belong to the kind that was.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Keys = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What settings are laid over: `model` says which knobs there are, `profiles` what each is unless it is set."""
+    """What settings are laid over. `model`: which knobs there are. `profiles`: their defaults, by version."""
 
     model: type[Setup]
     profiles: Mapping[str, Profile]
@@ -38,7 +39,7 @@ def with_profile(data: Mapping[str, Any], ground: Ground = WINDOWS) -> dict[str,
 
 
 def apply(data: Mapping[str, Any], *layers: Mapping[str, Any], ground: Ground = WINDOWS) -> dict[str, Any]:
-    """Set every path of each layer in a copy of `data`, which a profile lies under. UsageProblem: an unknown path."""
+    """Lay the profile under a copy of `data`, then set each layer's paths in it. UsageProblem: an unknown path."""
     changed = {key: copy.deepcopy(value) if key in ground.model.model_fields else value for key, value in data.items()}
     _lay_profile_under(changed, ground)
     for settings in layers:
@@ -105,6 +106,7 @@ def value_at(data: Any, keys: Sequence[str | int]) -> Any:
 
 
 def _lay_profile_under(data: dict[str, Any], ground: Ground) -> None:
+    # Where the file names no profile that there is, it has a problem of its own; the others are found with any.
     profile = ground.profiles.get(str(data.get("profile")), WINDOWS_SERVER_2012_R2)
     for path, default in profile.defaults.items():
         _lay_under(data, path.split("."), default.value)
@@ -117,7 +119,7 @@ def _lay_under(node: Any, path: Sequence[str], value: object) -> None:
             _lay_under(child, rest, value)
     elif isinstance(node, dict) and not rest:
         node.setdefault(key, copy.deepcopy(value))
-    elif isinstance(node, dict) and (key in node or rest[0] != "*"):
+    elif isinstance(node, dict) and (key in node or rest[0] != "*"):  # for every item of nothing there is nothing to do
         _lay_under(node.setdefault(key, {}), rest, value)
 
 

@@ -18,7 +18,8 @@ from tlslab.scenario.schema import Setup
 def lay(data: Mapping[str, Any], *layers: Mapping[str, Any], ground: Ground = WINDOWS) -> Setup | list[Complaint]:
     """Lay settings (path -> plain data) over a scenario's data, one layer after another, and validate what results.
 
-    What is wrong with it comes back as complaints, whose keys are those of the result. UsageProblem: an unknown path.
+    The profile of the data is laid under, before and after each layer. What is wrong with the result comes back as
+    complaints, whose keys are those of the result. UsageProblem: an unknown path.
     """
     changed = apply(data, *layers, ground=ground)
     half = {key: changed[key] for key in ground.model.model_fields if key in changed}
@@ -30,7 +31,10 @@ def lay(data: Mapping[str, Any], *layers: Mapping[str, Any], ground: Ground = WI
 
 
 def setup_of(data: Mapping[str, Any], *layers: Mapping[str, Any], ground: Ground = WINDOWS) -> Setup:
-    """Settle, where only a sound setup will do. UsageProblem: an unknown path, or every complaint, one a line."""
+    """`lay`, for callers that can use nothing but a sound setup.
+
+    UsageProblem: an unknown path, or every complaint, one a line.
+    """
     found = lay(data, *layers, ground=ground)
     if isinstance(found, Setup):
         return found

@@ -1,9 +1,9 @@
 """What the server's and the client's TLS have in common: bytes in, bytes out, no I/O (pyOpenSSL over memory BIOs).
 
-Theory of operation. Received bytes are kept as they came. OpenSSL is given the record in front, as far as it has come,
-and nothing that follows it, and only while somebody wants what is in it. That is what makes the lab's freeze real and
-countable: a record nobody reads stays unread, and a handshake message that follows it is not seen by anyone, OpenSSL
-included.
+Theory of operation. Received bytes are kept as they came. OpenSSL is given one record at a time, as far as it has come,
+and the next only when nothing of the last is left to take; so at most one record is decrypted that nobody wants. That
+is what makes the lab's freeze real and countable: a record nobody reads stays unread, and a handshake message that
+follows it is not seen by anyone, OpenSSL included.
 
 OpenSSL reports messages and alerts from inside its own calls, where nothing of it may be called again. They are put
 aside, and looked at in the order of the wire once the call has returned: by `_report`, after each call.
@@ -22,7 +22,7 @@ from tlslab.wire.alerts import Alert, parse_alert_untrusted
 from tlslab.wire.records import HEADER_BYTES as RECORD_HEADER_BYTES
 from tlslab.wire.records import parse_record_header_untrusted
 
-# OpenSSL's memory BIO keeps a third more than the largest piece it ever got: 22 KiB a connection for whole records.
+# OpenSSL's memory BIO keeps a third more than the largest piece it ever got: 22 KiB if it got whole records.
 SMALL_READ_BYTES = 4096
 HEADER_BYTES = 4  # of a handshake message: type and length
 TlsMessage = tuple[bool, int, int, int, bytes]
@@ -31,30 +31,30 @@ TlsMessage = tuple[bool, int, int, int, bytes]
 class Engine:
     """One side of a TLS connection.
 
-    You must call `data_to_send` after every other call and put what it gives on the wire. Nothing here raises on
-    what a peer does: `failure` and `peer_closed` say how it ended, and once one of them is set nothing more is read.
-    `unsent` counts bytes written since `data_to_send`.
+    What `data_to_send` gives belongs on the wire: call it before you wait for the peer. Nothing here raises on what a
+    peer does: `failure` and `said_close_notify` say how it ended, and once one of them is set nothing more is read.
+    `unsent_plaintext` counts bytes of plaintext written since `data_to_send`.
 
-    The sides add the calls that read, write and close, and hear of what passes through the methods that begin with
-    `_on_`. `now` (lab time in seconds) goes through to those untouched.
+    `ClientTls` and `ServerTls` add read, write and close. What passes reaches their `_on_` methods, and `now` (lab time
+    in seconds) with it.
     """
 
     def __init__(self, connection: SSL.Connection) -> None:
         self._connection = connection
         self._ciphertext = bytearray()
         self._record_left = 0  # bytes of the record in front that OpenSSL has not been given
-        self._record_fed = 0  # and of those that it has, while it has not all of them
+        self._record_fed = 0  # bytes of it that OpenSSL has; 0 once it has all
         self._messages: list[TlsMessage] = []
         self.established = False
         self.failure: Failure | None = None
-        self.peer_closed = False
-        self.unsent = 0
+        self.said_close_notify = False
+        self.unsent_plaintext = 0
         _openssl.send_messages_to(connection, self)
 
     # --- bytes -------------------------------------------------------------------------------------
 
     def receive(self, ciphertext: bytes) -> None:
-        """Keep bytes from the wire; what reads makes something of them."""
+        """Keep bytes from the wire until a read takes them up."""
         self._ciphertext += ciphertext
 
     def _read(self, limit: int, now: float) -> bytes:
@@ -62,7 +62,7 @@ class Engine:
 
         With `limit` 0 the handshake messages in front of the next application data pass, and the data stays.
         """
-        while self.failure is None and not self.peer_closed:
+        while self.failure is None and not self.said_close_notify:
             data = self._take(limit, now)
             if data or (not limit and self._connection.pending()):
                 return data
@@ -77,7 +77,7 @@ class Engine:
 
     @property
     def read_limit(self) -> int:
-        """How many bytes to bring next so that little is held: a page at most, and none of the record after this."""
+        """How many bytes to bring next so that little is held: the rest of a record that has begun, a page at most."""
         return min(self._record_left or SMALL_READ_BYTES, SMALL_READ_BYTES)
 
     @property
@@ -101,12 +101,12 @@ class Engine:
             return False
         finally:
             self._report(now)
-        self.unsent += len(plaintext)
+        self.unsent_plaintext += len(plaintext)
         return True
 
     def data_to_send(self) -> bytes:
         """Give the bytes that belong on the wire now."""
-        self.unsent = 0
+        self.unsent_plaintext = 0
         return _openssl.take_output(self._connection)
 
     def _close(self, now: float) -> None:
@@ -117,10 +117,10 @@ class Engine:
             except SSL.Error:
                 self._messages.clear()
             self._report(now)
-        self.forget()
+        self.leave_resumable()
 
-    def forget(self) -> None:
-        """End without a word; OpenSSL keeps the session as if both sides had said close_notify."""
+    def leave_resumable(self) -> None:
+        """Send nothing more; OpenSSL keeps the session as if both sides had said close_notify."""
         self._connection.set_shutdown(SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN)
 
     # --- inside ------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ class Engine:
         except SSL.WantReadError:
             pass
         except SSL.ZeroReturnError:
-            self.peer_closed = True
+            self.said_close_notify = True
         except SSL.Error as error:
             self._fail(error, now)
         finally:
@@ -174,7 +174,7 @@ class Engine:
         self._on_failure(self.failure, now)
 
     def _report(self, now: float) -> None:
-        """Tell of the messages that OpenSSL reported, in the order of the wire, and then of how far that has come."""
+        """Report the kept messages in the order of the wire, then look how far that has come."""
         if self._messages:
             messages, self._messages = self._messages, []
             for sent, content_type, first, length, body in messages:

@@ -54,7 +54,7 @@ UNREADABLE = "(unreadable)"  # the subject and issuer of a certificate whose nam
 
 
 class Handshake(Enum):
-    """The handshake that goes on; the value is how CertificateRequested calls it."""
+    """The handshake that goes on; where a CertificateRequest can go out, the value is how its event calls it."""
 
     FIRST = "handshake"
     NONE = ""
@@ -72,12 +72,12 @@ class HandshakeEnded:
 
 @dataclass(frozen=True, slots=True)
 class PlaintextWaits:
-    """Application data that nobody took now stands in front of everything else."""
+    """Application data stands in front now, and this read did not take it: told once, when that begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class TlsEnded:
-    """Nothing more comes: the client said close_notify, or TLS failed."""
+    """Nothing more comes: TLS failed, or (`failure` is None) the client said close_notify."""
 
     failure: Failure | None
 
@@ -86,7 +86,7 @@ Happening = bytes | HandshakeEnded | PlaintextWaits | TlsEnded  # bytes are plai
 
 
 class HandshakeWatcher(Interface):
-    """Hears at once of what it has to add to, so that its events stand where they belong among those of TLS."""
+    """Called when a message passes, so that its own events come right after those of TLS. It must not call TLS."""
 
     def on_client_hello(self, hello: ClientHello, now: float) -> None:
         """The ClientHello of a renegotiation was read."""
@@ -98,9 +98,9 @@ class HandshakeWatcher(Interface):
 class ServerTls(Engine):
     """The server's side of one connection.
 
-    `handshake` is the one that goes on. The others are facts of the last one: `session_id` is what its ServerHello
-    named (b"" in TLS 1.3, whose ids mean nothing), `resumed` whether that took up a session, `client_certificate` what
-    is known of the client since. `renegotiated` holds for the connection.
+    `handshake` is the one that goes on. `session_id` and `resumed` are as the last ServerHello said (b"" in TLS 1.3,
+    whose ids mean nothing), `client_certificate` as the last complete handshake left it. `renegotiated` holds for the
+    connection. Plaintext that `write` could not take is lost: write between handshakes only.
     """
 
     def __init__(self, context: ServerContext, emit: Recorder, watcher: HandshakeWatcher) -> None:
@@ -138,14 +138,14 @@ class ServerTls(Engine):
         At most one of them is plaintext, of up to `limit` bytes. With `limit` 0 the handshake messages in front of the
         next application data pass, and the data stays. Do not call it again after a `TlsEnded`.
         """
-        waited = bool(limit) or self.blocked  # with a limit it is taken
+        waited = bool(limit) or self.blocked  # with a limit data is taken, so none can wait
         data = self._read(limit, now)
         happened, self._happened = self._happened, []
         if data:
             happened.append(data)
         elif not waited and self.blocked:
             happened.append(PlaintextWaits())
-        if self.failure is not None or self.peer_closed:
+        if self.failure is not None or self.said_close_notify:
             happened.append(TlsEnded(self.failure))
         return happened
 
@@ -154,7 +154,7 @@ class ServerTls(Engine):
         return self._write(plaintext, now)
 
     def close(self, now: float) -> None:
-        """Send close_notify, and end; the session stays resumable, as after `forget`."""
+        """Make close_notify ready, and write nothing after it; the session stays resumable."""
         self._close(now)
 
     def request_client_certificate(self, now: float) -> bool:
@@ -210,7 +210,7 @@ class ServerTls(Engine):
             )
         try:
             self._look_into(sent, code, body, now)
-        except WireError:  # OpenSSL took it or will refuse it; it has no more to tell us
+        except WireError:  # OpenSSL took it or will refuse it; the message has no more for us
             return
 
     def _look_into(self, sent: bool, code: int, body: bytes, now: float) -> None:
@@ -227,7 +227,7 @@ class ServerTls(Engine):
 
     def _on_client_hello(self, hello: ClientHello, now: float) -> None:
         self._offered_session = hello.session_id
-        if self.handshake is Handshake.AWAITED:  # the first one was told by whoever read it to choose the context
+        if self.handshake is Handshake.AWAITED:  # the first one was told by whoever chose the context by it
             self.handshake = Handshake.RENEGOTIATION
             self._watcher.on_client_hello(hello, now)
 

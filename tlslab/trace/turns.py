@@ -2,20 +2,20 @@
 
 A wrong answer is worse than none: what the capture does not show is said to be probable, or that it cannot be seen.
 
-Theory of operation. Eleven rules look at where the conversation stands, one after the other, and the first that knows
-answers. Each speaks for what is below or inside the next one, so that the order decides who is right where two could
-answer:
+Theory of operation. The rules look at where the conversation stands, one after the other, and the first that knows
+answers. A rule that a later one could contradict goes first, and this is why:
 
-1. `_over`, `_deadlock`: after a reset nobody has a turn. An upload that waits for its own ClientHello looks like other
-   things as well (a full window, a request that is not answered), and none of them is the cause.
-2. `_window`: who takes nothing more has the turn, whatever is spoken above TCP.
-3. `_renegotiation`: what was asked inside a request goes before the request.
-4. `_partial`: half a message says who is not done, before any of its kind is looked at.
-5. `_ended`: who has ended its side has no turn, so this goes before all that could give it one.
-6. `_handshake`: as long as one goes on, nothing is said in HTTP.
-7. `_handed_over`: after 101 what follows is not HTTP, whatever it looks like.
-8. `_unreadable`: what cannot be decrypted is guessed at, before HTTP is asked about what it has not seen.
-9. `_http`, `_opened`: a request or an answer that is due; and a connection on which nothing was said at all.
+1. `_no_turn_yet_or_any_more`: after a reset nobody has a turn, and after a SYN alone whoever has to answer it.
+2. `_deadlock`: an upload that waits for its own ClientHello looks like other things as well (a full window, a request
+   that is not answered), and none of them is the cause.
+3. `_window`: who takes nothing more has the turn, whatever is spoken above TCP.
+4. `_renegotiation`: what was asked inside a request goes before the request.
+5. `_partial`: whoever has sent half a message has the turn, whatever its kind.
+6. `_ended`: whoever has ended its side has no turn by any of the rules that follow.
+7. `_handshake`: as long as one goes on, nothing is said in HTTP.
+8. `_handed_over`: after 101 what follows is not HTTP, whatever it looks like.
+9. `_unreadable`: what cannot be decrypted is guessed at, before HTTP is asked about what it has not seen.
+10. `_http`, and `_opened` for a connection on which no HTTP was seen.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from tlslab.trace.conversation import Message, Side
 from tlslab.trace.frames import PieceKind
 from tlslab.trace.progress import LONGEST_FINISHED, Progress
 
-# After HelloRequest a silence of this many seconds is taken for one that does not end by itself: nothing documents one,
-# and round trips and certificate stores are faster.
+# After HelloRequest a silence of this many seconds is taken for one that does not end by itself: no document names a
+# number, and round trips and certificate stores are faster.
 UNABLE_AFTER = 1.0
 ENDS = frozenset({PieceKind.FIN, PieceKind.RST, PieceKind.ALERT})
 Who = Side | Literal["nobody", "unknown"]
@@ -49,15 +49,15 @@ class Turn:
     is_probable: bool = False
 
 
-def turn(progress: Progress, seconds: float, before: Message | None = None) -> Turn:
-    """Whose turn it is in a silence of so many seconds, after the last message; `before` is what ended it."""
-    found = _over(progress) or _deadlock(progress, seconds, before)
+def turn(progress: Progress, seconds: float, ended_by: Message | None = None) -> Turn:
+    """Whose turn it is in a silence of so many seconds, after the last message; `ended_by` is the one that ended it."""
+    found = _no_turn_yet_or_any_more(progress) or _deadlock(progress, seconds, ended_by)
     for rule in RULES:
         found = found or rule(progress)
     return found or Turn("nobody", "Nothing is asked and nothing is due.")
 
 
-def _over(progress: Progress) -> Turn | None:
+def _no_turn_yet_or_any_more(progress: Progress) -> Turn | None:
     if progress.last is None or progress.last.kind is PieceKind.RST:
         return Turn("nobody", "The connection is over.")
     if progress.last.kind is PieceKind.SYN:
@@ -74,16 +74,16 @@ def _over(progress: Progress) -> Turn | None:
 # --- renegotiation ------------------------------------------------------------------------------------------------
 
 
-def _deadlock(progress: Progress, seconds: float, before: Message | None) -> Turn | None:
+def _deadlock(progress: Progress, seconds: float, ended_by: Message | None) -> Turn | None:
     """HelloRequest with a body in front of its answer. What then went on was only slow, unless nothing was read."""
     asked, full = progress.hello_request, progress.full.get(Side.SERVER)
     if asked is None or not progress.has_body or seconds < UNABLE_AFTER:
         return None
-    went_on = before is not None and before.kind not in ENDS
+    went_on = ended_by is not None and ended_by.kind not in ENDS
     is_stuck = progress.client_hello is not None or (progress.request is not None and not progress.has_whole_body)
     if full is None and (went_on or not is_stuck):
         return None
-    gave_up = before is not None and before.sender is Side.SERVER and progress.client_hello is not None
+    gave_up = ended_by is not None and ended_by.sender is Side.SERVER and progress.client_hello is not None
     is_seen = not went_on and not asked.piece.encrypted and (full is not None or gave_up)
     end = "Both waited, until it went on." if went_on else "Both wait, and only the server can end it."
     return Turn(Side.SERVER, f"{_stopped(progress, asked, full)} {end}", both_wait=True, is_probable=not is_seen)

@@ -12,7 +12,7 @@ from tlslab.wire.records import ContentType, RecordHeader, complete_record_untru
 # Schannel's default for MessageLimitServer (learn.microsoft.com, tls-registry-settings). Whether it counts the
 # message's header is not documented; here it does not.
 MESSAGE_LIMIT = 0x4000
-# An assumption: room for the largest ClientHello in records of five bytes and more; who splits it finer means no good.
+# Chosen: room for the largest ClientHello in records of five bytes and more; who splits it finer means no good.
 BUFFER_LIMIT = 2 * MESSAGE_LIMIT
 MISPLACED = AlertDescription.UNEXPECTED_MESSAGE  # RFC 5246, 7.2.2; RFC 8446, 5
 TOO_LONG = AlertDescription.ILLEGAL_PARAMETER  # what OpenSSL says of a message over its limit; Schannel's is unknown
