@@ -10,9 +10,10 @@ from dataclasses import dataclass
 class LabError(Exception):
     """Something a person can mend: `str()` says what and where, `hint` what to try."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", reason: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        self.reason = reason or message  # why alone, where the message also says what failed
 
 
 class UsageProblem(LabError):
@@ -39,8 +40,11 @@ def in_words(failed: str, hint: str = "", known: Mapping[int, tuple[str, str]] |
     try:
         yield
     except (OSError, ValueError) as error:
-        reason, hint = (known or {}).get(getattr(error, "errno", 0), ("", hint))
-        raise LabError(f"{failed}: {reason or reason_of(error)}", hint) from error
+        if not isinstance(error, OSError) and "null" not in str(error):
+            raise
+        known_reason, hint = (known or {}).get(getattr(error, "errno", 0), ("", hint))
+        reason = known_reason or reason_of(error)
+        raise LabError(f"{failed}: {reason}", hint, reason) from error
 
 
 class LocalMisuse(Exception):

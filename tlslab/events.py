@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tlslab.types import Activity, ConnectionEnd, EvidenceEnd, EvidenceFile, Fault, Unavailable
+from tlslab import types as t
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class ConnectionOpened(Event):
 class PeerClosed(Event):
     """The client ended its side. `fin_stuck`: its FIN has no room to arrive, but its socket here shows that it left."""
 
-    during: Activity
+    during: t.Activity
     fin_stuck: bool
 
 
@@ -41,14 +41,14 @@ class PeerClosed(Event):
 class PeerReset(Event):
     """The client, or the network, reset the connection. `during` names what the lab was doing for it."""
 
-    during: Activity
+    during: t.Activity
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionClosed(Event):
     """The connection is over, after so many seconds."""
 
-    how: ConnectionEnd
+    how: t.ConnectionEnd
     seconds: float
 
 
@@ -69,9 +69,9 @@ class ClientHelloReceived(Event):
 
 @dataclass(frozen=True, slots=True)
 class BindingChosen(Event):
-    """Decision: which binding serves this connection, by `sni` or by `address`."""
+    """Decision: which binding serves this connection."""
 
-    by: str
+    by: t.BindingKey
     endpoint: str
     client_cert_negotiation: str
 
@@ -92,9 +92,9 @@ class CertificateNotUsable(Event):
 
 @dataclass(frozen=True, slots=True)
 class HandshakeMessage(Event):
-    """A handshake message passed, encrypted or not. `direction` is `received` or `sent`; `length` is without header."""
+    """A handshake message passed, encrypted or not; `length` is without its header."""
 
-    direction: str
+    direction: t.Direction
     name: str
     length: int
     renegotiation: bool
@@ -152,9 +152,9 @@ class HelloRequestSent(Event):
 
 @dataclass(frozen=True, slots=True)
 class CertificateRequested(Event):
-    """A CertificateRequest went out; `during` is `handshake`, `renegotiation` or `post_handshake`, names RFC 4514."""
+    """A CertificateRequest went out, naming issuers (RFC 4514) of so many bytes."""
 
-    during: str
+    during: t.HandshakeKind
     issuers: tuple[str, ...]
     issuers_bytes: int
 
@@ -181,7 +181,7 @@ class ClientCertificateReceived(Event):
     subject: str
     issuer: str
     fingerprint_sha256: str
-    verdict: str
+    verdict: t.Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +261,7 @@ class CertificateRetrievalStarted(Event):
 class CertificateUnavailable(Event):
     """The certificate cannot be asked for on this connection."""
 
-    reason: Unavailable
+    reason: t.Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,10 +378,10 @@ class SstpCertificatesDiffer(Event):
 
 @dataclass(frozen=True, slots=True)
 class EvidenceEnded(Event):
-    """A file that the lab writes ends before the lab does. `detail` goes with `why`: a size, or the system's word."""
+    """A file that the lab writes ends before the lab does. `detail` goes with `why`: bytes, or the system's word."""
 
-    what: EvidenceFile
-    why: EvidenceEnd
+    what: t.EvidenceFile
+    why: t.EvidenceEnd
     detail: str
 
 
@@ -389,7 +389,7 @@ class EvidenceEnded(Event):
 class InternalFault(Event):
     """A defect of tlslab; an exception ends its connection. `detail` is the fault's, `traceback` for the bug report."""
 
-    fault: Fault
+    fault: t.Fault
     detail: str
     traceback: str
 

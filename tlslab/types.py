@@ -33,7 +33,30 @@ class Activity(StrEnum):
     REQUEST_HEAD = "request_head"
     APPLICATION = "application"  # the application's own work, before it asks for the certificate
     ENTITY_BODY = "entity_body"
+    RESPONSE = "response"  # the request is whole, and was not answered yet
     ENDING = "ending"
+
+
+class Direction(StrEnum):
+    """Which way a message went, as the lab sees it."""
+
+    SENT = "sent"
+    RECEIVED = "received"
+
+
+class BindingKey(StrEnum):
+    """By which kind of key a binding was found."""
+
+    SNI = "sni"
+    ADDRESS = "address"
+
+
+class HandshakeKind(StrEnum):
+    """In which handshake a certificate is asked for."""
+
+    FIRST = "handshake"
+    RENEGOTIATION = "renegotiation"
+    POST_HANDSHAKE = "post_handshake"
 
 
 class ConnectionEnd(StrEnum):

@@ -476,8 +476,9 @@ def test_a_folder_that_goes(make, tmp_path):
         shutil.rmtree(tmp_path / "logs")
         for event in (*exchange(1.0), *exchange(2.0)):
             logs.note(event)
-    assert told == [(EvidenceFile.SITE_LOG, EvidenceEnd.FAILED, "No such file or directory")]
-    assert logs.failures == ["the site's log ends before the lab did: No such file or directory"]
+    path = tmp_path / "logs" / "u_ex260304.log"
+    assert told == [(EvidenceFile.SITE_LOG, EvidenceEnd.FAILED, f"{path}: No such file or directory")]
+    assert logs.failures == [f"the site's log ends before the lab did: {path}: No such file or directory"]
 
 
 @posix

@@ -9,7 +9,7 @@ import pytest
 from tlslab import events as e
 from tlslab.cli.console import LabConsole
 from tlslab.cli.timeline import Tally, Timeline
-from tlslab.types import Fault
+from tlslab.types import BindingKey, Fault
 
 STALLED = e.EntityBodyStalled(12.3456, 3, "site", 40960, 2**20, 1000, 2000, "ClientHello")
 
@@ -31,7 +31,7 @@ def test_a_file_gets_one_line_for_each_event():
 @pytest.mark.parametrize("terminal", [True, False])
 def test_events_that_come_together_are_shown_together(terminal):
     """Each has its line, in order, and what has none leaves no gap."""
-    silent = e.BindingChosen(0.0, 1, "site", "sni", "a:1", "enable")
+    silent = e.BindingChosen(0.0, 1, "site", BindingKey.SNI, "a:1", "enable")
     opened = [e.ConnectionOpened(float(n), n, "", "127.0.0.1:1", "127.0.0.1:2") for n in (1, 2)]
     lines = shown(opened[0], silent, opened[1], terminal=terminal)
     assert [line.split()[1] for line in lines] == ["#1", "#2"]
@@ -50,7 +50,7 @@ def test_a_terminal_gets_whole_words(width):
 
 def test_quiet_events():
     """An event without a sentence is shown with -v alone."""
-    event = e.BindingChosen(0.0, 1, "site", "sni", "a:1", "enable")
+    event = e.BindingChosen(0.0, 1, "site", BindingKey.SNI, "a:1", "enable")
     assert shown(event, terminal=False) == []
     assert shown(event, terminal=False, verbose=True) == [
         "    0.000  #1   BindingChosen by=sni endpoint=a:1 client_cert_negotiation=enable"

@@ -33,6 +33,7 @@ BUFFER = 40 * 1024
 MIB = bytes(1024 * 1024)
 
 PATIENCE = Patience()
+AT_24 = Patience(24 * PATIENCE.alert_drain, 24 * PATIENCE.fin)  # the same where the lab's clock runs so fast
 
 
 @pytest.fixture
@@ -341,9 +342,21 @@ def test_a_client_that_talks_on_after_its_goodbye(talk, get):
     assert client.server.closing == Reset()
 
 
+def test_a_client_that_leaves_with_its_certificate(talk, request_bytes):
+    """It answers the question and says goodbye in one flight: the request was whole, and its response was due."""
+    client = talk(TLS_1_3, opened=False)
+    ask(client, request_bytes)
+    client.client.receive(client.server.data_to_send())
+    client.client.read(0)
+    client.client.close()
+    client.server.receive_data(client.client.data_to_send(), 0.0)
+    client.run()
+    assert client.only(PeerClosed).during is Activity.RESPONSE
+
+
 def test_a_goodbye_takes_the_clients_time(talk, get, make_lab):
     """A lab whose clock runs 24 times as fast waits for the FIN as long as any other, by the client's watch."""
-    client = said_goodbye(talk(lab=Machine(make_lab().plan, ALL, patience=PATIENCE.at(24.0))), get)
+    client = said_goodbye(talk(lab=Machine(make_lab().plan, ALL, patience=AT_24)), get)
     assert client.server.next_deadline == pytest.approx(24 * PATIENCE.fin)
 
 

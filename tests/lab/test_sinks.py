@@ -10,13 +10,14 @@ import pytest
 from tlslab import events as e
 from tlslab.errors import LabError
 from tlslab.lab.sinks import event_json, write_ready_file
+from tlslab.types import HandshakeKind
 
 posix = pytest.mark.skipif(os.name == "nt", reason="pipes with names, modes and /dev/full are POSIX")
 
 
 def test_event_json():
     """The type's name under `event`, then the fields."""
-    event = e.CertificateRequested(1.23456789, 2, "site", "handshake", ("CN=a",), 9)
+    event = e.CertificateRequested(1.23456789, 2, "site", HandshakeKind.FIRST, ("CN=a",), 9)
     assert json.loads(event_json(event)) == {
         "event": "CertificateRequested",
         "at": 1.234568,

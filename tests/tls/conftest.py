@@ -27,6 +27,8 @@ class Watcher:
         self.hellos: list[ClientHello] = []
         self.lists: list[tuple[tuple[str, ...], int]] = []
 
+    wants_issuers = True
+
     def on_client_hello(self, hello: ClientHello, now: float) -> None:
         """Keep it."""
         self.hellos.append(hello)

@@ -385,7 +385,7 @@ def test_what_reading_yields(join, protocol):
     ends.client.read(0)
     assert read(0) == []
     ends.pass_on(ends.server, ends.client)
-    assert read(0) == [HandshakeEnded(Handshake.FIRST)]
+    assert read(0) == [HandshakeEnded(Handshake.FIRST, None)]
     ends.pass_on(ends.server, ends.client)
     ends.client.write(b"question")
     assert [read(0), read(0), read(4), read(9), read(9)] == [[PlaintextWaits()], [], [b"ques"], [b"tion"], []]

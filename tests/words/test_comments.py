@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tlslab import events as e
-from tlslab.types import Activity, Unavailable
+from tlslab.types import Activity, BindingKey, HandshakeKind, Unavailable, Verdict
 from tlslab.words.comments import ABOUT_WHAT_CAME, CONTINUES, KINDS, LONGEST, comment
 
 AT = (1.5, 7, "site")
@@ -18,7 +18,7 @@ SENTENCES = [
         "ClientHello behind 40,960 bytes of body: the renegotiation begins",
     ),
     (
-        e.BindingChosen(*AT, "address", "0.0.0.0:443", "disable"),
+        e.BindingChosen(*AT, BindingKey.ADDRESS, "0.0.0.0:443", "disable"),
         "binding site (0.0.0.0:443) chosen by address; its clientcertnegotiation is disable",
     ),
     (e.NoBindingMatched(*AT, "h"), "no binding for h"),
@@ -38,16 +38,16 @@ SENTENCES = [
     ),
     (e.HelloRequestSent(*AT), "HelloRequest sent"),
     (
-        e.CertificateRequested(*AT, "renegotiation", ("CN=a", "CN=b"), 1200),
+        e.CertificateRequested(*AT, HandshakeKind.RENEGOTIATION, ("CN=a", "CN=b"), 1200),
         "CertificateRequest sent: 2 issuers, 1,200 bytes",
     ),
-    (e.CertificateRequested(*AT, "handshake", ("CN=a",), 1), "CertificateRequest sent: 1 issuer, 1 byte"),
+    (e.CertificateRequested(*AT, HandshakeKind.FIRST, ("CN=a",), 1), "CertificateRequest sent: 1 issuer, 1 byte"),
     (
         e.IssuerListTruncated(*AT, ("CN=a",), ("CN=b",), 16000, 16384, 36885, False),
         "only 1 of 2 issuers fit into 16,384 bytes (Schannel event 36885, not logged)",
     ),
     (
-        e.ClientCertificateReceived(*AT, "CN=alice", "CN=CA", "ff", "not_yet_valid"),
+        e.ClientCertificateReceived(*AT, "CN=alice", "CN=CA", "ff", Verdict.NOT_YET_VALID),
         "client certificate CN=alice, issued by CN=CA: not yet valid",
     ),
     (e.ClientCertificateNotSent(*AT), "the client was asked and sent no certificate"),

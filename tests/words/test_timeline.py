@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from tlslab import events as e
-from tlslab.types import Activity, ConnectionEnd, EvidenceEnd, EvidenceFile, Fault, Unavailable
+from tlslab.types import (
+    Activity,
+    ConnectionEnd,
+    Direction,
+    EvidenceEnd,
+    EvidenceFile,
+    Fault,
+    HandshakeKind,
+    Unavailable,
+    Verdict,
+)
 from tlslab.words.timeline import MATTERS, say, say_verbosely
 
 # Types without a sentence, each because another one says it.
@@ -85,17 +95,17 @@ SENTENCES = [
         "HelloRequest: the server asks the client to renegotiate, so that it can ask for a certificate",
     ),
     (
-        e.CertificateRequested(*AT, "handshake", (), 0),
+        e.CertificateRequested(*AT, HandshakeKind.FIRST, (), 0),
         "",
         "CertificateRequest in the first handshake, naming no issuer",
     ),
     (
-        e.CertificateRequested(*AT, "renegotiation", ("CN=a",), 9),
+        e.CertificateRequested(*AT, HandshakeKind.RENEGOTIATION, ("CN=a",), 9),
         "",
         "CertificateRequest in the renegotiation, naming 1 issuer: CN=a",
     ),
     (
-        e.CertificateRequested(*AT, "post_handshake", ("CN=a", "CN=b", "CN=c"), 9),
+        e.CertificateRequested(*AT, HandshakeKind.POST_HANDSHAKE, ("CN=a", "CN=b", "CN=c"), 9),
         "",
         "CertificateRequest in TLS 1.3, naming 3 issuers: CN=a; CN=b; ...",
     ),
@@ -113,12 +123,12 @@ SENTENCES = [
         "grown too long and was cut; take out the roots that no client needs",
     ),
     (
-        e.ClientCertificateReceived(*AT, "CN=a", "CN=i", "ff", "trusted"),
+        e.ClientCertificateReceived(*AT, "CN=a", "CN=i", "ff", Verdict.TRUSTED),
         "good",
         "client certificate: CN=a, issued by CN=i",
     ),
     (
-        e.ClientCertificateReceived(*AT, "CN=a", "CN=i", "ff", "not_yet_valid"),
+        e.ClientCertificateReceived(*AT, "CN=a", "CN=i", "ff", Verdict.NOT_YET_VALID),
         "bad",
         "client certificate: CN=a, issued by CN=i: not yet valid",
     ),
@@ -228,7 +238,7 @@ SENTENCES = [
         "the capture ends here, the lab does not: No space left on device",
     ),
     (
-        e.EvidenceEnded(*AT, EvidenceFile.SITE_LOG, EvidenceEnd.UNREAD, "16 MiB"),
+        e.EvidenceEnded(*AT, EvidenceFile.SITE_LOG, EvidenceEnd.UNREAD, "16777216"),
         "bad",
         "the site's log ends here, the lab does not: its reader left 16 MiB unread",
     ),
@@ -269,7 +279,7 @@ NASTY = "CN=\x1b[2J\x1b]0;owned\x07\u202ebob\r\n  12.000  #9   200 for GET /"
 @pytest.mark.parametrize(
     "event",
     [
-        e.ClientCertificateReceived(*AT, NASTY, NASTY, "ff", "trusted"),
+        e.ClientCertificateReceived(*AT, NASTY, NASTY, "ff", Verdict.TRUSTED),
         e.RequestReceived(*AT, NASTY, NASTY, "1.1", 0, False, NASTY, NASTY),
         e.ResponseSent(*AT, 403, 7, NASTY, NASTY, NASTY, 5, 0.1),
         e.HttpErrLogged(*AT, "BadRequest", NASTY, NASTY, NASTY, 400),
@@ -302,7 +312,7 @@ def test_what_prints_stays_as_it_is():
 
 def test_verbose():
     """With -v an event without a sentence is its name and numbers, and nothing is left out."""
-    assert say_verbosely(e.HandshakeMessage(*AT, "sent", "Finished", 12, True)).text == (
+    assert say_verbosely(e.HandshakeMessage(*AT, Direction.SENT, "Finished", 12, True)).text == (
         "HandshakeMessage direction=sent name=Finished length=12 renegotiation=True"
     )
     assert say_verbosely(e.UnreadBytesChanged(*AT, 1000, 2)).text == (

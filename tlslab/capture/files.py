@@ -14,7 +14,6 @@ from collections.abc import Callable
 from types import TracebackType
 
 from tlslab.errors import in_words, reason_of
-from tlslab.text import format_bytes
 from tlslab.types import LAST_WORDS_SECONDS, EvidenceEnd
 from tlslab.words.values import why_ended
 
@@ -89,7 +88,7 @@ class OutputFile:
         if self._writer is None:
             self._write(data)
         elif self._waiting > WAITING_BYTES:
-            self._end = EvidenceEnd.UNREAD, format_bytes(WAITING_BYTES)
+            self._end = EvidenceEnd.UNREAD, str(WAITING_BYTES)
         else:
             self._count(len(data))
             self._pieces.put(data)

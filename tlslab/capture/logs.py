@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tlslab.capture.files import OutputFile
-from tlslab.errors import LabError, in_words, reason_of
+from tlslab.errors import LabError, in_words
 from tlslab.events import ConnectionClosed, ConnectionOpened, Event, HttpErrLogged, RequestReceived, ResponseSent
 from tlslab.httpsys import error_log
 from tlslab.iis import w3c_log
@@ -185,8 +185,7 @@ class _Log:
             self._file = OutputFile(str(self._folder / name), EVIDENCE[self._what], append=True, on_end=self._end)
             self._name = name
         except LabError as error:
-            cause = error.__cause__
-            self._end(EvidenceEnd.FAILED, reason_of(cause) if isinstance(cause, OSError) else str(error))
+            self._end(EvidenceEnd.FAILED, f"{self._folder / name}: {error.reason}")
 
     def _end(self, why: EvidenceEnd, detail: str) -> None:
         self.failure = f"{EVIDENCE[self._what]} ends before the lab did: {why_ended(why, detail)}"

@@ -1,6 +1,6 @@
 """The capture that a lab writes while it runs: a tap that makes packets of what passes, and comments of events.
 
-Theory of operation. `Capture` is the file, `RecordedWire` one connection in it. Between two calls of `settle` a wire
+Theory of operation. `Capture` is the file, `RecordedConnection` one connection in it. Between two calls of `settle` it
 holds the packets of one step (of the last one until the connection is closed), and what it is told can still change
 them:
 
@@ -47,8 +47,8 @@ class Capture:
         self._file = file
         self.begin(epoch)
         self._secrets: list[str] = []
-        # By weak reference: whoever moves the bytes holds the wire, and lets it go when the connection is over.
-        self._wires: WeakValueDictionary[int, RecordedWire] = WeakValueDictionary()
+        # By weak reference: whoever moves the bytes holds the connection, and lets it go when the connection is over.
+        self._connections: WeakValueDictionary[int, RecordedConnection] = WeakValueDictionary()
         self.is_ended = False
         self._write(pcapng.section_header(application, comment) + pcapng.interface_description(INTERFACE))
 
@@ -60,8 +60,8 @@ class Capture:
         """A connection was accepted; after the end of the file nobody records it."""
         if self.is_ended:
             return NO_TAP
-        wire = self._wires[number] = RecordedWire(self, ConnectionPackets(peer, local, number), at)
-        return wire
+        connection = self._connections[number] = RecordedConnection(self, ConnectionPackets(peer, local, number), at)
+        return connection
 
     def secrets(self, line: str) -> None:
         """Keep a line of the key log for the packets that come next."""
@@ -70,9 +70,9 @@ class Capture:
 
     def note(self, event: Event) -> None:
         """Put what there is to say of an event beside the packet that it belongs to."""
-        wire = self._wires.get(event.connection)
-        if wire is not None and (text := comments.comment(event)):
-            wire.comment(event, text)
+        connection = self._connections.get(event.connection)
+        if connection is not None and (text := comments.comment(event)):
+            connection.comment(event, text)
 
     def nanoseconds(self, at: float) -> int:
         """Since 1970, of a lab time."""
@@ -91,19 +91,19 @@ class Capture:
         self.is_ended = failed
 
 
-class RecordedWire:
+class RecordedConnection:
     """A `tap.ConnectionTap` that holds the packets of a step until their comments are known."""
 
-    def __init__(self, capture: Capture, conversation: ConnectionPackets, at: float) -> None:
+    def __init__(self, capture: Capture, packets: ConnectionPackets, at: float) -> None:
         self.looks_ahead = True
         self._capture = capture
-        self._conversation = conversation
+        self._packets = packets
         self._held: list[Packet] = []
         self._times: list[int] = []
         self._comments: dict[int, list[str]] = {}  # by place in _held, or TO_COME
         self._shown_ahead = 0  # bytes that wait in the socket and are written already
         self._window_closed = False
-        self._hold(conversation.opened(), at)
+        self._hold(packets.opened(), at)
 
     def received(self, data: bytes, at: float) -> None:
         """The lab took bytes; those that were shown while they waited are not shown again."""
@@ -111,12 +111,12 @@ class RecordedWire:
         shown = min(self._shown_ahead, len(data))
         self._shown_ahead -= shown
         if shown < len(data):
-            self._hold(self._conversation.client_sent(data[shown:]), at)
+            self._hold(self._packets.client_sent(data[shown:]), at)
 
     def waiting(self, data: bytes, at: float) -> None:
         """All that waits in the socket: show what was not shown before."""
         if len(data) > self._shown_ahead:
-            packets = self._conversation.client_sent(data[self._shown_ahead :])
+            packets = self._packets.client_sent(data[self._shown_ahead :])
             unread = [one._replace(kind=PacketKind.UNREAD) if one.kind is PacketKind.DATA else one for one in packets]
             self._hold(unread, at)
             self._shown_ahead = len(data)
@@ -125,19 +125,19 @@ class RecordedWire:
         """The client was told to send no more."""
         if not self._window_closed:
             self._window_closed = True
-            self._hold(self._conversation.server_window_closed(), at)
+            self._hold(self._packets.server_window_closed(), at)
 
     def sent(self, data: bytes, at: float) -> None:
         """The lab sent a piece."""
-        self._hold(self._conversation.server_sent(data), at)
+        self._hold(self._packets.server_sent(data), at)
 
     def peer_ended(self, at: float, *, reset: bool) -> None:
         """The client ended its side."""
-        self._hold(self._conversation.client_ended(reset=reset), at)
+        self._hold(self._packets.client_ended(reset=reset), at)
 
     def ended(self, at: float, *, reset: bool) -> None:
         """The lab ended its side."""
-        self._hold(self._conversation.server_ended(reset=reset), at)
+        self._hold(self._packets.server_ended(reset=reset), at)
 
     def comment(self, event: Event, text: str) -> None:
         """Put a comment beside the last packet that it can belong to, or the next one where none is held."""
@@ -164,7 +164,7 @@ class RecordedWire:
             self._forget()
         elif self._held:
             self._place_early()
-            late = self._conversation.settled()
+            late = self._packets.settled()
             self._held += late
             self._times += self._times[-1:] * len(late)
             self._capture.write(map(self._block, range(len(self._held))))

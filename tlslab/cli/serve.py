@@ -17,7 +17,6 @@ from tlslab.cli import panel
 from tlslab.cli.console import LabConsole, console, prose
 from tlslab.cli.options import between, evidence_options
 from tlslab.cli.timeline import COUNTED, Tally, Timeline
-from tlslab.core.connection import Patience
 from tlslab.core.machine import Machine
 from tlslab.core.plan import LabPlan
 from tlslab.events import ALL
@@ -28,6 +27,7 @@ from tlslab.lab.options import Options
 from tlslab.lab.running import Running
 from tlslab.lab.sinks import write_ready_file
 from tlslab.net.bus import Bus, Watch
+from tlslab.net.clock import patience_at
 from tlslab.net.server import bind, close_all
 from tlslab.pki.store import Pki
 from tlslab.scenario import catalogue
@@ -127,7 +127,7 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
         running = Running.of(loaded, plan, pki, bound, options, home())
         show_panel = panel.compose(running)
         files = evidence.Evidence(options, plan, bus, stack)
-        lab = Machine(plan, bus.wanted, files.keylog, Patience().at(options.speed))
+        lab = Machine(plan, bus.wanted, files.keylog, patience_at(options.speed))
         started = time.perf_counter()
         stopped_by = run(
             lab,

@@ -27,7 +27,7 @@ from tlslab.trace.lines import (
     ladder_lines,
     line_mark,
     line_text,
-    told,
+    main_silence,
     turn_text,
     whose,
 )
@@ -139,7 +139,7 @@ def _row(explained: Explained) -> tuple[str, ...]:
     one = explained.conversation
     answers = [message.name for message in one.messages if message.kind is PieceKind.RESPONSE]
     more = f" ... ({len(answers)})" if len(answers) > 3 else ""
-    silence = told(explained)
+    silence = main_silence(explained)
     return (
         str(one.stream),
         format_host_port(one.client),
@@ -174,7 +174,7 @@ def _print_connection(explained: Explained, out: Console) -> None:
 
 
 def _print_silence(explained: Explained, before: Message | None, out: Console) -> None:
-    silence = told(explained)
+    silence = main_silence(explained)
     if silence is not None and silence.before is before and silence.seconds >= PAUSE:
         text = f"...  {format_elapsed(silence.seconds)} of silence, turn: {whose(silence)}"
         _print_wrapped(" " * 31, text, STYLES["bad" if silence.turn.both_wait else "odd"], out)
@@ -195,7 +195,7 @@ def _print_conclusions(explained: Explained, out: Console) -> None:
     pauses = [one for one in (explained.silence, explained.idle) if one is not None and one.seconds >= PAUSE]
     for silence in pauses:
         other = "Longest other silence" if silence.turn.who == "unknown" else "Longest idle time"
-        what = "Longest silence" if silence is told(explained) else other
+        what = "Longest silence" if silence is main_silence(explained) else other
         prose(out, f"{what}: {format_elapsed(silence.seconds)}, {between(silence)}. {turn_text(silence)}", first="  ")
     if not pauses:
         prose(out, "There was no silence of a second or more.", first="  ")

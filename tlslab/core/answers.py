@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tlslab.core.plan import LabPlan, Site
-from tlslab.httpsys.client_certificate import AfterResponse
 from tlslab.httpsys.effects import Request, Response
 from tlslab.httpsys.entity_body import BodyFacts
 from tlslab.httpsys.question import Question, QuestionState
@@ -64,7 +63,6 @@ class Answers:
         if question.state is QuestionState.UNAVAILABLE and wants_certificate(site.ssl_flags):
             return CERTIFICATE_UNAVAILABLE
         flags = frozenset(site.ssl_flags)
-        answers_first = isinstance(site.client_cert_retrieval, AfterResponse)
-        if answers_first and tls.client_certificate is None and question.is_open:
+        if site.client_cert_retrieval.answers_first and tls.client_certificate is None and question.is_open:
             flags = flags - {SslFlag.SSL_REQUIRE_CERT}
         return refusal(flags, tls.client_certificate) or OK

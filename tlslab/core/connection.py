@@ -24,7 +24,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from tlslab.core.answers import Answers
-from tlslab.core.life import ENDS, Life, LifeCause, after, with_tls
+from tlslab.core.life import BY_CAUSE, ENDS, Life, LifeCause, with_tls
 from tlslab.core.plan import LabPlan, Listener, Site
 from tlslab.core.reception import Admitted, Reception, TurnedAway
 from tlslab.core.sessions import Choice, Sessions
@@ -46,6 +46,7 @@ from tlslab.httpsys.settings import OnUnavailable
 from tlslab.iis.access import wants_certificate
 from tlslab.recorder import Recorder
 from tlslab.schannel.session_cache import Reason
+from tlslab.tables import after
 from tlslab.tls.failures import Failure, FailureKind
 from tlslab.tls.server import Handshake, HandshakeEnded, Happening, PlaintextWaits, ServerTls, TlsEnded
 from tlslab.types import Activity, Closing, Drain, Fault, Reset, Unavailable
@@ -63,10 +64,6 @@ class Patience:
 
     alert_drain: float = 5.0  # how long the client's bytes are thrown away, so that the lab's alert arrives
     fin: float = 0.02  # how long after close_notify the client's FIN may take; then the lab says close_notify, too
-
-    def at(self, speed: float) -> Patience:
-        """The same, in seconds of a lab whose clock runs `speed` times as fast."""
-        return Patience(self.alert_drain * speed, self.fin * speed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +240,8 @@ class Connection:
 
     def _receive(self, outcome: Admitted | TurnedAway | None, now: float) -> None:
         match outcome:
-            case TurnedAway(resets, alert):
+            case TurnedAway(emit, resets, alert):
+                self._emit, self._reception = emit, None
                 if alert:
                     self._flights.append(alert)
                 self._end(Reset() if resets else self._alert_drain(now), now)
@@ -265,7 +263,7 @@ class Connection:
         self._run(served, now)
 
     def _go(self, cause: LifeCause) -> None:
-        self._life = after(self._life, cause)
+        self._life = after(BY_CAUSE, self._life, cause)
 
     def _end(self, how: Closing, now: float, *, by_peer: bool = False, silently: bool = False) -> None:
         """Decide how the connection ends, once; where it is drained, with close_notify unless `silently`."""
@@ -330,8 +328,8 @@ class Connection:
         match happened:
             case bytes():
                 served.http.receive(happened, now)
-            case HandshakeEnded(handshake):
-                self._on_handshake(handshake, served, now)
+            case HandshakeEnded():
+                self._on_handshake(happened, served, now)
             case TlsEnded(failure):
                 self._on_tls_end(failure, served, now)
             case PlaintextWaits():
@@ -347,18 +345,18 @@ class Connection:
         else:
             served.http.question_over(now)
 
-    def _on_handshake(self, ended: Handshake, served: _Served, now: float) -> None:
+    def _on_handshake(self, ended: HandshakeEnded, served: _Served, now: float) -> None:
         tls = served.tls
         if flight := tls.data_to_send():
             self._flights.append(flight)
         self._life = with_tls(self._life, tls.handshake)
         # A session that was resumed brings the certificate of then along, and nobody is asked.
-        if self._question.is_asked or (self._question.is_open and tls.client_certificate is not None):
+        if self._question.is_asked or (self._question.is_open and ended.certificate is not None):
             self._question.answer()
-        if ended is not Handshake.FIRST:
+        if ended.handshake is not Handshake.FIRST:
             served.http.question_over(now)
         if tls.session_id:
-            self._update_sessions(ended, served, now)
+            self._update_sessions(ended.handshake, served, now)
 
     def _update_sessions(self, ended: Handshake, served: _Served, now: float) -> None:
         """Tell the session table what ServerHello said."""

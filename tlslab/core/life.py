@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from tlslab.errors import LocalMisuse
 from tlslab.tls.server import Handshake
 from tlslab.types import ConnectionEnd
 
@@ -62,14 +61,6 @@ ENDS = {
     Life.RESET_BY_PEER: ConnectionEnd.RESET_BY_PEER,
     **dict.fromkeys(ALIVE, ConnectionEnd.ABANDONED),
 }
-
-
-def after(life: Life, cause: LifeCause) -> Life:
-    """Where a connection stands after `cause`. LocalMisuse: it makes no sense there."""
-    following = BY_CAUSE.get((life, cause))
-    if following is None:
-        raise LocalMisuse(f"{cause.name} makes no sense while the connection is {life.name}")
-    return following
 
 
 def with_tls(life: Life, handshake: Handshake) -> Life:

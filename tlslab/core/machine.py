@@ -1,4 +1,4 @@
-"""The lab: what all its connections share."""
+"""The Windows machine: what all its connections share. To events it is connection 0."""
 
 from __future__ import annotations
 

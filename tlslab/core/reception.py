@@ -19,6 +19,7 @@ from tlslab.httpsys.bindings import Binding, ServerCertificate, choose
 from tlslab.httpsys.timers import Stopwatch, Timer, Timers
 from tlslab.recorder import Recorder
 from tlslab.tls.failures import FailureKind
+from tlslab.types import BindingKey
 from tlslab.wire.alerts import AlertDescription, fatal_alert_record
 from tlslab.wire.client_hello_reader import MISPLACED, ClientHelloReader
 from tlslab.wire.hello import ClientHello
@@ -36,8 +37,12 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class TurnedAway:
-    """Nobody serves the connection: it is reset, or drained after an alert (none where the peer speaks no TLS)."""
+    """Nobody serves the connection: it is reset, or drained after an alert (none where the peer speaks no TLS).
 
+    `emit` records what follows: on the binding that was found, if one was.
+    """
+
+    emit: Recorder
     resets: bool
     alert: bytes = b""
 
@@ -64,7 +69,7 @@ class Reception:
         if now < self._watch.ends:
             return None
         error_log.time_out(self._emit, self._watch, None, now)
-        return TurnedAway(resets=True)
+        return TurnedAway(self._emit, resets=True)
 
     def receive(self, data: bytes, now: float) -> Admitted | TurnedAway | None:
         """Take bytes; None while the ClientHello is not whole."""
@@ -83,7 +88,7 @@ class Reception:
             record = fatal_alert_record(alert)
             self._emit(AlertSent, now, level="fatal", description=alert.name.lower(), code=int(alert))
         self._emit(TlsFailed, now, kind=kind, detail=str(error))
-        return TurnedAway(resets=False, alert=record)
+        return TurnedAway(self._emit, resets=False, alert=record)
 
     def _find_binding(self, hello: ClientHello, now: float) -> Admitted | TurnedAway:
         binding = choose(self._listener.bindings, hello.server_name)
@@ -91,18 +96,18 @@ class Reception:
         tell_hello(emit, hello, now)
         if binding is None:
             emit(NoBindingMatched, now, server_name=hello.server_name)
-            return TurnedAway(resets=True)
+            return TurnedAway(emit, resets=True)
         emit(
             BindingChosen,
             now,
-            by="sni" if binding.record.endpoint.is_name else "address",
+            by=BindingKey.SNI if binding.record.endpoint.is_name else BindingKey.ADDRESS,
             endpoint=str(binding.record.endpoint),
             client_cert_negotiation=binding.record.client_cert_negotiation,
         )
         if binding.record.certificate is ServerCertificate.DELETED:
             # Reset, with event 15021 of HttpEvent; that nothing goes before the reset, no alert either, is unverified.
             emit(CertificateNotUsable, now, endpoint=str(binding.record.endpoint))
-            return TurnedAway(resets=True)
+            return TurnedAway(emit, resets=True)
         return Admitted(binding, hello, self._reader.buffered, emit)
 
 

@@ -21,6 +21,11 @@ class Witness:
         self._schannel = schannel
         self._emit = emit
 
+    @property
+    def wants_issuers(self) -> bool:
+        """Whether there is a list that was cut, and somebody who reads that."""
+        return self._cut is not None and self._emit.wants(IssuerListTruncated)
+
     def on_client_hello(self, hello: ClientHello, now: float) -> None:
         """Tell of the ClientHello of a renegotiation, and how much body stands in front of it."""
         tell_hello(self._emit, hello, now, behind_body_bytes=self._http.body_received)

@@ -78,6 +78,11 @@ class Retrieval(Knob):
         """Seconds after the question at which a stopped reading goes on by itself; None: never."""
         return None
 
+    @property
+    def answers_first(self) -> bool:
+        """Whether the request is answered without a certificate, and the question asked after that."""
+        return False
+
     def before_asking(self, progress: BodyProgress) -> Take | Ask | TooLarge:
         """Decide whether to ask now.
 
@@ -207,6 +212,11 @@ class AfterResponse(EarlyAsyncDrain):
     """
 
     kind: Literal["after_response"] = "after_response"  # type: ignore[assignment]  # the union tells variants by it
+
+    @property
+    def answers_first(self) -> bool:
+        """What the kind is."""
+        return True
 
 
 ClientCertRetrieval = Annotated[

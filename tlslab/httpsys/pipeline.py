@@ -27,7 +27,6 @@ from tlslab.events import (
 from tlslab.httpsys import error_log
 from tlslab.httpsys.client_certificate import (
     UNLIMITED,
-    AfterResponse,
     Ask,
     BodyProgress,
     Cancel,
@@ -54,6 +53,7 @@ from tlslab.httpsys.responses import encode
 from tlslab.httpsys.stall import Stall
 from tlslab.httpsys.timers import Stopwatch, Timer, Timers
 from tlslab.recorder import Recorder
+from tlslab.tables import after
 from tlslab.types import Activity, Closing, Drain, Reset
 
 MAX_REQUEST_BYTES = 16384  # http.sys MaxRequestBytes, the request line and headers together (KB820129)
@@ -74,8 +74,8 @@ class Pipeline:
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_REQUEST_BYTES - 1)
         self._effects: list[Effect] = []
         self._request: Request | None = None
-        self._service = Service()
         self._retrieval: Retrieval | None = None  # of the request at hand, where it may ask
+        self._continue_after_certificate = True
         self._body = EntityBody(0)
         self._answering = False
         self._stall = Stall(emit)
@@ -98,9 +98,9 @@ class Pipeline:
 
     def serve(self, service: Service, now: float) -> None:
         """Go on with the request whose head was told, as `service` says; call it once for each `DecideService`."""
-        self._service = service
+        self._continue_after_certificate = service.continue_after_certificate
         self._retrieval = service.retrieval if self._question.is_open else None
-        if self._retrieval is not None and not isinstance(self._retrieval, AfterResponse):
+        if self._retrieval is not None and not self._retrieval.answers_first:
             self._question.want()
         if self._retrieval is not None and service.delay_seconds:
             self._delay_over = now + service.delay_seconds
@@ -130,7 +130,7 @@ class Pipeline:
         self._request, self._answering = None, False
         self._go(Cause.ANSWERED)
         self._start(Timer.IDLE_CONNECTION, now)
-        if isinstance(self._retrieval, AfterResponse):
+        if self._retrieval is not None and self._retrieval.answers_first:
             self._ask(now)
         self._parse(now)
         if self.phase is Phase.IDLE and self._http.trailing_data[0]:  # the beginning of the next head came along
@@ -216,7 +216,10 @@ class Pipeline:
     @property
     def activity(self) -> Activity:
         """What is going on, for events about a client that leaves."""
-        return Activity.CERTIFICATE_RETRIEVAL if self._question.is_asked else ACTIVITY[self.phase]
+        if self._question.is_asked:
+            return Activity.CERTIFICATE_RETRIEVAL
+        is_due = self.phase is Phase.RECEIVING and self._body.complete
+        return Activity.RESPONSE if is_due else ACTIVITY[self.phase]
 
     @property
     def body_received(self) -> int:
@@ -226,10 +229,7 @@ class Pipeline:
     # --- inside ------------------------------------------------------------------------------------
 
     def _go(self, cause: Cause) -> None:
-        phase = NEXT.get((self.phase, cause))
-        if phase is None:
-            raise LocalMisuse(f"{cause.name} makes no sense while {self.phase.name}")
-        self.phase = phase
+        self.phase = after(NEXT, self.phase, cause)
 
     def _start(self, timer: Timer, now: float) -> None:
         if not self._question.is_asked:  # while it is, the renegotiation's timer runs, and nothing replaces it
@@ -337,7 +337,7 @@ class Pipeline:
             )
 
     def _continue_if_due(self, now: float) -> None:
-        after_certificate = self._service.continue_after_certificate
+        after_certificate = self._continue_after_certificate
         if self._client_waits and not (after_certificate and self._question.keeps_waiting):
             data = self._http.send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
             self._effects.append(Send(data or b""))

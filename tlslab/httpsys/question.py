@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from tlslab.errors import LocalMisuse
 from tlslab.httpsys.client_certificate import Retrieval
+from tlslab.tables import after
 
 
 class QuestionState(Enum):
@@ -90,7 +90,4 @@ class Question:
         return self.state is QuestionState.WANTED or self.state is QuestionState.ASKED
 
     def _go(self, cause: QuestionCause) -> None:
-        state = NEXT.get((self.state, cause))
-        if state is None:
-            raise LocalMisuse(f"{cause.name} makes no sense while the question is {self.state.name}")
-        self.state = state
+        self.state = after(NEXT, self.state, cause)

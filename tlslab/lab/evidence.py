@@ -1,4 +1,4 @@
-"""The files that a lab writes while it runs: their options, and one place that opens them and hangs them on it."""
+"""The files that a lab writes while it runs: one place that opens them and hangs them on it."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ PAUSE_SECONDS = 0.05  # of the wall: what happens meanwhile is shown together, a
 
 
 def run(
-    lab: Machine,
+    machine: Machine,
     bound: Sequence[Bound],
     bus: Bus,
     *,
@@ -42,7 +42,7 @@ def run(
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             on_ready()  # outside the nursery, which would wrap its error in a group
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(serve, lab, bound, bus, tap)
+                nursery.start_soon(serve, machine, bound, bus, tap)
                 if watch is not None:
                     nursery.start_soon(_show, watch, heading, show)
                 received = await anext(aiter(signals))

@@ -89,34 +89,34 @@ def _bind(listener: Listener) -> Bound:
     return Bound(listener, sock, host, port)
 
 
-async def serve(lab: Machine, bound: Iterable[Bound], bus: Bus, tap: Tap = NO_TAP) -> None:
+async def serve(machine: Machine, bound: Iterable[Bound], bus: Bus, tap: Tap = NO_TAP) -> None:
     """Serve until cancelled; `tap` is told what passes on the wire."""
-    bus.publish(lab.take_events())  # what there is to say before anybody comes
+    bus.publish(machine.take_events())  # what there is to say before anybody comes
     with make_hangups() as hangups:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(hangups.run)
-                nursery.start_soon(_tick, lab, bus)
+                nursery.start_soon(_tick, machine, bus)
                 for one in bound:
-                    nursery.start_soon(_Acceptor(lab, one, bus, hangups, tap, nursery).run)
+                    nursery.start_soon(_Acceptor(machine, one, bus, hangups, tap, nursery).run)
         finally:
-            bus.publish(lab.take_events())  # what connections did to the lab since its last tick
+            bus.publish(machine.take_events())  # what connections did to the lab since its last tick
 
 
-async def _tick(lab: Machine, bus: Bus) -> None:
+async def _tick(machine: Machine, bus: Bus) -> None:
     """Let the lab's own time pass: a session is purged when it is due, not when somebody looks."""
     while True:
         latest = trio.current_time() + LAB_TICK_SECONDS  # a deadline may come up while none was known
-        await trio.sleep_until(min(lab.next_deadline or latest, latest))
-        lab.tick(trio.current_time())
-        bus.publish(lab.take_events())
+        await trio.sleep_until(min(machine.next_deadline or latest, latest))
+        machine.tick(trio.current_time())
+        bus.publish(machine.take_events())
 
 
 @dataclass(frozen=True, slots=True)
 class _Acceptor:
     """Takes the connections of one listener."""
 
-    lab: Machine
+    machine: Machine
     bound: Bound
     bus: Bus
     hangups: Hangups
@@ -144,7 +144,7 @@ class _Acceptor:
         now = trio.current_time()
         local = (self._host(sock), self.bound.port)
         transport, publish = SocketTransport(sock), self.bus.publish
-        driver = Driver(self.lab, self.bound.listener, (host, port), local, self.tap, publish, transport, now)
+        driver = Driver(self.machine, self.bound.listener, (host, port), local, self.tap, publish, transport, now)
         driver.finish_step(now)  # at once, so that events come in the order of time
         pump = Pump(sock, driver, self.bus.wanted, self.hangups)
         self.nursery.start_soon(self._run, driver.connection.number, pump)

@@ -52,17 +52,17 @@ def build(
     invalid value, a port or address that cannot be listened on.
     """
     chosen = tuple(dict.fromkeys(fixes))
-    lab = setup_of(loaded.data, _merged(loaded, chosen), overrides, ground=loaded.ground)
-    issuers = {name: _issuers(lab, model, pki) for name, model in lab.bindings.items()}
+    setup = setup_of(loaded.data, _merged(loaded, chosen), overrides, ground=loaded.ground)
+    issuers = {name: _issuers(setup, model, pki) for name, model in setup.bindings.items()}
     return LabPlan(
         scenario=loaded.name,
         fixes=chosen,
-        listeners=_listeners(lab.bindings, host, port),
-        tls=_tls(lab, pki, issuers, (*_certificate_names(lab.bindings, host), *sans)),
-        cut_issuers=_cut(issuers, lab.schannel),
-        sites=lab.sites,
-        setup=lab,
-        landing=_landing(loaded.name, loaded.scenario, lab, chosen),
+        listeners=_listeners(setup.bindings, host, port),
+        tls=_tls(setup, pki, issuers, (*_certificate_names(setup.bindings, host), *sans)),
+        cut_issuers=_cut(issuers, setup.schannel),
+        sites=setup.sites,
+        setup=setup,
+        landing=_landing(loaded.name, loaded.scenario, setup, chosen),
     )
 
 
@@ -77,7 +77,7 @@ def _merged(loaded: LoadedScenario, fixes: Sequence[str]) -> dict[str, Any]:
         if name not in loaded.scenario.fixes:
             raise UsageProblem(f"{loaded.name} has no fix {name!r}", suggestion(name, loaded.scenario.fixes))
         for path, value in loaded.scenario.fixes[name].set.items():
-            keys = _area(resolve(loaded.data, path))
+            keys = _area(resolve(loaded.data, path, loaded.ground))
             for other, (owner, other_path) in owners.items():
                 if owner != name and _overlap(keys, other) and (keys != other or merged[other_path] != value):
                     place = path_text(loaded.data, max(keys, other, key=len))
@@ -97,12 +97,12 @@ def _overlap(one: Keys, other: Keys) -> bool:
     return one[:shorter] == other[:shorter]
 
 
-def _landing(name: str, scenario: Scenario, lab: Setup, fixes: Sequence[str]) -> Landing:
+def _landing(name: str, scenario: Scenario, setup: Setup, fixes: Sequence[str]) -> Landing:
     return Landing(
         scenario=name,
         title=scenario.title,
         story=scenario.story,
-        paths=tuple((site.path, _demand(site.ssl_flags)) for site in lab.sites),
+        paths=tuple((site.path, _demand(site.ssl_flags)) for site in setup.sites),
         fixes=tuple((fix, model.title, fix in fixes) for fix, model in scenario.fixes.items()),
     )
 
@@ -118,21 +118,21 @@ def _demand(flags: Sequence[SslFlag]) -> str:
 # --- certificates --------------------------------------------------------------------------------------------
 
 
-def _tls(lab: Setup, pki: Pki, issuers: Mapping[str, Issuers], names: Sequence[str]) -> dict[str, ServerSettings]:
-    kinds = {model.certificate for model in lab.bindings.values()} - {ServerCertificate.DELETED}
+def _tls(setup: Setup, pki: Pki, issuers: Mapping[str, Issuers], names: Sequence[str]) -> dict[str, ServerSettings]:
+    kinds = {model.certificate for model in setup.bindings.values()} - {ServerCertificate.DELETED}
     credentials = {kind: pki.server_credential(names, rsa=kind is ServerCertificate.SERVER_RSA) for kind in kinds}
     return {
-        name: _server_settings(lab, model, credentials[model.certificate], pki, issuers[name].fitting)
-        for name, model in lab.bindings.items()
+        name: _server_settings(setup, model, credentials[model.certificate], pki, issuers[name].fitting)
+        for name, model in setup.bindings.items()
         if model.certificate in credentials
     }
 
 
 def _server_settings(
-    lab: Setup, binding: BindingModel, credential: Credential, pki: Pki, issuers: tuple[RootName, ...]
+    setup: Setup, binding: BindingModel, credential: Credential, pki: Pki, issuers: tuple[RootName, ...]
 ) -> ServerSettings:
-    roots = pki.client_authorities if trusts_clients(lab.stores) else ()
-    intermediates = pki.client_intermediates() if has_intermediate(lab.stores) else ()
+    roots = pki.client_authorities if trusts_clients(setup.stores) else ()
+    intermediates = pki.client_intermediates() if has_intermediate(setup.stores) else ()
     return ServerSettings(
         chain=credential.chain,
         key=credential.key,
@@ -140,13 +140,13 @@ def _server_settings(
         asks_in_handshake=binding.client_cert_negotiation is Toggle.ENABLE,
         client_authorities=roots + intermediates,
         issuer_names=issuers,
-        ciphers=openssl_names(lab.schannel.cipher_suites),
+        ciphers=openssl_names(setup.schannel.cipher_suites),
     )
 
 
-def _issuers(lab: Setup, binding: BindingModel, pki: Pki) -> Issuers:
-    names = issuer_names(lab.stores, binding.ctl_store, [authority.subject for authority in pki.client_authorities])
-    chosen = issuer_list([name.public_bytes() for name in names], lab.schannel)
+def _issuers(setup: Setup, binding: BindingModel, pki: Pki) -> Issuers:
+    names = issuer_names(setup.stores, binding.ctl_store, [authority.subject for authority in pki.client_authorities])
+    chosen = issuer_list([name.public_bytes() for name in names], setup.schannel)
     fitting = len(chosen.sent)
     return Issuers(names[:fitting], names[fitting:] if chosen.dropped else ())
 

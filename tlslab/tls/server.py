@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
 from functools import lru_cache
 from typing import Protocol as Interface
 
@@ -32,7 +32,7 @@ from tlslab.tls import _openssl
 from tlslab.tls.context import Protocol, ServerContext
 from tlslab.tls.engine import Engine
 from tlslab.tls.failures import Failure, FailureKind
-from tlslab.types import CertificateFacts, TlsFacts, Verdict
+from tlslab.types import CertificateFacts, Direction, HandshakeKind, TlsFacts, Verdict
 from tlslab.wire.alerts import Alert, AlertDescription
 from tlslab.wire.certificate_request import parse_certificate_request_untrusted
 from tlslab.wire.handshake import HandshakeType, message_name
@@ -54,20 +54,28 @@ UNREADABLE = "(unreadable)"  # the subject and issuer of a certificate whose nam
 
 
 class Handshake(Enum):
-    """The handshake that goes on; where a CertificateRequest can go out, the value is how its event calls it."""
+    """The handshake that goes on."""
 
-    FIRST = "handshake"
-    NONE = ""
-    AWAITED = "hello_request"  # HelloRequest is out, and no ClientHello has answered it
-    RENEGOTIATION = "renegotiation"
-    POST_HANDSHAKE = "post_handshake"
+    FIRST = auto()
+    NONE = auto()
+    AWAITED = auto()  # HelloRequest is out, and no ClientHello has answered it
+    RENEGOTIATION = auto()
+    POST_HANDSHAKE = auto()
+
+
+KINDS = {
+    Handshake.FIRST: HandshakeKind.FIRST,
+    Handshake.RENEGOTIATION: HandshakeKind.RENEGOTIATION,
+    Handshake.POST_HANDSHAKE: HandshakeKind.POST_HANDSHAKE,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class HandshakeEnded:
-    """A handshake is complete, and the certificate that was asked for in it came or did not: `ServerTls` says which."""
+    """A handshake is complete. `certificate` is what is known of the client now; it may come from an older session."""
 
     handshake: Handshake
+    certificate: CertificateFacts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,10 @@ Happening = bytes | HandshakeEnded | PlaintextWaits | TlsEnded  # bytes are plai
 
 class HandshakeWatcher(Interface):
     """Called when a message passes, so that its own events come right after those of TLS. It must not call TLS."""
+
+    @property
+    def wants_issuers(self) -> bool:
+        """Whether to call `on_certificate_request`: it costs reading the list."""
 
     def on_client_hello(self, hello: ClientHello, now: float) -> None:
         """The ClientHello of a renegotiation was read."""
@@ -203,7 +215,7 @@ class ServerTls(Engine):
             self._emit(
                 HandshakeMessage,
                 now,
-                direction="sent" if sent else "received",
+                direction=Direction.SENT if sent else Direction.RECEIVED,
                 name=message_name(code),
                 length=length,
                 renegotiation=self._in_renegotiation,
@@ -215,7 +227,7 @@ class ServerTls(Engine):
 
     def _look_into(self, sent: bool, code: int, body: bytes, now: float) -> None:
         if code == HandshakeType.CLIENT_HELLO and not sent:
-            self._on_client_hello(parse_client_hello_untrusted(body), now)
+            self._on_client_hello(body, now)
         elif code == HandshakeType.SERVER_HELLO and sent:
             self._on_server_hello(body, now)
         elif code == HandshakeType.HELLO_REQUEST and sent:
@@ -225,10 +237,13 @@ class ServerTls(Engine):
         elif code == HandshakeType.FINISHED and not sent:
             self._finished_by_client = True
 
-    def _on_client_hello(self, hello: ClientHello, now: float) -> None:
+    def _on_client_hello(self, body: bytes, now: float) -> None:
+        begins = self.handshake is Handshake.AWAITED  # the first one was told by whoever chose the context by it
+        if begins:
+            self.handshake = Handshake.RENEGOTIATION  # whatever we make of the message: OpenSSL took it
+        hello = parse_client_hello_untrusted(body)
         self._offered_session = hello.session_id
-        if self.handshake is Handshake.AWAITED:  # the first one was told by whoever chose the context by it
-            self.handshake = Handshake.RENEGOTIATION
+        if begins:
             self._watcher.on_client_hello(hello, now)
 
     def _on_server_hello(self, body: bytes, now: float) -> None:
@@ -253,10 +268,12 @@ class ServerTls(Engine):
 
     def _on_certificate_request(self, body: bytes, now: float) -> None:
         self._certificate_requested = True
+        if not (self._emit.wants(CertificateRequested) or self._watcher.wants_issuers):
+            return
         names = parse_certificate_request_untrusted(body, self._connection.get_protocol_version())
         issuers = tuple(self._issuer_texts.get(name, name.hex()) for name in names)
         size = sum(2 + len(name) for name in names)
-        self._emit(CertificateRequested, now, during=self.handshake.value, issuers=issuers, issuers_bytes=size)
+        self._emit(CertificateRequested, now, during=KINDS[self.handshake], issuers=issuers, issuers_bytes=size)
         self._watcher.on_certificate_request(issuers, size, now)
 
     def _on_progress(self, now: float) -> None:
@@ -278,7 +295,7 @@ class ServerTls(Engine):
         if self._certificate_requested or self.resumed:
             self._learn_certificate(now)
         self._certificate_requested = False
-        self._happened.append(HandshakeEnded(self.handshake))
+        self._happened.append(HandshakeEnded(self.handshake, self.client_certificate))
         self.handshake = Handshake.NONE
         facts = self.facts()
         self._emit(

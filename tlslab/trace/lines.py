@@ -13,15 +13,11 @@ from tlslab.trace.ladder import Silence
 from tlslab.trace.report import Explained, say
 
 PAUSE = 1.0  # seconds; a body that pauses for longer is two lines
-
-
 ODD = ("HelloRequest", "no_renegotiation")
-
-
 ARROWS = {Side.CLIENT: "C -> S", Side.SERVER: "S -> C"}
 
 
-def told(explained: Explained) -> Silence | None:
+def main_silence(explained: Explained) -> Silence | None:
     """The silence to ask about: one in which a side had to move, else one of which that cannot be seen."""
     silence, other = explained.silence, explained.idle
     if other is None or other.turn.who != "unknown" or (silence is not None and silence.seconds >= PAUSE):

@@ -175,7 +175,7 @@ class World:
         read: Callable[[Event], None] = lambda _event: None,
     ) -> None:
         keylog = None if tap is NO_TAP else lambda line: tap.secrets(line.decode())
-        self._lab = Machine(plan, ALL, keylog)
+        self._machine = Machine(plan, ALL, keylog)
         self._people = people
         self._style = style
         self._tap = tap
@@ -186,7 +186,7 @@ class World:
 
     def walk(self, steps: Sequence[Step]) -> Observation:
         """Take the steps one after the other, then close what is open."""
-        self._tell(self._lab.take_events())
+        self._tell(self._machine.take_events())
         outcomes = [self._walk_step(step) for step in steps]
         for pair in self._pairs:
             if not pair.over:
@@ -236,11 +236,11 @@ class World:
         self._pairs.append(self._pair(step, session))
 
     def _pair(self, step: Step, session: Session | None) -> Pair:
-        listener, name = find_listener(self._lab.plan, step.binding)
-        peer = ("127.0.0.1", 50_000 + self._lab.connections_accepted % 10_000)
+        listener, name = find_listener(self._machine.plan, step.binding)
+        peer = ("127.0.0.1", 50_000 + self._machine.connections_accepted % 10_000)
         local = (listener.host, listener.port)
         pipes = Pipes()
-        driver = Driver(self._lab, listener, peer, local, self._tap, self._tell, pipes, self.now)
+        driver = Driver(self._machine, listener, peer, local, self._tap, self._tell, pipes, self.now)
         driver.finish_step(self.now)
         settings = self._people.settings_for(step)
         return Pair(
@@ -258,10 +258,10 @@ class World:
         deadlines = [until, *(pair.next_deadline() for pair in self._pairs)]
         if all(at is None for at in deadlines):
             return False
-        deadlines.append(self._lab.next_deadline)
+        deadlines.append(self._machine.next_deadline)
         self.now = max(self.now, min(at for at in deadlines if at is not None))
-        self._lab.tick(self.now)
-        self._tell(self._lab.take_events())
+        self._machine.tick(self.now)
+        self._tell(self._machine.take_events())
         for pair in self._pairs:
             if not pair.over:
                 pair.client.tick(self.now)

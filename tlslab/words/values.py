@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tlslab.text import format_bytes
 from tlslab.types import Activity, ConnectionEnd, EvidenceEnd, EvidenceFile, Unavailable
 
 ACTIVITIES = {
@@ -12,6 +13,7 @@ ACTIVITIES = {
     Activity.REQUEST_HEAD: "the request headers",
     Activity.APPLICATION: "the application's own work",
     Activity.ENTITY_BODY: "the request body",
+    Activity.RESPONSE: "the response",
     Activity.ENDING: "the end",
 }
 CONNECTION_ENDS = {
@@ -37,5 +39,5 @@ def why_ended(why: EvidenceEnd, detail: str) -> str:
     if why == EvidenceEnd.SIZE_LIMIT:
         return "it has reached the size it may have"
     if why == EvidenceEnd.UNREAD:
-        return f"its reader left {detail} unread" if detail else "its reader does not read"
+        return f"its reader left {format_bytes(int(detail))} unread" if detail else "its reader does not read"
     return detail
