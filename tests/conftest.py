@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from tlslab.pki.authorities import (
     make_authority,
     server_credential,
 )
+from tlslab.scenario import catalogue
+from tlslab.scenario.load import LoadedScenario
 from tlslab.tls.context import ClientSettings, Protocol, ServerSettings
 
 # Random on every run, with the blob that repeats a failure; no deadline, for a busy machine is not a defect.
@@ -60,6 +63,12 @@ def find_client(name: str) -> str:
     if os.environ.get("TLSLAB_REQUIRE_CLIENTS") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Callable[[str], LoadedScenario]:
+    """Return a function from a name to the scenario, read once: it takes longer than most tests that want it."""
+    return cache(catalogue.load)
 
 
 @dataclass(frozen=True)
