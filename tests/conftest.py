@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,12 @@ from tlslab.pki.authorities import (
     make_authority,
     server_credential,
 )
+from tlslab.scenario import catalogue
+from tlslab.scenario.load import LoadedScenario
 from tlslab.tls.context import ClientSettings, Protocol, ServerSettings
 
 # Random on every run, with the blob that repeats a failure; no deadline, for a busy machine is not a defect.
-# CI looks longer than a developer waits.
+# CI looks longer than a developer waits; a test that needs more looks asks for a multiple of what this profile has.
 EXAMPLES = 100 if os.environ.get("CI") else 20
 settings.register_profile("tlslab", derandomize=False, print_blob=True, deadline=None, max_examples=EXAMPLES)
 settings.load_profile("tlslab")
@@ -60,6 +63,12 @@ def find_client(name: str) -> str:
     if os.environ.get("TLSLAB_REQUIRE_CLIENTS") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Callable[[str], LoadedScenario]:
+    """Return a function from a name to the scenario, read once: it takes longer than most tests that want it."""
+    return cache(catalogue.load)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -151,11 +152,14 @@ def test_rows_name_rooms() -> None:
     assert named <= TABLE.keys()
 
 
-def _uses(path: str) -> Iterator[str]:
-    """Yield every dotted name that a file uses."""
-    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        yield from _used(node, path)
+@cache
+def _uses(path: str) -> frozenset[str]:
+    """Every dotted name that a file uses."""
+    return frozenset(name for node in ast.walk(_tree(path)) for name in _used(node, path))
+
+
+def _tree(path: str) -> ast.Module:
+    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("room", TABLE)
@@ -200,7 +204,7 @@ def test_nothing_is_too_long_to_be_read(path: str) -> None:
 
 def _defined(path: str) -> Iterator[str]:
     """Yield the public classes and type aliases of a file."""
-    for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body:
+    for node in _tree(path).body:
         match node:
             case ast.ClassDef(name=name) | ast.Assign(targets=[ast.Name(id=name)]):
                 if name[0].isupper() and not name.isupper():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 import shlex
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -115,12 +116,12 @@ def test_every_option_named_alone_exists(page: str) -> None:
 
 
 @EVERY_PAGE
-def test_every_scenario_fix_and_path_exists(page: str) -> None:
+def test_every_scenario_fix_and_path_exists(page: str, shipped: Callable[[str], LoadedScenario]) -> None:
     """Scenarios, fixes and the paths of --set in commands are those of the catalogue."""
     for words in _calls(page):
         given = [(words[i], words[i + 1]) for i in range(len(words) - 1) if words[i].startswith("--")]
         names = [value for option, value in given if option == "--scenario" and value in catalogue.names()]
-        loaded = catalogue.load(names[0] if names else "large-post-deadlock")
+        loaded = shipped(names[0] if names else "large-post-deadlock")
         for option, value in given:
             if option == "--scenario":
                 assert value in catalogue.names() or value.endswith(".yaml") or value.isupper(), value

@@ -37,8 +37,8 @@ from tlslab.httpsys.timers import Timers
 from tlslab.iis.w3c_log import FIELDS
 from tlslab.pki.store import Pki, open_pki
 from tlslab.recorder import Recorder
-from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
+from tlslab.scenario.load import LoadedScenario
 from tlslab.scenario.schema import Step, WritingStyle
 from tlslab.schannel.settings import Schannel
 from tlslab.types import ConnectionEnd, EvidenceEnd, EvidenceFile
@@ -134,11 +134,11 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 
 
 @pytest.fixture
-def walk(pki: Pki, tmp_path: Path) -> Callable[..., LabPlan]:
+def walk(pki: Pki, tmp_path: Path, shipped: Callable[[str], LoadedScenario]) -> Callable[..., LabPlan]:
     """Let a client walk through a scenario, and its lab write logs; with the symptom's steps, or one request."""
 
     def run(name: str, *steps: Step, **overrides: Any) -> LabPlan:
-        loaded = catalogue.load(name)
+        loaded = shipped(name)
         plan = build(loaded, (), {path.replace("__", "."): value for path, value in overrides.items()}, pki)
         world = World(plan, People(pki), WritingStyle.READS_WHILE_WRITING)
         with Logs(tmp_path, EPOCH, plan.setup.schannel, capi2=plan.setup.capi2_operational_log) as logs:
@@ -329,10 +329,10 @@ def test_a_bad_request_is_in_httperr_alone(walk_events, tmp_path, pieces, status
 # --- the files -------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def schannel(pki: Pki) -> Schannel:
+@pytest.fixture(scope="module")
+def schannel(pki: Pki, shipped: Callable[[str], LoadedScenario]) -> Schannel:
     """A machine as its profile has it."""
-    return build(catalogue.load("large-post-deadlock"), (), {}, pki).setup.schannel
+    return build(shipped("large-post-deadlock"), (), {}, pki).setup.schannel
 
 
 @pytest.fixture

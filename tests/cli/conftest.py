@@ -26,8 +26,8 @@ from tlslab.lab.options import Options
 from tlslab.lab.running import Running
 from tlslab.net.server import bind, close_all
 from tlslab.pki.store import open_pki
-from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
+from tlslab.scenario.load import LoadedScenario
 from tlslab.scenario.overlay import parse_set
 
 ROOT = Path(__file__).parents[2]
@@ -58,12 +58,12 @@ def run(home: Path) -> Callable[..., Result]:
 
 
 @pytest.fixture
-def running(home: Path) -> Iterator[Callable[[Options], Running]]:
+def running(home: Path, shipped: Callable[[str], LoadedScenario]) -> Iterator[Callable[[Options], Running]]:
     """Bind what the options say, to sockets that nobody serves."""
     with contextlib.ExitStack() as stack:
 
         def start(options: Options) -> Running:
-            loaded = catalogue.load(options.scenario)
+            loaded = shipped(options.scenario)
             pki = open_pki(home, datetime.now(UTC))
             overrides = dict(map(parse_set, options.settings))
             plan = build(loaded, options.fixes, overrides, pki, host=options.host, sans=options.sans, port=options.port)

@@ -142,6 +142,7 @@ def test_it_starts_light():
     assert done.stdout.strip() == ""
 
 
+@pytest.mark.program
 @pytest.mark.skipif(os.name == "nt", reason="no such device")
 @pytest.mark.parametrize("words", [("list",), ("list", "--json"), ("show", "large-post-deadlock")])
 def test_standard_output_is_full(words):

@@ -19,10 +19,7 @@ def test_json(run):
 @pytest.mark.parametrize(
     ("symptom", "found"),
     [
-        ("curl 56", ["large-post-deadlock"]),
-        ("tls: no renegotiation", ["post-request-renegotiation"]),
         ("413", ["upload-read-ahead-413"]),
-        ("Timer_SslRenegotiation", ["large-post-deadlock"]),
         ("err_connection_reset", ["large-post-deadlock", "stale-binding"]),
         ("no such thing", []),
     ],

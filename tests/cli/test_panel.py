@@ -57,12 +57,12 @@ def test_lines_of_a_client_that_comes_back(panel_text):
 
 
 @pytest.mark.parametrize("name", catalogue.names())
-def test_server_lines(panel_text, name):
+def test_server_lines(panel_text, shipped, name):
     """A fix on the server's side is a line that starts the lab with it, at the same port; a client's says so.
 
     Several ports that the system chose cannot be asked for again.
     """
-    fixes = catalogue.load(name).scenario.fixes
+    fixes = shipped(name).scenario.fixes
     text = panel_text(name, speed=24.0)
     ports = set(re.findall(r"^URL +https://[^ ]+:(\d+)/$", text, re.MULTILINE))
     port = int(*ports) if len(ports) == 1 else 0

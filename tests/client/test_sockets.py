@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 import trio
@@ -16,35 +16,44 @@ from tlslab.events import ALL, Event, SessionEvicted, SessionNotResumed
 from tlslab.net.bus import Bus
 from tlslab.net.clock import RateClock
 from tlslab.net.server import bind, close_all, serve
-from tlslab.pki.store import open_pki
-from tlslab.scenario import catalogue
+from tlslab.pki.store import Pki, open_pki
 from tlslab.scenario.build import build
+from tlslab.scenario.load import LoadedScenario
 from tlslab.scenario.schema import Step, WritingStyle
 
 BIG = Step(request="POST /upload", body=2**20)
 STYLES = [pytest.param(style, id=style.value) for style in WritingStyle]
 
 
-async def see(
-    tmp_path,
-    style: WritingStyle,
-    steps: list[Step],
-    fixes: tuple[str, ...] = (),
-    scenario: str = "large-post-deadlock",
-    **overrides: object,
-) -> list[Outcome]:
-    """Serve a scenario, take the steps, and say how each ended."""
-    pki = open_pki(tmp_path, datetime.now(UTC))
-    plan = build(catalogue.load(scenario), fixes, overrides, pki, port=0)
-    bound = bind(plan.listeners)
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(serve, Machine(plan, set()), bound, Bus())
-            outcomes = await walk(steps, {None: (bound[0].host, bound[0].port, "localhost")}, People(pki), style)
-            nursery.cancel_scope.cancel()
-    finally:
-        close_all(bound)
-    return outcomes
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    """A lab's own certificates."""
+    return open_pki(tmp_path_factory.mktemp("home"), datetime.now(UTC))
+
+
+@pytest.fixture
+def see(pki: Pki, shipped: Callable[[str], LoadedScenario]) -> Callable[..., Awaitable[list[Outcome]]]:
+    """Return a function that serves a scenario, takes the steps, and says how each ended."""
+
+    async def run(
+        style: WritingStyle,
+        steps: list[Step],
+        fixes: tuple[str, ...] = (),
+        scenario: str = "large-post-deadlock",
+        **overrides: object,
+    ) -> list[Outcome]:
+        plan = build(shipped(scenario), fixes, overrides, pki, port=0)
+        bound = bind(plan.listeners)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(serve, Machine(plan, set()), bound, Bus())
+                outcomes = await walk(steps, {None: (bound[0].host, bound[0].port, "localhost")}, People(pki), style)
+                nursery.cancel_scope.cancel()
+        finally:
+            close_all(bound)
+        return outcomes
+
+    return run
 
 
 @pytest.fixture
@@ -54,36 +63,35 @@ def clock() -> RateClock:
 
 
 @pytest.mark.parametrize("style", STYLES)
-async def test_a_large_upload_is_reset(tmp_path, clock, style) -> None:
+async def test_a_large_upload_is_reset(see, clock, style) -> None:
     """The symptom, and with the fix it is gone."""
-    settings: dict[str, Any] = {"timers.ssl_renegotiation": "30s"}
-    (outcome,) = await see(tmp_path, style, [BIG], **settings)
+    (outcome,) = await see(style, [BIG], **{"timers.ssl_renegotiation": "30s"})
     assert outcome.kind == "reset"
     assert outcome.seconds >= 29
 
 
 @pytest.mark.parametrize("style", STYLES)
-async def test_with_the_fix_it_is_answered(tmp_path, style) -> None:
+async def test_with_the_fix_it_is_answered(see, style) -> None:
     """The contrast: the same upload where the binding negotiates."""
-    (outcome,) = await see(tmp_path, style, [BIG], ("negotiate-on-binding",))
+    (outcome,) = await see(style, [BIG], ("negotiate-on-binding",))
     assert (outcome.kind, outcome.certificate, outcome.body_length) == ("200", "CN=alice", 2**20)
 
 
 @pytest.mark.parametrize("style", STYLES)
-async def test_steps_share_a_connection(tmp_path, style) -> None:
+async def test_steps_share_a_connection(see, style) -> None:
     """A primed connection is used again, and a step that does not say so opens another."""
     get = Step(request="GET /upload")
     upload = Step(request="POST /upload", body=2**20, same_connection=True)
-    outcomes = await see(tmp_path, style, [get, upload, Step(request="GET /upload", identity="none")])
+    outcomes = await see(style, [get, upload, Step(request="GET /upload", identity="none")])
     assert [outcome.kind for outcome in outcomes] == ["200", "200", "403.7"]
 
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize(("size", "status"), [(49_152, "200"), (49_153, "413"), (10 * 2**20, "413")])
-async def test_an_early_answer_reaches_a_client_that_writes(tmp_path, style, size, status) -> None:
+async def test_an_early_answer_reaches_a_client_that_writes(see, style, size, status) -> None:
     """A 413 that comes in the middle of 10 MiB is read by who looks early and by who looks late."""
     step = Step(request="POST /upload", body=size)
-    (outcome,) = await see(tmp_path, style, [step], scenario="upload-read-ahead-413")
+    (outcome,) = await see(style, [step], scenario="upload-read-ahead-413")
     assert outcome.kind == status
 
 
@@ -101,41 +109,40 @@ def rush() -> RateClock:
     return RateClock(1200)
 
 
-async def test_sessions_and_idle_minutes(tmp_path, rush) -> None:
+async def test_sessions_and_idle_minutes(see, rush) -> None:
     """Four minutes later a session is there, six minutes after that it is gone; all in lab time."""
     style = WritingStyle.READS_WHILE_WRITING
-    outcomes = await see(tmp_path, style, [SHOP, back(wait="4min"), back(wait="6min")], scenario="session-idle-purge")
+    outcomes = await see(style, [SHOP, back(wait="4min"), back(wait="6min")], scenario="session-idle-purge")
     assert [(one.kind, one.resumed) for one in outcomes] == [("200", False), ("200", True), ("200", False)]
 
 
 @pytest.mark.parametrize("style", STYLES)
-async def test_sessions_and_others(tmp_path, style) -> None:
+async def test_sessions_and_others(see, style) -> None:
     """Nineteen others leave a session in a table of twenty, and one more takes it away."""
-    outcomes = await see(tmp_path, style, [SHOP, back(others=19), back(others=1)], scenario="session-fifo-eviction")
+    outcomes = await see(style, [SHOP, back(others=19), back(others=1)], scenario="session-fifo-eviction")
     assert [one.resumed for one in outcomes] == [False, True, False]
 
 
 @pytest.mark.parametrize("style", STYLES)
-async def test_a_connection_that_ended_in_the_meantime(tmp_path, clock, style) -> None:
+async def test_a_connection_that_ended_in_the_meantime(see, clock, style) -> None:
     """Who waits for longer than the lab keeps idle connections takes another one, as a real client would."""
     steps = [SHOP, Step(request="GET /shop", same_connection=True, wait=90)]
-    settings: dict[str, Any] = {"timers.idle_connection": "60s"}
-    outcomes = await see(tmp_path, style, steps, scenario="session-idle-purge", **settings)
+    settings = {"timers.idle_connection": "60s"}
+    outcomes = await see(style, steps, scenario="session-idle-purge", **settings)
     assert [one.kind for one in outcomes] == ["200", "200"]
 
 
-async def test_a_client_gives_up(tmp_path) -> None:
+async def test_a_client_gives_up(see) -> None:
     """Its own patience ends the step, not the lab's timer."""
     impatient = Step(request="POST /upload", body=2**20, gives_up_after=0.2)
-    (outcome,) = await see(tmp_path, WritingStyle.WRITES_EVERYTHING, [impatient])
+    (outcome,) = await see(WritingStyle.WRITES_EVERYTHING, [impatient])
     assert outcome.kind == "gave_up"
 
 
-async def test_what_happens_is_told_in_the_order_of_time(tmp_path) -> None:
+async def test_what_happens_is_told_in_the_order_of_time(pki, shipped) -> None:
     """What a connection did to the lab stands before what follows from it: the eviction before the session missed."""
-    pki = open_pki(tmp_path, datetime.now(UTC))
     table = {"schannel.maximum_cache_size": 1}
-    plan = build(catalogue.load("session-fifo-eviction"), (), table, pki, port=0)
+    plan = build(shipped("session-fifo-eviction"), (), table, pki, port=0)
     told: list[Event] = []
     bus = Bus()
     bus.record(ALL, told.append)

@@ -21,8 +21,8 @@ from tlslab.net.bus import Bus
 from tlslab.net.clock import RateClock, patience_at
 from tlslab.net.server import Bound, bind, close_all, serve
 from tlslab.pki.store import Pki, open_pki
-from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
+from tlslab.scenario.load import LoadedScenario
 from tlslab.tap import NO_TAP, Tap
 
 E = TypeVar("E", bound=Event)
@@ -140,12 +140,12 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 
 
 @pytest.fixture
-def plan(pki: Pki) -> Callable[..., LabPlan]:
+def plan(pki: Pki, shipped: Callable[[str], LoadedScenario]) -> Callable[..., LabPlan]:
     """Return a function that plans a scenario on free ports, with `--set` overrides."""
 
     def make(scenario: str = "large-post-deadlock", **overrides: Any) -> LabPlan:
         dotted = {path.replace("__", "."): value for path, value in overrides.items()}
-        return build(catalogue.load(scenario), (), dotted, pki, port=0)
+        return build(shipped(scenario), (), dotted, pki, port=0)
 
     return make
 

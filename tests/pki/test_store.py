@@ -38,6 +38,20 @@ FILES += ["identities/revoked.json"]
 READ_AT_START = ["server-ca.pem", "server-ca-key.pem", "client-ca.pem", "alice.pem"]
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home that nobody changes."""
+    home = tmp_path_factory.mktemp("made")
+    open_pki(home, NOW)
+    return home
+
+
+@pytest.fixture
+def copied(made: Path, tmp_path: Path) -> Path:
+    """The same home for one test to damage: to make one anew takes ten times as long."""
+    return shutil.copytree(made, tmp_path / "copied")
+
+
 def contents(pki: Pki) -> dict[str, bytes]:
     """Every file of the folder and below, by name."""
     return {path.relative_to(pki.folder).as_posix(): path.read_bytes() for path in files_of(pki.folder)}
@@ -123,9 +137,9 @@ def test_the_identity_is_what_its_files_hold(tmp_path):
 
 
 @pytest.mark.parametrize("name", IDENTITIES)
-def test_every_identity_is_what_its_files_hold(tmp_path, name):
+def test_every_identity_is_what_its_files_hold(made, name):
     """PEM, key and PKCS#12 of each belong together, and its subject is its name."""
-    pki = open_pki(tmp_path, NOW)
+    pki = open_pki(made, NOW)
     identity, files = pki.identity(name), pki.identities[name]
     assert identity.chain[0].subject.rfc4514_string() == ("CN=leaf-only" if name == "full-chain" else f"CN={name}")
     bundle = pkcs12.load_pkcs12(files.pkcs12_file.read_bytes(), files.pkcs12_password.encode())
@@ -227,12 +241,12 @@ def test_a_missing_file_is_never_remade_silently(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_a_swapped_identity_is_noticed_when_it_is_needed(tmp_path, name):
+def test_a_swapped_identity_is_noticed_when_it_is_needed(copied, tmp_path, name):
     """A file of another lab is whole, and would show another fault than the one it is there for."""
-    path = open_pki(tmp_path / "one", NOW).identities[name].cert_file
-    path.write_bytes(open_pki(tmp_path / "two", NOW).identities[name].cert_file.read_bytes())
+    path = open_pki(copied, NOW).identities[name].cert_file
+    path.write_bytes(open_pki(tmp_path / "other", NOW).identities[name].cert_file.read_bytes())
     with pytest.raises(LabError, match=path.name):
-        open_pki(tmp_path / "one", NOW).identity(name)
+        open_pki(copied, NOW).identity(name)
 
 
 # --- a new one --------------------------------------------------------------------------------------------------
@@ -335,30 +349,30 @@ def test_processes_that_start_at_once_agree(tmp_path):
 
 
 @pytest.mark.parametrize("name", READ_AT_START)
-def test_a_damaged_file_is_named(tmp_path, name):
+def test_a_damaged_file_is_named(copied, name):
     """One wrong letter, and the lab says which file it is in and how to start anew."""
-    path = open_pki(tmp_path, NOW).folder / name
+    path = open_pki(copied, NOW).folder / name
     good = path.read_bytes()
     lines = good.splitlines(keepends=True)
     for number in (0, 1, len(lines) // 2):
         bad = lines[number][:9] + (b"B" if lines[number][9:10] == b"A" else b"A") + lines[number][10:]
         path.write_bytes(b"".join([*lines[:number], bad, *lines[number + 1 :]]))
-        error = refusal(tmp_path)
+        error = refusal(copied)
         assert str(path) in str(error)
         assert f"delete the folder {path.parent}" in error.hint
     path.write_bytes(good)
-    open_pki(tmp_path, NOW)
+    open_pki(copied, NOW)
 
 
 @pytest.mark.parametrize("name", READ_AT_START)
 @pytest.mark.parametrize("content", [b"", b"\xff\x00 not PEM", None])
-def test_an_empty_foreign_or_missing_file_is_named(tmp_path, name, content):
+def test_an_empty_foreign_or_missing_file_is_named(copied, name, content):
     """Whatever stands in a file's place, the error names the file."""
-    path = open_pki(tmp_path, NOW).folder / name
+    path = open_pki(copied, NOW).folder / name
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    assert str(path) in str(refusal(tmp_path))
+    assert str(path) in str(refusal(copied))
 
 
 def test_a_damaged_identity_key_is_noticed_when_it_is_needed(tmp_path):

@@ -311,7 +311,7 @@ SCRAPS = [
 ]
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(st.data())
 def test_any_change_to_a_shipped_scenario(data):
     """A shipped scenario with words replaced at random is a scenario or has problems."""
@@ -330,7 +330,7 @@ VALUES = st.recursive(
 KEYS = ["profile", "bindings", "sites", "timers", "symptom", "cases", "fixes", "on_unavailable", "sources", "title"]
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES))
 def test_any_value_under_any_key(changed):
     """JSON is YAML: a scenario whose parts are anything has problems, or is one."""

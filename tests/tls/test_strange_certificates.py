@@ -59,7 +59,7 @@ def test_a_strange_certificate(join, alice, shows, protocol, part, other, subjec
     assert ends.all(HandshakeCompleted)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5 * settings().max_examples, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_damaged_certificate_never_raises(alice, data):
     """Whatever of it was changed: OpenSSL refuses it, or there are facts, and they name it by its fingerprint."""

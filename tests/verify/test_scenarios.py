@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tlslab.client.identities import People
+from tlslab.core.plan import LabPlan
 from tlslab.events import ClientHelloReceived
 from tlslab.pki.store import Pki, open_pki
 from tlslab.scenario import catalogue
@@ -29,6 +30,7 @@ SETTING_FIXES = [
     if fix.set
 ]
 STYLES = [pytest.param(style, id=style.value) for style in WritingStyle]
+Observe = Callable[[LoadedScenario, Trial, WritingStyle], Observation]
 CROWD = 1000  # with as many other clients a trial takes seconds, and the style of the one makes no difference
 
 
@@ -46,18 +48,29 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     return open_pki(tmp_path_factory.mktemp("home"), datetime.now(UTC))
 
 
-def observe(loaded: LoadedScenario, trial: Trial, pki: Pki, style: WritingStyle) -> Observation:
-    """Run a trial."""
-    plan = build(loaded, trial.fixes, trial.overrides, pki)
-    return World(plan, People(pki), style).walk(trial.client)
+@pytest.fixture(scope="module")
+def observe(pki: Pki) -> Observe:
+    """Return a function that runs a trial, once: two tests look at that of a fix, and both styles need one plan."""
+    plans: dict[tuple[str, str], LabPlan] = {}
+    seen: dict[tuple[str, str, WritingStyle], Observation] = {}
+
+    def run(loaded: LoadedScenario, trial: Trial, style: WritingStyle) -> Observation:
+        key = (loaded.name, trial.name)
+        if key not in plans:
+            plans[key] = build(loaded, trial.fixes, trial.overrides, pki)
+        if (*key, style) not in seen:
+            seen[*key, style] = World(plans[key], People(pki), style).walk(trial.client)
+        return seen[*key, style]
+
+    return run
 
 
 @pytest.mark.parametrize(("loaded", "trial", "style"), list(_cases()))
 def test_the_trial_goes_as_the_scenario_says(
-    loaded: LoadedScenario, trial: Trial, pki: Pki, style: WritingStyle
+    loaded: LoadedScenario, trial: Trial, observe: Observe, style: WritingStyle
 ) -> None:
     """What a scenario says of its symptom, its cases, its fixes and what defeats them is what happens."""
-    seen = observe(loaded, trial, pki, style)
+    seen = observe(loaded, trial, style)
     assert judge(trial.expect.for_style(style), seen) == []
     assert "InternalFault" not in seen.event_names()
 
@@ -67,20 +80,20 @@ def test_the_trial_goes_as_the_scenario_says(
     ("loaded", "fix", "steps"), SETTING_FIXES, ids=[f"{one.name}-{fix}" for one, fix, _ in SETTING_FIXES]
 )
 def test_the_symptom_is_gone_under_a_fix(
-    loaded: LoadedScenario, fix: str, steps: tuple[object, ...], pki: Pki, style: WritingStyle
+    loaded: LoadedScenario, fix: str, steps: tuple[object, ...], observe: Observe, style: WritingStyle
 ) -> None:
     """The contrast: under a fix that sets knobs, the symptom's own expectation fails."""
     symptom = next(trials(loaded.scenario))
     mended = next(trial for trial in trials(loaded.scenario) if trial.name == f"fixes.{fix}")
-    seen = observe(loaded, mended, pki, style)
+    seen = observe(loaded, mended, style)
     assert judge(symptom.expect.for_style(style), seen) != []
 
 
-def test_a_freeze_leaves_the_hello_behind_the_body(pki: Pki) -> None:
+def test_a_freeze_leaves_the_hello_behind_the_body(observe: Observe) -> None:
     """The freeze is real: the server reads on after a minute, and finds the ClientHello behind the whole body."""
     loaded = SCENARIOS["large-post-deadlock"]
     trial = next(one for one in trials(loaded.scenario) if one.name == "cases.it-is-real")
-    seen = observe(loaded, trial, pki, WritingStyle.WRITES_EVERYTHING)
+    seen = observe(loaded, trial, WritingStyle.WRITES_EVERYTHING)
     hello = [event for event in seen.events if isinstance(event, ClientHelloReceived)][-1]
     assert hello.behind_body_bytes == 2**20
     assert hello.at == pytest.approx(60.0, abs=1.0)

@@ -60,7 +60,7 @@ def test_every_parser_is_fuzzed():
 
 
 @pytest.mark.parametrize("name", PARSERS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 @given(data=st.binary(max_size=200))
 def test_any_bytes(name, data):
     """Random bytes never bring up another exception."""
@@ -68,7 +68,7 @@ def test_any_bytes(name, data):
 
 
 @pytest.mark.parametrize("version", [TLS_1_2, TLS_1_3])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 @given(data=st.data())
 def test_damaged_handshake(client_hellos, server_flights, version, data):
     """Real messages with a few bytes changed reach deeper than random bytes do."""
@@ -90,7 +90,7 @@ def _damaged(draw, message):
     return bytes(changed)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 @given(data=st.data())
 def test_segments_make_no_difference(client_hellos, data):
     """However TCP cuts a hello, the same one comes out."""
