@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections import Counter
@@ -127,6 +128,11 @@ def client_settings(certificates: Certificates) -> Callable[..., ClientSettings]
         return ClientSettings(trusted, credential.chain, credential.key, refuses)
 
     return make
+
+
+def pytest_collection_finish() -> None:
+    """Take what collecting made, and what will stay to the end, out of all that the garbage collector walks."""
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
