@@ -151,7 +151,8 @@ async def test_a_stalled_peer_that_stays_is_not_taken_for_gone(
     plan: Plan, serving: Serving, dial: Dial, fast_clock: RateClock
 ) -> None:
     """Reading goes on after 30 s: the ClientHello was there all the time, and the same connection answers."""
-    async with serving(plan(**{"sites./upload.client_cert_retrieval.read_on_after": 30})) as running:
+    overrides = {"sites./upload.client_cert_retrieval.read_on_after": 30, "timers.ssl_renegotiation": 100_000}
+    async with serving(plan(**overrides)) as running:
         peer = await dial(running)
         await peer.write(upload(100 * 1024))
         assert (await peer.read()).startswith(b"HTTP/1.1 200")
@@ -179,7 +180,7 @@ async def test_a_client_whose_fin_is_stuck_is_noticed(
     plan: Plan, serving: Serving, dial: Dial, fast_clock: RateClock
 ) -> None:
     """A client on this machine that closes with more unsent than the window takes is found all the same, and told."""
-    async with serving(plan()) as running:
+    async with serving(plan(**{"timers.ssl_renegotiation": 100_000})) as running:
         peer = await dial(running)
         await peer.write(upload(64 * 1024 * 1024, 100 * 1024))
         await running.wait_for(EntityBodyStalled)
