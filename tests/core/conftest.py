@@ -382,3 +382,15 @@ def write_request(method: str, target: str, headers: Iterable[str] = (), body: b
 def request_bytes() -> Callable[..., bytes]:
     """Write a request."""
     return write_request
+
+
+@pytest.fixture
+def get() -> Callable[..., bytes]:
+    """Write a GET with these headers."""
+    return lambda target, *headers: write_request("GET", target, headers)
+
+
+@pytest.fixture
+def post() -> Callable[..., bytes]:
+    """Write a POST of this body, with these headers."""
+    return lambda target, body, *headers: write_request("POST", target, headers, body)
