@@ -6,14 +6,7 @@ import pytest
 
 from tlslab.core.connection import ALERT_DRAIN_BYTES, Patience
 from tlslab.core.machine import Machine
-from tlslab.events import (
-    ALL,
-    AlertReceived,
-    AlertSent,
-    HttpErrLogged,
-    PeerClosed,
-    PeerReset,
-)
+from tlslab.events import ALL, AlertReceived, AlertSent, HttpErrLogged, PeerClosed, PeerReset
 from tlslab.tls.context import Protocol
 from tlslab.types import Activity, Drain, Reset
 
