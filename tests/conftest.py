@@ -1,4 +1,4 @@
-"""What every test shares: hypothesis settings, certificates, and a list of the tests that a missing client left out."""
+"""What every test shares: hypothesis settings, certificates, a tap, and a list of the tests without their client."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tlslab.events import Event
 from tlslab.pki.authorities import (
     SERVER_AUTH,
     Authority,
@@ -25,6 +26,7 @@ from tlslab.pki.authorities import (
 )
 from tlslab.scenario import catalogue
 from tlslab.scenario.load import LoadedScenario
+from tlslab.text import HostPort
 from tlslab.tls.context import ClientSettings, Protocol, ServerSettings
 
 # Random on every run, with the blob that repeats a failure; no deadline, for a busy machine is not a defect.
@@ -128,6 +130,75 @@ def client_settings(certificates: Certificates) -> Callable[..., ClientSettings]
         return ClientSettings(trusted, credential.chain, credential.key, refuses)
 
     return make
+
+
+@dataclass
+class Heard:
+    """A tap, its one wire and a reader of events, that write down what they are told in one list."""
+
+    looks_ahead: bool = True
+    labels: tuple[str, ...] = ("CLIENT_RANDOM ",)  # how each line of secrets begins: TLS 1.2 has this one
+    told: list[str] = field(default_factory=list)
+    up: bytearray = field(default_factory=bytearray)
+    down: bytearray = field(default_factory=bytearray)
+    unread: bytes = b""
+    addresses: tuple[HostPort, HostPort] | None = None
+
+    def open(self, _number: int, peer: HostPort, local: HostPort, _at: float) -> Heard:
+        self.addresses = (peer, local)
+        self.told.append("open")
+        return self
+
+    def secrets(self, line: str) -> None:
+        assert line.startswith(self.labels)
+        self.told.append("secrets")
+
+    def received(self, data: bytes, _at: float) -> None:
+        self.up += data
+        self.unread = self.unread[len(data) :]
+        self.told.append("received")
+
+    def waiting(self, data: bytes, _at: float) -> None:
+        self.unread = data
+        self.told.append("waiting")
+
+    def window_closed(self, _at: float) -> None:
+        self.told.append("window closed")
+
+    def sent(self, data: bytes, _at: float) -> None:
+        self.down += data
+        self.told.append("sent")
+
+    def peer_ended(self, _at: float, *, reset: bool) -> None:
+        self.told.append("peer reset" if reset else "peer fin")
+
+    def ended(self, _at: float, *, reset: bool) -> None:
+        self.told.append("reset" if reset else "fin")
+
+    def settle(self) -> None:
+        self.told.append("settled")
+
+    def read(self, event: Event) -> None:
+        """Write down whose event it is; several of one in a row count as one."""
+        word = "events" if event.connection else "events of the lab"
+        if self.told[-1:] != [word]:
+            self.told.append(word)
+
+    def take(self) -> list[str]:
+        """What was told since the last call."""
+        taken, self.told = self.told, []
+        return taken
+
+    @property
+    def facts(self) -> list[str]:
+        """What passed on the wire, without the looks at what waits and without the pauses."""
+        return [word for word in self.told if word not in ("waiting", "settled")]
+
+
+@pytest.fixture(scope="session")
+def make_tap() -> Callable[..., Heard]:
+    """Make a tap that keeps what it is told."""
+    return Heard
 
 
 def pytest_collection_finish() -> None:

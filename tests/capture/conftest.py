@@ -1,18 +1,23 @@
-"""An independent reader of capture files: blocks, options, packets; as slow and as strict as the documents."""
+"""Independent readers of captures (blocks, options, packets) and of logs: as slow and as strict as the documents."""
 
 from __future__ import annotations
 
 import ipaddress
+import json
+import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tlslab.capture.files import OutputFile
+from tlslab.capture.logs import EVENTS_JSON, EVENTS_TEXT
 from tlslab.capture.recording import Capture
+from tlslab.pki.store import Pki, open_pki
 from tlslab.types import EvidenceEnd
 
 EPOCH = 1_766_000_000.25  # of lab time 0
@@ -192,3 +197,115 @@ def recording(tmp_path: Path) -> Iterator[Callable[..., Recording]]:
     yield make
     for one in made:
         one.file.__exit__(None, None, None)
+
+
+# --- readers of the logs, that know the published formats and nothing of the writers -----------------------------
+
+# W3C Extended Log File Format (www.w3.org/TR/WD-logfile): the type of each field.
+DATE, TIME = r"\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01])", r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d"
+NUMBER, TEXT = r"0|[1-9]\d*", r"[^\s\x00-\x1f\x7f]+"
+W3C = {
+    "date": DATE,
+    "time": TIME,
+    "s-ip": "ip",
+    "cs-method": TEXT,
+    "cs-uri-stem": TEXT,
+    "cs-uri-query": TEXT,
+    "s-port": NUMBER,
+    "cs-username": TEXT,
+    "c-ip": "ip",
+    "cs(User-Agent)": TEXT,
+    "cs(Referer)": TEXT,
+    "sc-status": r"[1-5]\d\d",
+    "sc-substatus": NUMBER,
+    "sc-win32-status": NUMBER + "|-",
+    "time-taken": NUMBER,
+}
+HTTPERR = {
+    "date": DATE,
+    "time": TIME,
+    "c-ip": "ip",
+    "c-port": NUMBER,
+    "s-ip": "ip",
+    "s-port": NUMBER,
+    "cs-version": r"HTTP/\d\.\d|-",
+    "cs-method": TEXT,
+    "cs-uri": TEXT,
+    "sc-status": r"[1-9]\d\d|-",
+    "s-siteid": "-",
+    "s-reason": r"[A-Z][A-Za-z_/]+",
+    "s-queuename": "-",
+}
+
+
+def _columns(line: str, names: Iterable[str], types: dict[str, str]) -> dict[str, str]:
+    """Take a line apart; it must have these fields, each of its type."""
+    found = dict(zip(names, line.split(" "), strict=True))
+    for name, value in found.items():
+        if types[name] == "ip":
+            ipaddress.ip_address(value)
+        else:
+            assert re.fullmatch(types[name], value), (name, value)
+    return found
+
+
+def _read_w3c(path: Path) -> tuple[list[dict[str, str]], int]:
+    """The entries of a site's log, and how often its headings are in it."""
+    text = path.read_bytes().decode("utf-8")
+    assert text.endswith("\n")
+    entries, names, directives = [], [""], []
+    for line in text[:-1].split("\n"):
+        if line.startswith("#"):
+            directive, colon, value = line[1:].partition(": ")
+            assert colon
+            directives.append(directive)
+            names = value.split(" ") if directive == "Fields" else names
+        else:
+            entries.append(_columns(line, names, W3C))
+    headings = len(directives) // 4
+    assert directives == ["Software", "Version", "Date", "Fields"] * headings
+    return entries, headings
+
+
+def _read_httperr(path: Path) -> list[dict[str, str]]:
+    """The lines of an HTTPERR file, which has nothing else."""
+    text = path.read_bytes().decode("utf-8")
+    assert text.endswith("\n")
+    return [_columns(line, HTTPERR, HTTPERR) for line in text[:-1].split("\n")]
+
+
+def _entries(folder: Path) -> list[dict[str, Any]]:
+    """What the event logs have; both files or none."""
+    path = folder / EVENTS_JSON
+    assert path.exists() is (folder / EVENTS_TEXT).exists()
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@pytest.fixture(scope="session")
+def w3c_fields() -> list[str]:
+    """The fields that the reader of a site's log knows, as the format's description has them."""
+    return list(W3C)
+
+
+@pytest.fixture(scope="session")
+def read_w3c() -> Callable[[Path], tuple[list[dict[str, str]], int]]:
+    """Read a site's log: its entries, and how often its headings are in it."""
+    return _read_w3c
+
+
+@pytest.fixture(scope="session")
+def read_httperr() -> Callable[[Path], list[dict[str, str]]]:
+    """Read an HTTPERR file: its lines."""
+    return _read_httperr
+
+
+@pytest.fixture(scope="session")
+def read_entries() -> Callable[[Path], list[dict[str, Any]]]:
+    """Read the event logs in a folder: their entries."""
+    return _entries
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    """A lab's own certificates."""
+    return open_pki(tmp_path_factory.mktemp("home"), datetime.now(UTC))

@@ -85,45 +85,64 @@ def site(path: str, flags: tuple[SslFlag, ...], **changes: Any) -> Site:
     return Site(path=path, ssl_flags=flags, **usual | changes)
 
 
+Bindings = dict[str, tuple[str, bool]]  # endpoints by name, with whether they ask in the first handshake
+
+
+def listener(bindings: Bindings, certificates: dict[str, ServerCertificate]) -> Listener:
+    """One listener with these bindings."""
+    records = (
+        Binding(
+            name,
+            BindingRecord(
+                endpoint=Endpoint.parse(endpoint),
+                certificate=certificates.get(name, ServerCertificate.SERVER),
+                client_cert_negotiation=Toggle.ENABLE if asks else Toggle.DISABLE,
+            ),
+        )
+        for name, (endpoint, asks) in bindings.items()
+    )
+    return Listener("127.0.0.1", 8443, tuple(records))
+
+
+def setup_of_machine(
+    timers: Timers | None = None, schannel: dict[str, Any] | None = None, **changes: Any
+) -> MachineSetup:
+    """What belongs to the machine as a whole, as it usually is but for what is given."""
+    usual: dict[str, Any] = {
+        "capi2_operational_log": False,
+        "enable_kernel_ssl": True,
+        "sstp_listener_port": None,
+        "on_unavailable": OnUnavailable.RESET,
+    }
+    return MachineSetup(timers=timers or Timers(), schannel=Schannel(**SCHANNEL | (schannel or {})), **usual | changes)
+
+
+OF_MACHINE = {"timers", "schannel", "enable_kernel_ssl", "sstp_listener_port", "on_unavailable"}
+
+
 @pytest.fixture
 def make_lab(server_settings) -> Callable[..., Machine]:
     """Make a lab: `/upload` requires a certificate, `/accept` takes one, `/open` needs none.
 
     `bindings` gives endpoints by name, with whether they ask in the first handshake, and `certificates` what is not the
-    usual one; `changes` are for `/upload`.
+    usual one; of `changes` those in OF_MACHINE are for the machine, the others for `/upload`.
     """
 
     def make(
         *protocols: Any,
-        bindings: dict[str, tuple[str, bool]] | None = None,
+        bindings: Bindings | None = None,
         certificates: dict[str, ServerCertificate] | None = None,
-        sstp_listener_port: int | None = None,
         asks: bool = False,
-        timers: Timers | None = None,
-        on_unavailable: OnUnavailable = OnUnavailable.RESET,
-        schannel: dict[str, Any] | None = None,
-        enable_kernel_ssl: bool = True,
         wanted: frozenset[type[Event]] = ALL,
         cut_issuers: dict[str, CutIssuers] | None = None,
         **changes: Any,
     ) -> Machine:
-        endpoints = bindings or {"site": ("0.0.0.0:8443", asks)}
-        named = certificates or {}
-        records = [
-            Binding(
-                name,
-                BindingRecord(
-                    endpoint=Endpoint.parse(endpoint),
-                    certificate=named.get(name, ServerCertificate.SERVER),
-                    client_cert_negotiation=Toggle.ENABLE if asks else Toggle.DISABLE,
-                ),
-            )
-            for name, (endpoint, asks) in endpoints.items()
-        ]
+        endpoints, named = bindings or {"site": ("0.0.0.0:8443", asks)}, certificates or {}
+        of_machine = {name: changes.pop(name) for name in OF_MACHINE & changes.keys()}
         plan = LabPlan(
             scenario="small",
             fixes=(),
-            listeners=(Listener("127.0.0.1", 8443, tuple(records)),),
+            listeners=(listener(endpoints, named),),
             tls={
                 name: server_settings(*protocols, asks=asks)
                 for name, (_, asks) in endpoints.items()
@@ -131,14 +150,7 @@ def make_lab(server_settings) -> Callable[..., Machine]:
             },
             cut_issuers=cut_issuers or {},
             sites=(site("/upload", REQUIRE, **changes), site("/accept", ACCEPT), site("/open", ())),
-            setup=MachineSetup(
-                timers=timers or Timers(),
-                schannel=Schannel(**SCHANNEL | (schannel or {})),
-                capi2_operational_log=False,
-                enable_kernel_ssl=enable_kernel_ssl,
-                sstp_listener_port=sstp_listener_port,
-                on_unavailable=on_unavailable,
-            ),
+            setup=setup_of_machine(**of_machine),
             landing=Landing("small", "A title", "A story.", (("/upload", "requires one"),), ()),
         )
         return Machine(plan, wanted)
@@ -370,3 +382,15 @@ def write_request(method: str, target: str, headers: Iterable[str] = (), body: b
 def request_bytes() -> Callable[..., bytes]:
     """Write a request."""
     return write_request
+
+
+@pytest.fixture
+def get() -> Callable[..., bytes]:
+    """Write a GET with these headers."""
+    return lambda target, *headers: write_request("GET", target, headers)
+
+
+@pytest.fixture
+def post() -> Callable[..., bytes]:
+    """Write a POST of this body, with these headers."""
+    return lambda target, body, *headers: write_request("POST", target, headers, body)

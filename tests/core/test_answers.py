@@ -6,12 +6,14 @@ import json
 
 import pytest
 
+from tlslab.core.connection import UNSENT_LIMIT
 from tlslab.events import BadRequestReceived, HttpErrLogged, ResponseSent
 from tlslab.httpsys.client_certificate import AfterResponse
 from tlslab.tls.context import Protocol
 from tlslab.types import Drain
 
 TLS_1_2 = Protocol.TLS1_2
+RECORD = 16_384
 
 
 @pytest.mark.parametrize(
@@ -155,3 +157,31 @@ def test_a_path_that_answers_before_it_asks(talk, request_bytes, identity, statu
     for _ in statuses:
         client.send(request_bytes("GET", "/upload"))
     assert client.statuses() == statuses
+
+
+# --- what is held back ---
+
+
+def test_requests_whose_answers_nobody_reads(talk):
+    """32 KiB of requests for a page are answered a piece at a time, each when the one before has gone."""
+    page = b"GET / HTTP/1.1\r\nHost:x\r\nAccept:text/html\r\n\r\n"
+    client, count = talk(TLS_1_2), 2 * RECORD // len(page)
+    client.client.write((page * count)[:RECORD])
+    client.client.write((page * count)[RECORD:])
+    client.server.receive_data(client.client.data_to_send(), 0.0)
+    pieces = [client.server.data_to_send()]
+    while client.server.holds_back:
+        client.server.tick(0.0)
+        pieces.append(client.server.data_to_send())
+    assert len(pieces) > 5
+    assert max(map(len, pieces)) < 2 * UNSENT_LIMIT
+    client.told += client.server.take_events()
+    assert len(client.all(ResponseSent)) == count
+
+
+def test_few_requests_are_answered_at_once(talk, get):
+    """Its twin: nothing is held back."""
+    client = talk(TLS_1_2)
+    client.send(get("/open") * 20)
+    assert not client.server.holds_back
+    assert len(client.all(ResponseSent)) == 20

@@ -38,18 +38,6 @@ BUFFER = 40 * 1024
 MIB = bytes(1024 * 1024)
 
 
-@pytest.fixture
-def get(request_bytes):
-    """A GET."""
-    return lambda target, *headers: request_bytes("GET", target, headers)
-
-
-@pytest.fixture
-def post(request_bytes):
-    """A POST of this body."""
-    return lambda target, body, *headers: request_bytes("POST", target, headers, body)
-
-
 # --- the certificate after the request ---
 
 

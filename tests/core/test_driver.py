@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +13,9 @@ from tlslab.events import ALL, ConnectionClosed, EntityBodyStalled, Event, PeerC
 from tlslab.tls.context import Protocol
 from tlslab.types import Drain, Reset
 
+if TYPE_CHECKING:
+    from tests.conftest import Heard
+
 TLS_1_2, TLS_1_3 = Protocol.TLS1_2, Protocol.TLS1_3
 GET = b"GET /open HTTP/1.1\r\nHost: localhost\r\n\r\n"
 UPLOAD = b"POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n" + bytes(100_000)
@@ -21,69 +23,17 @@ PAGE = b"GET / HTTP/1.1\r\nHost:x\r\nAccept:text/html\r\n\r\n"
 JUNK_RECORD = b"\x17\x03\x03\x00\x20" + bytes(32)  # application data that does not decrypt
 
 
-@dataclass
-class Heard:
-    """A tap, its one wire and a reader of events, that write down what they are told in one list."""
-
-    looks_ahead: bool = True
-    words: list[str] = field(default_factory=list)
-    up: bytearray = field(default_factory=bytearray)
-    down: bytearray = field(default_factory=bytearray)
-    unread: bytes = b""
-
-    def open(self, *_where: Any) -> Heard:
-        return self._hear("open")
-
-    def secrets(self, _line: str | bytes) -> None:
-        self._hear("secrets")
-
-    def received(self, data: bytes, _at: float) -> None:
-        self.up += data
-        self._hear("received")
-
-    def waiting(self, data: bytes, _at: float) -> None:
-        self.unread = data
-        self._hear("waiting")
-
-    def window_closed(self, _at: float) -> None:
-        self._hear("window closed")
-
-    def sent(self, data: bytes, _at: float) -> None:
-        self.down += data
-        self._hear("sent")
-
-    def peer_ended(self, _at: float, *, reset: bool) -> None:
-        self._hear("peer reset" if reset else "peer fin")
-
-    def ended(self, _at: float, *, reset: bool) -> None:
-        self._hear("reset" if reset else "fin")
-
-    def settle(self) -> None:
-        self._hear("settled")
-
-    def read(self, event: Any) -> None:
-        """Write down whose event it is; several of one in a row count as one."""
-        word = "events" if event.connection else "events of the lab"
-        if self.words[-1:] != [word]:
-            self._hear(word)
-
-    def _hear(self, word: str) -> Heard:
-        self.words.append(word)
-        return self
-
-    def take(self) -> list[str]:
-        """What was told since the last call."""
-        taken, self.words = self.words, []
-        return taken
+# How the lines of secrets begin, in TLS 1.2 and in TLS 1.3.
+LABELS = ("CLIENT_RANDOM ", "CLIENT_HANDSHAKE_", "SERVER_HANDSHAKE_", "CLIENT_TRAFFIC_", "SERVER_TRAFFIC_", "EXPORTER_")
 
 
 @pytest.fixture
-def hear(talk, make_lab) -> Callable[..., tuple[Any, Heard]]:
+def hear(talk, make_lab, make_tap) -> Callable[..., tuple[Any, Heard]]:
     """Open a connection, and give it with what heard all of it."""
 
     def make(*protocols: Any, opened: bool = True, looks_ahead: bool = True) -> tuple[Any, Heard]:
-        heard = Heard(looks_ahead)
-        lab = Machine(make_lab(*protocols).plan, ALL, heard.secrets)
+        heard = make_tap(looks_ahead=looks_ahead, labels=LABELS)
+        lab = Machine(make_lab(*protocols).plan, ALL, lambda line: heard.secrets(line.decode()))
         client = talk(lab=lab, opened=opened, tap=heard, read=heard.read)
         if opened:
             heard.take()

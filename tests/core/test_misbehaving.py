@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tlslab.core.connection import UNSENT_LIMIT
 from tlslab.events import (
     BadRequestReceived,
     Event,
@@ -374,31 +373,6 @@ def test_its_twin_is_served(talk, row):
     assert not client.all(HttpErrLogged)
     assert {event.status for event in client.all(ResponseSent)} == {200}
     assert client.client.established
-
-
-def test_requests_whose_answers_nobody_reads(talk):
-    """32 KiB of requests for a page are answered a piece at a time, each when the one before has gone."""
-    page = request(b"GET / HTTP/1.1", b"Host:x", b"Accept:text/html")
-    client, count = talk(TLS_1_2), 2 * RECORD // len(page)
-    client.client.write((page * count)[:RECORD])
-    client.client.write((page * count)[RECORD:])
-    client.server.receive_data(client.client.data_to_send(), 0.0)
-    pieces = [client.server.data_to_send()]
-    while client.server.holds_back:
-        client.server.tick(0.0)
-        pieces.append(client.server.data_to_send())
-    assert len(pieces) > 5
-    assert max(map(len, pieces)) < 2 * UNSENT_LIMIT
-    client.told += client.server.take_events()
-    assert len(client.all(ResponseSent)) == count
-
-
-def test_few_requests_are_answered_at_once(talk):
-    """Its twin: nothing is held back."""
-    client = talk(TLS_1_2)
-    client.send(GET * 20)
-    assert not client.server.holds_back
-    assert len(client.all(ResponseSent)) == 20
 
 
 def test_the_page_shows_the_table():

@@ -22,12 +22,6 @@ BOTH = pytest.mark.parametrize("protocol", [Protocol.TLS1_2, Protocol.TLS1_3])
 MIB = bytes(1024 * 1024)
 
 
-@pytest.fixture
-def post(request_bytes):
-    """A POST of this body."""
-    return lambda target, body, *headers: request_bytes("POST", target, headers, body)
-
-
 @BOTH
 @pytest.mark.parametrize(("size", "status"), [(0, "200"), (SIZE, "200"), (SIZE + 1, "413"), (len(MIB), "413")])
 def test_the_size_decides(talk, post, protocol, size, status):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import trio.testing
@@ -14,69 +13,20 @@ from tlslab.core.plan import LabPlan
 from tlslab.events import ConnectionClosed, EntityBodyStalled, RequestReceived, ResponseSent
 from tlslab.net.clock import RateClock
 from tlslab.net.transport import TCPI_RCV_WND
-from tlslab.text import HostPort
 
 if TYPE_CHECKING:
+    from tests.conftest import Heard
     from tests.net.conftest import Dial, Running, Serving
 
 Plan = Callable[..., LabPlan]
+MakeTap = Callable[..., "Heard"]
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 FREEZE = b"POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 204800\r\n\r\n" + bytes(200 * 1024)
 
 
-@dataclass
-class Heard:
-    """A tap, and its one wire, that keep what they are told."""
-
-    looks_ahead: bool = True
-    told: list[str] = field(default_factory=list)
-    up: bytearray = field(default_factory=bytearray)
-    down: bytearray = field(default_factory=bytearray)
-    unread: bytes = b""
-    addresses: tuple[HostPort, HostPort] | None = None
-
-    def open(self, _number: int, peer: HostPort, local: HostPort, _at: float) -> Heard:
-        self.addresses = (peer, local)
-        self.told.append("open")
-        return self
-
-    def secrets(self, line: str) -> None:
-        assert line.startswith("CLIENT_RANDOM ")
-        self.told.append("secrets")
-
-    def received(self, data: bytes, _at: float) -> None:
-        self.up += data
-        self.unread = self.unread[len(data) :]
-        self.told.append("received")
-
-    def waiting(self, data: bytes, _at: float) -> None:
-        self.unread = data
-
-    def window_closed(self, _at: float) -> None:
-        self.told.append("window closed")
-
-    def sent(self, data: bytes, _at: float) -> None:
-        self.down += data
-        self.told.append("sent")
-
-    def peer_ended(self, _at: float, *, reset: bool) -> None:
-        self.told.append("peer reset" if reset else "peer fin")
-
-    def ended(self, _at: float, *, reset: bool) -> None:
-        self.told.append("reset" if reset else "fin")
-
-    def settle(self) -> None:
-        self.told.append("settled")
-
-    @property
-    def facts(self) -> list[str]:
-        """What was told, without the pauses."""
-        return [word for word in self.told if word != "settled"]
-
-
-async def test_the_bytes_are_those_of_the_client(plan: Plan, serving: Serving, dial: Dial) -> None:
+async def test_the_bytes_are_those_of_the_client(plan: Plan, serving: Serving, dial: Dial, make_tap: MakeTap) -> None:
     """Both directions byte for byte, the real addresses, secrets first, and an orderly end from both sides."""
-    heard = Heard()
+    heard = make_tap()
     async with serving(plan(), heard) as running:
         peer = await dial(running)
         await peer.write(FREEZE.replace(b"204800", b"1024")[: -199 * 1024])
@@ -94,9 +44,9 @@ async def test_the_bytes_are_those_of_the_client(plan: Plan, serving: Serving, d
             assert heard.facts[place + 1 : place + 3] == ["received", "sent"]
 
 
-async def test_a_stall(plan: Plan, serving: Serving, dial: Dial, fast_clock: RateClock) -> None:
+async def test_a_stall(plan: Plan, serving: Serving, dial: Dial, fast_clock: RateClock, make_tap: MakeTap) -> None:
     """What the lab does not read is shown where it waits; the end is the lab's reset."""
-    heard = Heard()
+    heard = make_tap()
     async with serving(plan(**{"timers.ssl_renegotiation": 30}), heard) as running:
         peer = await dial(running)
         await peer.write(FREEZE)
@@ -116,9 +66,11 @@ def tells_its_window() -> bool:
         return len(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1024)) >= TCPI_RCV_WND.stop
 
 
-async def test_a_tap_that_does_not_look_ahead(plan: Plan, serving: Serving, dial: Dial, fast_clock: RateClock) -> None:
+async def test_a_tap_that_does_not_look_ahead(
+    plan: Plan, serving: Serving, dial: Dial, fast_clock: RateClock, make_tap: MakeTap
+) -> None:
     """It is told nothing of what waits, and it costs nothing."""
-    heard = Heard(looks_ahead=False)
+    heard = make_tap(looks_ahead=False)
     async with serving(plan(**{"timers.ssl_renegotiation": 30}), heard) as running:
         peer = await dial(running)
         await peer.write(FREEZE)
@@ -136,17 +88,19 @@ async def ended(running: Running, dial: Dial, *, with_reset: bool) -> Any:
     return (await running.wait_for(ConnectionClosed))[0].how
 
 
-async def test_a_reset_of_the_client(plan: Plan, serving: Serving, dial: Dial) -> None:
+async def test_a_reset_of_the_client(plan: Plan, serving: Serving, dial: Dial, make_tap: MakeTap) -> None:
     """It is the client's, and comes before anything the lab does about it."""
-    heard = Heard()
+    heard = make_tap()
     async with serving(plan(), heard) as running:
         assert await ended(running, dial, with_reset=True) == "reset_by_peer"
     assert heard.facts[-2:] == ["peer reset", "reset"]  # a wire that was reset takes no more
 
 
-async def test_what_a_lab_throws_away_was_on_the_wire(plan: Plan, serving: Serving, dial: Dial) -> None:
+async def test_what_a_lab_throws_away_was_on_the_wire(
+    plan: Plan, serving: Serving, dial: Dial, make_tap: MakeTap
+) -> None:
     """Bytes behind an early answer are discarded, and told all the same."""
-    heard = Heard()
+    heard = make_tap()
     async with serving(plan(), heard) as running:
         peer = await dial(running)
         await peer.write(b"this is not HTTP\r\n\r\n")
@@ -159,9 +113,9 @@ async def test_what_a_lab_throws_away_was_on_the_wire(plan: Plan, serving: Servi
     assert heard.facts[-3:-1] == ["received", "peer fin"]
 
 
-async def test_a_lab_that_ends(plan: Plan, serving: Serving, dial: Dial) -> None:
+async def test_a_lab_that_ends(plan: Plan, serving: Serving, dial: Dial, make_tap: MakeTap) -> None:
     """Its kernel says FIN where all was read, and resets where bytes wait."""
-    read, unread = Heard(), Heard()
+    read, unread = make_tap(), make_tap()
     async with serving(plan(), read) as running:
         peer = await dial(running)
         await peer.write(GET)
@@ -174,9 +128,11 @@ async def test_a_lab_that_ends(plan: Plan, serving: Serving, dial: Dial) -> None
     assert (read.facts[-1], unread.facts[-1]) == ("fin", "reset")
 
 
-async def test_a_client_that_closes_before_it_has_its_answer(plan: Plan, serving: Serving, dial: Dial) -> None:
+async def test_a_client_that_closes_before_it_has_its_answer(
+    plan: Plan, serving: Serving, dial: Dial, make_tap: MakeTap
+) -> None:
     """Its FIN is followed by the reset with which its kernel met the answer; the lab's own FIN never was."""
-    heard = Heard()
+    heard = make_tap()
     async with serving(plan(), heard) as running:
         peer = await dial(running)
         peer.send_and_close(GET)
@@ -196,9 +152,11 @@ class Unsettled(trio.abc.Instrument):
             self.seen.append(self._heard.told[-3:])
 
 
-async def test_nobody_else_has_a_turn_before_it_settles(plan: Plan, serving: Serving, dial: Dial) -> None:
+async def test_nobody_else_has_a_turn_before_it_settles(
+    plan: Plan, serving: Serving, dial: Dial, make_tap: MakeTap
+) -> None:
     """Or the packets of several connections would not be in the order of time."""
-    heard = Heard()
+    heard = make_tap()
     trio.lowlevel.add_instrument(unsettled := Unsettled(heard))
     async with serving(plan(), heard) as running:
         peer = await dial(running)

@@ -88,3 +88,8 @@ def test_it_looks_up_the_chain_that_it_has(join, client_settings, certificates, 
     )
     ends = join(asks=True, client=client_context(settings), issuer_names=(root_name(listed),))
     assert (ends.server.client_certificate is not None) is sent
+
+
+def test_the_client_needs_no_reader(client_settings):
+    """It tells nobody what it sees, and works."""
+    assert ClientTls(client_context(client_settings()), "localhost").read(0) == b""

@@ -318,4 +318,5 @@ def test_verbose():
     assert say_verbosely(e.UnreadBytesChanged(*AT, 1000, 2)).text == (
         "still stuck: 1,000 bytes wait in TLS, 2 in the socket"
     )
+    assert say_verbosely(e.UnreadBytesChanged(*AT, 1, 2)).text == "still stuck: 1 byte waits in TLS, 2 in the socket"
     assert say_verbosely(e.AlertSent(*AT, "warning", "close_notify", 0)).text.startswith("AlertSent level=warning")

@@ -15,6 +15,7 @@ from tlslab.scenario.complaints import Complaint, complaints
 from tlslab.scenario.overlay import WINDOWS, Ground, with_profile
 from tlslab.scenario.schema import Scenario
 from tlslab.scenario.yaml_nodes import MAX_BYTES, Node, Position
+from tlslab.text import format_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def parse_scenario(raw: bytes, name: str, file: str) -> LoadedScenario:
 
 def _decode(raw: bytes, file: str) -> str:
     if len(raw) > MAX_BYTES:
-        raise ScenarioError([Problem(file, 1, 1, f"a scenario has at most {MAX_BYTES:,} bytes")])
+        raise ScenarioError([Problem(file, 1, 1, f"a scenario has at most {format_count(MAX_BYTES, 'byte')}")])
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

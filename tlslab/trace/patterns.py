@@ -228,9 +228,9 @@ def issuer_list_near_limit(conversation: Conversation) -> Finding | None:
         "16 KB, documented through Windows Server 2012" if is_known else "before KB933430; this number is not confirmed"
     )
     sentence = (
-        f"The list of authorities in the CertificateRequest (frame {message.frame}) has {size:,} bytes, just below the "
-        f"{limit:,} that Schannel has room for ({source}). Names that no longer fitted are probably missing: look "
-        "whether the authority of the client's certificate is in it."
+        f"The list of authorities in the CertificateRequest (frame {message.frame}) has {format_count(size, 'byte')}, "
+        f"just below the {limit:,} that Schannel has room for ({source}). Names that no longer fitted are probably "
+        "missing: look whether the authority of the client's certificate is in it."
     )
     return Finding("issuer_list_near_limit", "probable", sentence, (message.frame,), ("ca-list-truncation",))
 

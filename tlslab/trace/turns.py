@@ -23,7 +23,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tlslab.text import format_count
+from tlslab.text import format_count, plural
 from tlslab.trace.conversation import Message, Side
 from tlslab.trace.frames import PieceKind
 from tlslab.trace.progress import LONGEST_FINISHED, Progress
@@ -107,8 +107,9 @@ def _sent(progress: Progress) -> str:
     if progress.request is None:
         return "The client has sent part of its body"
     length = progress.request.piece.content_length
-    of = f" of the body's {format_count(length, 'byte')}" if length else " bytes of a chunked body"
-    return f"The client has sent {progress.body_sent:,}{of}"
+    if not length:
+        return f"The client has sent {format_count(progress.body_sent, 'byte')} of a chunked body"
+    return f"The client has sent {progress.body_sent:,} of the body's {format_count(length, 'byte')}"
 
 
 def _window(progress: Progress) -> Turn | None:
@@ -244,7 +245,7 @@ def _http(progress: Progress) -> Turn | None:
     if request.piece.chunked or request.piece.content_length is None:
         return Turn(Side.CLIENT, "The request's body is chunked, and its end was still to come.")
     left = max(request.piece.content_length - progress.body_sent, 0)
-    return Turn(Side.CLIENT, f"{left:,} bytes of the request's body were still to come.")
+    return Turn(Side.CLIENT, _to_come(left, "the request's body"))
 
 
 def _response(progress: Progress) -> Turn | None:
@@ -259,7 +260,11 @@ def _response(progress: Progress) -> Turn | None:
         why = "The response has no length: it lasts until the server ends the connection, which it had not."
         return Turn(Side.SERVER, why)
     left = max(response.piece.content_length - progress.response_sent, 0)
-    return Turn(Side.SERVER, f"{left:,} bytes of the response were still to come.")
+    return Turn(Side.SERVER, _to_come(left, "the response"))
+
+
+def _to_come(count: int, whole: str) -> str:
+    return f"{format_count(count, 'byte')} of {whole} {plural(count, 'was', 'were')} still to come."
 
 
 # In the order that the top of this file explains.

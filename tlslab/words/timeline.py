@@ -12,7 +12,7 @@ from typing import Any
 
 from tlslab import events as e
 from tlslab.schannel.event_log import ISSUER_LIST_TRUNCATED
-from tlslab.text import escaped, format_bytes, format_seconds, format_status, plural, shortened
+from tlslab.text import escaped, format_bytes, format_count, format_seconds, format_status, plural, shortened
 from tlslab.types import Activity, Fault
 from tlslab.words.values import ACTIVITIES, CONNECTION_ENDS, EVIDENCE, UNAVAILABLE, why_ended
 from tlslab.words.windows_events import BINDING_UNUSABLE, SSTP_CERTIFICATES_DIFFER
@@ -220,13 +220,18 @@ def _stalled(event: e.EntityBodyStalled) -> Line:
     return Line(
         f"STUCK: {format_bytes(event.body_buffered)} of the body are buffered and no more is read, but the "
         f"{event.waiting_for} the server waits for comes behind the body "
-        f"({event.tls_unread:,} bytes wait in TLS, {event.socket_unread:,} in the socket)",
+        f"({_waits_unread(event)})",
         "bad",
     )
 
 
 def _unread(event: e.UnreadBytesChanged) -> Line:
-    return Line(f"still stuck: {event.tls_unread:,} bytes wait in TLS, {event.socket_unread:,} in the socket", "odd")
+    return Line(f"still stuck: {_waits_unread(event)}", "odd")
+
+
+def _waits_unread(event: e.EntityBodyStalled | e.UnreadBytesChanged) -> str:
+    wait = plural(event.tls_unread, "waits", "wait")
+    return f"{format_count(event.tls_unread, 'byte')} {wait} in TLS, {event.socket_unread:,} in the socket"
 
 
 def _resumed(event: e.EntityBodyResumed) -> Line:
