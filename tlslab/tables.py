@@ -12,6 +12,13 @@ S = TypeVar("S", bound=Enum)
 C = TypeVar("C", bound=Enum)
 
 
+class TableKey(Enum):
+    """What a table is asked with: a state, or a cause."""
+
+    # Each is there once. Enum would hash its name, in Python code, at each look into a table.
+    __hash__ = object.__hash__
+
+
 def after(table: Mapping[tuple[S, C], S], state: S, cause: C) -> S:
     """The state that follows. LocalMisuse: the table lacks the pair, which makes no sense."""
     following = table.get((state, cause))

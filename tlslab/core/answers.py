@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 from tlslab.core.plan import LabPlan, Site
-from tlslab.httpsys.effects import Request, Response
+from tlslab.httpsys.effects import Request, Response, Service
 from tlslab.httpsys.entity_body import BodyFacts
 from tlslab.httpsys.question import Question, QuestionState
 from tlslab.iis import pages
@@ -20,28 +23,37 @@ from tlslab.iis.status import (
 from tlslab.types import TlsFacts
 
 METHODS = ("GET", "HEAD", "POST", "PUT")
+PLACES_KEPT = 128  # targets, which a client may make 16 KiB long
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a target leads: its path, the site that lies on, if any, and how requests there are served."""
+
+    path: str
+    site: Site | None
+    service: Service
 
 
 class Answers:
-    """Answers the requests of one connection."""
+    """Answers the requests of a lab: one for all its connections."""
 
     def __init__(self, plan: LabPlan) -> None:
         self._plan = plan
         self._sites = {site.path: site for site in plan.sites}
+        self._place = lru_cache(PLACES_KEPT)(self._find_place)  # clients ask for few targets, again and again
 
-    def site(self, request: Request) -> Site | None:
-        """The site a request is for; None for the start page, an unknown path or a method nobody serves."""
-        if request.method not in METHODS:
-            return None
-        path = match_path(request.target, self._sites)
-        return self._sites[path] if path else None
+    def service(self, request: Request) -> Service:
+        """How a request is to be served."""
+        return self._place(request.target).service if request.method in METHODS else Service()
 
     def response(self, request: Request, body: BodyFacts, tls: TlsFacts, binding: str, question: Question) -> Response:
         """Answer a request that came on `binding`; `question` is that of its connection."""
         as_html = pages.prefers_html(request.accept)
-        path = path_of(request.target)
-        report = pages.RequestReport(self._plan.scenario, binding, request.method, path, tls, body.length, body.sha256)
-        status = self._status(request, tls, question) if body.complete else ENTITY_TOO_LARGE
+        place = self._place(request.target)
+        method, scenario = request.method, self._plan.scenario
+        report = pages.RequestReport(scenario, binding, method, place.path, tls, body.length, body.sha256)
+        status = self._status(method, place, tls, question) if body.complete else ENTITY_TOO_LARGE
         if status is None:
             content_type, content = pages.start_page(self._plan.landing, as_html)
             status = OK
@@ -53,16 +65,32 @@ class Answers:
         subject = tls.client_certificate.subject if tls.client_certificate else None
         return Response(status.code, status.substatus, content_type, content, subject, headers, status.win32)
 
-    def _status(self, request: Request, tls: TlsFacts, question: Question) -> Status | None:
+    def _status(self, method: str, place: _Place, tls: TlsFacts, question: Question) -> Status | None:
         """The status of the answer; None for the start page."""
-        if request.method not in METHODS:
+        if method not in METHODS:
             return METHOD_NOT_ALLOWED
-        site = self.site(request)
+        site = place.site
         if site is None:
-            return None if path_of(request.target) == "/" else NOT_FOUND
+            return None if place.path == "/" else NOT_FOUND
         if question.state is QuestionState.UNAVAILABLE and wants_certificate(site.ssl_flags):
             return CERTIFICATE_UNAVAILABLE
         flags = frozenset(site.ssl_flags)
         if site.client_cert_retrieval.answers_first and tls.client_certificate is None and question.is_open:
             flags = flags - {SslFlag.SSL_REQUIRE_CERT}
         return refusal(flags, tls.client_certificate) or OK
+
+    def _find_place(self, target: str) -> _Place:
+        matched = match_path(target, self._sites)
+        site = self._sites[matched] if matched else None
+        return _Place(path_of(target), site, _service(site))
+
+
+def _service(site: Site | None) -> Service:
+    """How requests to a path are served; None is the start page, and what there is no path for."""
+    if site is None:
+        return Service()
+    return Service(
+        retrieval=site.client_cert_retrieval if wants_certificate(site.ssl_flags) else None,
+        continue_after_certificate=site.continue_after_certificate,
+        delay_seconds=site.application_delay,
+    )

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 from tlslab.core.answers import Answers
 from tlslab.core.life import BY_CAUSE, ENDS, Life, LifeCause, with_tls
-from tlslab.core.plan import LabPlan, Listener, Site
+from tlslab.core.plan import LabPlan, Listener
 from tlslab.core.reception import Admitted, Reception, TurnedAway
 from tlslab.core.sessions import Choice, Sessions
 from tlslab.core.witness import Witness
@@ -39,17 +39,16 @@ from tlslab.events import (
     PeerReset,
 )
 from tlslab.httpsys.client_certificate import UNLIMITED
-from tlslab.httpsys.effects import Answer, Close, DecideService, RequestClientCertificate, Send, Service
+from tlslab.httpsys.effects import Answer, Close, DecideService, RequestClientCertificate, Send
 from tlslab.httpsys.pipeline import Pipeline
 from tlslab.httpsys.question import Question
 from tlslab.httpsys.settings import OnUnavailable
-from tlslab.iis.access import wants_certificate
 from tlslab.recorder import Recorder
 from tlslab.schannel.session_cache import Reason
 from tlslab.tables import after
 from tlslab.tls.failures import Failure, FailureKind
 from tlslab.tls.server import Handshake, HandshakeEnded, Happening, PlaintextWaits, ServerTls, TlsEnded
-from tlslab.types import Activity, Closing, Drain, Fault, Reset, Unavailable
+from tlslab.types import Activity, Closing, Drain, Fault, Reset, TlsFacts, Unavailable
 
 ALERT_DRAIN_BYTES = 1024 * 1024  # chosen: most bytes of the client's thrown away, so that the lab's alert arrives
 UNSENT_LIMIT = 64 * 1024  # chosen: bytes of answers after which no further request of a connection is looked at
@@ -66,14 +65,18 @@ class Patience:
     fin: float = 0.02  # how long after close_notify the client's FIN may take; then the lab says close_notify, too
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Served:
-    """What a connection has once a binding serves it. `choice` says which session it offered."""
+    """What a connection has once a binding serves it.
+
+    `choice` says which session it offered, `facts` what the last handshake left; None until somebody asks for them.
+    """
 
     binding: str
     tls: ServerTls
     http: Pipeline
     choice: Choice
+    facts: TlsFacts | None = None
 
 
 class Connection:
@@ -93,6 +96,7 @@ class Connection:
     def __init__(
         self,
         plan: LabPlan,
+        answers: Answers,
         sessions: Sessions,
         emit: Recorder,
         listener: Listener,
@@ -102,6 +106,7 @@ class Connection:
         now: float,
     ) -> None:
         self._plan = plan
+        self._answers = answers
         self._sessions = sessions
         self._emit = emit
         self._patience = patience
@@ -110,7 +115,6 @@ class Connection:
         self._reception: Reception | None = Reception(listener, plan.setup.timers, emit, now)
         self._served: _Served | None = None
         self._question = Question()
-        self._answers = Answers(plan)
         self._flights: deque[bytes] = deque()
         self._fin_overdue = 0.0  # when the client's FIN is, while PARTING
         self._after_goodbye = 0  # bytes since its close_notify, thrown away
@@ -313,11 +317,11 @@ class Connection:
                 case Send(plaintext):
                     served.tls.write(plaintext, now)
                 case DecideService(request):
-                    served.http.serve(_service(self._answers.site(request)), now)
+                    served.http.serve(self._answers.service(request), now)
                 case RequestClientCertificate():
                     self._request_certificate(served, now)
                 case Answer(request, body):
-                    facts = served.tls.facts()
+                    facts = served.facts = served.facts or served.tls.facts()
                     response = self._answers.response(request, body, facts, served.binding, self._question)
                     served.http.respond(response, now)
                 case Close(how):
@@ -347,6 +351,7 @@ class Connection:
 
     def _on_handshake(self, ended: HandshakeEnded, served: _Served, now: float) -> None:
         tls = served.tls
+        served.facts = None
         if flight := tls.data_to_send():
             self._flights.append(flight)
         self._life = with_tls(self._life, tls.handshake)
@@ -380,14 +385,3 @@ class Connection:
             reason = Reason.RENEGOTIATION_REFUSED if refused else Reason.FATAL_ALERT
             self._sessions.forget(served.binding, served.tls.session_id, reason, now)
         self._end(Reset() if refused else self._alert_drain(now), now)
-
-
-def _service(site: Site | None) -> Service:
-    """How requests to a path are served; None is the start page, and what there is no path for."""
-    if site is None:
-        return Service()
-    return Service(
-        retrieval=site.client_cert_retrieval if wants_certificate(site.ssl_flags) else None,
-        continue_after_certificate=site.continue_after_certificate,
-        delay_seconds=site.application_delay,
-    )

@@ -80,7 +80,7 @@ class Driver:
         self._machine = machine
         self._publish = publish
         self._transport = transport
-        self._unsent = bytearray()
+        self._unsent = b""
         self._looked_at = 0  # bytes that waited at the last look; 0 once any was read
 
     # --- what happens: one of these, then `finish_step` ---------------------------------------------
@@ -199,22 +199,23 @@ class Driver:
 
     def _send_unsent(self, now: float) -> None:
         while self._unsent:
-            data = bytes(self._unsent)
             try:
-                taken = self._transport.send(data)
+                taken = self._transport.send(self._unsent)
             except OSError:
-                self._unsent.clear()
+                self._unsent = b""
                 self.receive_reset(now)
                 return
             if not taken:
                 return
-            self._tap.sent(data[:taken], now)
-            del self._unsent[:taken]
+            self._tap.sent(self._unsent[:taken], now)
+            self._unsent = self._unsent[taken:]
 
     def _publish_events(self) -> None:
         """Tell what happened to the connection, and what it did to the machine before another does more."""
-        self._publish(self.connection.take_events())
-        self._publish(self._machine.take_events())
+        if events := self.connection.take_events():
+            self._publish(events)
+        if events := self._machine.take_events():
+            self._publish(events)
 
     def _look_ahead(self, now: float) -> None:
         """Show the tap what waits unread, without taking it; what was shown before is shown again only with more."""

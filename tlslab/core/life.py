@@ -7,13 +7,14 @@ on, requests are served, or stand still.
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import auto
 
+from tlslab.tables import TableKey
 from tlslab.tls.server import Handshake
 from tlslab.types import ConnectionEnd
 
 
-class Life(Enum):
+class Life(TableKey):
     """Where a connection stands."""
 
     GREETING = auto()  # its first ClientHello is read: there is no binding yet, and no TLS
@@ -26,7 +27,7 @@ class Life(Enum):
     OVER = auto()  # the socket is closed
 
 
-class LifeCause(Enum):
+class LifeCause(TableKey):
     """What moves a connection on."""
 
     BINDING_CHOSEN = auto()

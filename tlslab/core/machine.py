@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from itertools import count
 
+from tlslab.core.answers import Answers
 from tlslab.core.connection import Connection, Patience
 from tlslab.core.plan import LabPlan, Listener
 from tlslab.core.sessions import Sessions
@@ -36,6 +37,7 @@ class Machine:
         self.connections_accepted = 0
         self._ids = count(1)
         self._emit = Recorder(0, wanted)
+        self._answers = Answers(plan)
         self._sessions = Sessions(plan, self._emit, keylog)
         self._check_sstp()
 
@@ -43,7 +45,7 @@ class Machine:
         """Take a new connection on `listener`; both addresses are `host:port`."""
         self.connections_accepted += 1
         emit = Recorder(next(self._ids), self.wanted)
-        return Connection(self.plan, self._sessions, emit, listener, peer, local, self._patience, now)
+        return Connection(self.plan, self._answers, self._sessions, emit, listener, peer, local, self._patience, now)
 
     def tick(self, now: float) -> None:
         """Purge the sessions that are due."""

@@ -16,6 +16,7 @@ from tlslab.text import format_host_port
 
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d{1,5})", re.ASCII)
 _NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*", re.ASCII)
+WILDCARDS = ("0.0.0.0", "::")  # as `Endpoint.parse` writes them
 WANTED = "an endpoint such as 0.0.0.0:8443, [::]:8443 or upload.localhost:8443 (a name makes it an SNI binding)"
 
 
@@ -122,7 +123,7 @@ def choose(bindings: Iterable[Binding], server_name: str | None) -> Binding | No
             if binding.record.endpoint.is_name and binding.record.endpoint.host == server_name.lower().rstrip("."):
                 return binding
     addresses = [binding for binding in candidates if not binding.record.endpoint.is_name]
-    addresses.sort(key=lambda binding: ipaddress.ip_address(binding.record.endpoint.host).is_unspecified)
+    addresses.sort(key=lambda binding: binding.record.endpoint.host in WILDCARDS)
     return addresses[0] if addresses else None
 
 
@@ -132,5 +133,5 @@ def wildcard_certificates(bindings: Iterable[Binding], port: int) -> tuple[str, 
     They are two records that know nothing of each other (netsh http, iplisten: all of IPv4, all of IPv6).
     """
     named = {binding.record.endpoint: binding.record.certificate.value for binding in bindings}
-    ipv4, ipv6 = (named.get(Endpoint(host, port, is_name=False), "") for host in ("0.0.0.0", "::"))
+    ipv4, ipv6 = (named.get(Endpoint(host, port, is_name=False), "") for host in WILDCARDS)
     return ipv4, ipv6

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+_NOTHING = hashlib.sha256()  # most requests have no body, and need no hash of their own
+
 
 @dataclass(frozen=True, slots=True)
 class BodyFacts:
@@ -31,10 +33,12 @@ class EntityBody:
         self.announced = announced
         self.received = 0
         self.complete = False
-        self._hash = hashlib.sha256()
+        self._hash = _NOTHING
 
     def take(self, data: bytes | bytearray) -> None:
         """Read on by `data`."""
+        if self._hash is _NOTHING:
+            self._hash = hashlib.sha256()
         self.received += len(data)
         self._hash.update(data)
 

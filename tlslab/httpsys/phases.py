@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import auto
 
 from tlslab.httpsys.timers import Timer
+from tlslab.tables import TableKey
 from tlslab.types import Activity
 
 
-class Phase(Enum):
+class Phase(TableKey):
     """Where the request stands."""
 
     IDLE = auto()
@@ -18,7 +19,7 @@ class Phase(Enum):
     CLOSED = auto()
 
 
-class Cause(Enum):
+class Cause(TableKey):
     """What moves a request on."""
 
     BYTES = auto()

@@ -132,10 +132,11 @@ class Pipeline:
         self._start(Timer.IDLE_CONNECTION, now)
         if self._retrieval is not None and self._retrieval.answers_first:
             self._ask(now)
-        self._parse(now)
-        if self.phase is Phase.IDLE and self._http.trailing_data[0]:  # the beginning of the next head came along
-            self._go(Cause.BYTES)
-            self._start(Timer.HEADER_WAIT, now)
+        if self._http.trailing_data[0]:  # the next head came along
+            self._parse(now)
+            if self.phase is Phase.IDLE:  # the beginning of it
+                self._go(Cause.BYTES)
+                self._start(Timer.HEADER_WAIT, now)
 
     def note_unread(self, tls_unread: int, socket_unread: int, waiting_for: str, now: float) -> None:
         """While `stalled`: how many bytes wait in TLS and in the socket."""
@@ -257,19 +258,16 @@ class Pipeline:
 
     def _on_event(self, event: h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED], now: float) -> bool:
         """Take one event of h11; False when there is nothing more to take now."""
-        match event:
-            case h11.Request():
-                self._on_head(event, now)
-                return False
-            case h11.Data():
-                self._body.take(event.data)
-                return True
-            case h11.EndOfMessage():
-                self._body.complete = True
-                self._emit(EntityBodyReceived, now, length=self._body.received)
-                return False
-            case _:
-                return False
+        # By type: to `match` and isinstance h11's events are abstract classes, which answer in Python code.
+        if type(event) is h11.Data:
+            self._body.take(event.data)
+            return True
+        if type(event) is h11.Request:
+            self._on_head(event, now)
+        elif type(event) is h11.EndOfMessage:
+            self._body.complete = True
+            self._emit(EntityBodyReceived, now, length=self._body.received)
+        return False
 
     def _on_head(self, event: h11.Request, now: float) -> None:
         if self.phase is Phase.IDLE:  # pipelined: its bytes came with the previous request
@@ -297,7 +295,9 @@ class Pipeline:
         return bool(self._http.they_are_waiting_for_100_continue)
 
     def _head_capacity(self) -> int:
-        if self.phase not in (Phase.IDLE, Phase.HEAD) or self._request is not None:
+        if self.phase is Phase.IDLE:  # nothing of the next head is here
+            return HEAD_CHUNK
+        if self.phase is not Phase.HEAD or self._request is not None:
             return 0
         return min(HEAD_CHUNK, MAX_REQUEST_BYTES - len(self._http.trailing_data[0]))
 

@@ -8,13 +8,13 @@ on a second request is documented nowhere.)
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import auto
 
 from tlslab.httpsys.client_certificate import Retrieval
-from tlslab.tables import after
+from tlslab.tables import TableKey, after
 
 
-class QuestionState(Enum):
+class QuestionState(TableKey):
     """Where the question stands."""
 
     OPEN = auto()  # nobody has been asked
@@ -24,7 +24,7 @@ class QuestionState(Enum):
     UNAVAILABLE = auto()  # on this connection it cannot be asked
 
 
-class QuestionCause(Enum):
+class QuestionCause(TableKey):
     """What moves the question on."""
 
     WANT = auto()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from http import HTTPStatus
 
 import h11
@@ -12,22 +13,33 @@ from tlslab.httpsys.effects import Response
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus} | {413: b"Request Entity Too Large"}
 
 
+_END = h11.EndOfMessage()
+
+
 def encode(http: h11.Connection, response: Response, method: str) -> bytes:
     """The bytes of a whole response to a request of this method; that to a HEAD has its length and no body.
 
     One that comes before the body was read to its end closes the connection: what follows is no request.
     """
-    early = [("Connection", "close")] if http.their_state is h11.SEND_BODY else []
-    headers = [
-        ("Content-Type", response.content_type),
-        ("Content-Length", str(len(response.body))),
-        ("Cache-Control", "no-store"),
-        *response.headers,
-        *early,
-    ]
-    head = h11.Response(status_code=response.status, headers=headers, reason=_REASONS.get(response.status, b""))
+    early = http.their_state is h11.SEND_BODY
+    head = _head(response.status, response.content_type, len(response.body), response.headers, early)
     pieces = [http.send(head)]
     if method != "HEAD":
         pieces.append(http.send(h11.Data(data=response.body)))
-    pieces.append(http.send(h11.EndOfMessage()))
+    pieces.append(http.send(_END))
     return b"".join(piece for piece in pieces if piece)
+
+
+# Kept, for h11 checks the fields when a head is made, and changes nothing of it when it is sent.
+@lru_cache(maxsize=256)
+def _head(
+    status: int, content_type: str, length: int, headers: tuple[tuple[str, str], ...], early: bool
+) -> h11.Response:
+    fields = [
+        ("Content-Type", content_type),
+        ("Content-Length", str(length)),
+        ("Cache-Control", "no-store"),
+        *headers,
+        *([("Connection", "close")] if early else []),
+    ]
+    return h11.Response(status_code=status, headers=fields, reason=_REASONS.get(status, b""))

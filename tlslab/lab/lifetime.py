@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import trio
 
 from tlslab.core.machine import Machine
 from tlslab.events import Event
-from tlslab.net.bus import WATCH_LIMIT, Bus, Watch
+from tlslab.net.bus import Bus, Watch
 from tlslab.net.clock import RateClock
 from tlslab.net.server import Bound, close_all, serve
 from tlslab.tap import NO_TAP, Tap
 from tlslab.types import LAST_WORDS_SECONDS
 
-BATCH = WATCH_LIMIT
 PAUSE_SECONDS = 0.05  # of the wall: what happens meanwhile is shown together, at the cost of one switch of threads
 
 
@@ -49,7 +48,7 @@ def run(
                 nursery.cancel_scope.cancel()
             if watch is not None:
                 with trio.move_on_after(LAST_WORDS_SECONDS * speed):  # a reader that has stopped does not get them
-                    await trio.to_thread.run_sync(show, list(_waiting(watch)), abandon_on_cancel=True)
+                    await trio.to_thread.run_sync(show, watch.take(), abandon_on_cancel=True)
         return signal.Signals(received)
 
     try:
@@ -60,19 +59,11 @@ def run(
 
 async def _show(watch: Watch, heading: Callable[[], None], show: Callable[[Sequence[Event]], None]) -> None:
     await trio.to_thread.run_sync(heading, abandon_on_cancel=True)
-    async for event in watch.events:
-        batch = [event, *_waiting(watch)]
-        await trio.to_thread.run_sync(_shown, show, batch, abandon_on_cancel=True)
+    while True:
+        await watch.wait()
+        await trio.to_thread.run_sync(_shown, show, watch.take(), abandon_on_cancel=True)
 
 
 def _shown(show: Callable[[Sequence[Event]], None], batch: Sequence[Event]) -> None:
     show(batch)
     time.sleep(PAUSE_SECONDS)
-
-
-def _waiting(watch: Watch) -> Iterable[Event]:
-    for _ in range(BATCH):
-        try:
-            yield watch.events.receive_nowait()
-        except trio.WouldBlock:
-            return
