@@ -36,7 +36,13 @@ from tlslab.types import CertificateFacts, Direction, HandshakeKind, TlsFacts, V
 from tlslab.wire.alerts import Alert, AlertDescription
 from tlslab.wire.certificate_request import parse_certificate_request_untrusted
 from tlslab.wire.handshake import HandshakeType, message_name
-from tlslab.wire.hello import ClientHello, parse_client_hello_untrusted, parse_server_hello_untrusted, version_name
+from tlslab.wire.hello import (
+    ClientHello,
+    parse_client_hello_untrusted,
+    parse_server_hello_untrusted,
+    parse_session_id_untrusted,
+    version_name,
+)
 
 # X509_V_ codes (openssl/x509_vfy.h). What is not listed, such as a wrong signature, makes a certificate invalid.
 _VERDICTS = {
@@ -238,13 +244,13 @@ class ServerTls(Engine):
             self._finished_by_client = True
 
     def _on_client_hello(self, body: bytes, now: float) -> None:
-        begins = self.handshake is Handshake.AWAITED  # the first one was told by whoever chose the context by it
-        if begins:
-            self.handshake = Handshake.RENEGOTIATION  # whatever we make of the message: OpenSSL took it
+        if self.handshake is not Handshake.AWAITED:  # the rest was read and told by whoever chose the context by it
+            self._offered_session = parse_session_id_untrusted(body)
+            return
+        self.handshake = Handshake.RENEGOTIATION  # whatever we make of the message: OpenSSL took it
         hello = parse_client_hello_untrusted(body)
         self._offered_session = hello.session_id
-        if begins:
-            self._watcher.on_client_hello(hello, now)
+        self._watcher.on_client_hello(hello, now)
 
     def _on_server_hello(self, body: bytes, now: float) -> None:
         hello = parse_server_hello_untrusted(body)
