@@ -11,8 +11,6 @@ aside, and looked at in the order of the wire once the call has returned: by `_r
 
 from __future__ import annotations
 
-from socket import MSG_PEEK
-
 from OpenSSL import SSL
 
 from tlslab.errors import WireError
@@ -93,9 +91,8 @@ class Engine:
     def _write(self, plaintext: bytes, now: float) -> bool:
         """Encrypt `plaintext`; False where a handshake on the way or a failure keeps it from going out."""
         try:
-            self._connection.sendall(plaintext)
-        except SSL.WantReadError:
-            return False
+            if not _openssl.write(self._connection, plaintext):
+                return False
         except SSL.Error as error:
             self._fail(error, now)
             return False
@@ -131,14 +128,11 @@ class Engine:
 
     def _take(self, limit: int, now: float) -> bytes:
         try:
-            if not self.established:
-                self._connection.do_handshake()
-                self.established = True
-            if limit:
-                return bytes(self._connection.recv(limit))
-            self._connection.recv(1, MSG_PEEK)
-        except SSL.WantReadError:
-            pass
+            self.established = self.established or _openssl.handshake(self._connection)
+            if self.established and limit:
+                return _openssl.read(self._connection, limit)
+            if self.established:
+                _openssl.peek(self._connection)
         except SSL.ZeroReturnError:
             self.said_close_notify = True
         except SSL.Error as error:
@@ -157,7 +151,7 @@ class Engine:
             del self._ciphertext[: len(piece)]
             self._record_left -= len(piece)
             self._record_fed = self._record_fed + len(piece) if self._record_left else 0
-            self._connection.bio_write(piece)
+            _openssl.feed(self._connection, piece)
         return bool(piece)
 
     def _front_record_bytes(self) -> int:

@@ -193,9 +193,7 @@ class ServerTls(Engine):
             self.handshake = Handshake.AWAITED
         self._finished_by_client = False
         try:
-            self._connection.do_handshake()
-        except SSL.WantReadError:
-            pass
+            _openssl.handshake(self._connection)
         except SSL.Error as error:
             self._fail(error, now)
         self._report(now)
