@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
+from hashlib import sha256
 from typing import Protocol as Interface
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from OpenSSL import SSL, crypto
 
 from tlslab.errors import LocalMisuse, WireError
@@ -348,21 +349,17 @@ class ServerTls(Engine):
 
 def facts_untrusted(certificate: crypto.X509, verify_result: int) -> CertificateFacts:
     """What the lab tells of a client's certificate; one that OpenSSL takes and cryptography does not is invalid."""
-    try:
-        with warnings.catch_warnings():  # about serial numbers and the like: for those who make certificates
-            warnings.simplefilter("ignore")
-            return certificate_facts(certificate.to_cryptography(), verify_result)
-    except (ValueError, x509.InvalidVersion):  # DER that is none, a version 21, a name of another ASN.1 type
-        fingerprint = certificate.digest("sha256").replace(b":", b"").decode().lower()
-        return CertificateFacts(UNREADABLE, UNREADABLE, fingerprint, Verdict.INVALID)
+    return _facts_untrusted(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate), verify_result)
 
 
 @lru_cache(maxsize=64)  # a client shows the same certificate again and again
-def certificate_facts(certificate: x509.Certificate, verify_result: int) -> CertificateFacts:
-    """Put what the lab tells of a certificate and of OpenSSL's check of its chain into one value."""
-    return CertificateFacts(
-        subject=certificate.subject.rfc4514_string(),
-        issuer=certificate.issuer.rfc4514_string(),
-        fingerprint_sha256=certificate.fingerprint(hashes.SHA256()).hex(),
-        verdict=_VERDICTS.get(verify_result, Verdict.INVALID),
-    )
+def _facts_untrusted(der: bytes, verify_result: int) -> CertificateFacts:
+    subject = issuer = UNREADABLE
+    verdict = Verdict.INVALID
+    with warnings.catch_warnings():  # about serial numbers and the like: for those who make certificates
+        warnings.simplefilter("ignore")
+        with suppress(ValueError, x509.InvalidVersion):  # DER that is none, a version 21, a name of another ASN.1 type
+            certificate = x509.load_der_x509_certificate(der)
+            subject, issuer = certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
+            verdict = _VERDICTS.get(verify_result, Verdict.INVALID)
+    return CertificateFacts(subject, issuer, sha256(der).hexdigest(), verdict)
