@@ -138,16 +138,19 @@ class ServerTls(Engine):
         self.session_id = b""
         self.renegotiated = False
         self.client_certificate: CertificateFacts | None = None
+        self._facts: TlsFacts | None = None  # until the next handshake ends: every answer asks for them
 
     def facts(self) -> TlsFacts:
         """The state the last handshake left."""
-        return TlsFacts(
-            protocol=version_name(self._connection.get_protocol_version()),
-            cipher=self._connection.get_cipher_name() or "",
-            resumed=self.resumed,
-            renegotiated=self.renegotiated,
-            client_certificate=self.client_certificate,
-        )
+        if self._facts is None:
+            self._facts = TlsFacts(
+                protocol=version_name(self._connection.get_protocol_version()),
+                cipher=self._connection.get_cipher_name() or "",
+                resumed=self.resumed,
+                renegotiated=self.renegotiated,
+                client_certificate=self.client_certificate,
+            )
+        return self._facts
 
     # --- what its owner calls ----------------------------------------------------------------------
 
@@ -302,6 +305,7 @@ class ServerTls(Engine):
         self._certificate_requested = False
         self._happened.append(HandshakeEnded(self.handshake, self.client_certificate))
         self.handshake = Handshake.NONE
+        self._facts = None
         facts = self.facts()
         self._emit(
             HandshakeCompleted,
