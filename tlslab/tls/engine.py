@@ -42,6 +42,7 @@ class Engine:
         self._ciphertext = bytearray()
         self._record_left = 0  # bytes of the record in front that OpenSSL has not been given
         self._record_fed = 0  # bytes of it that OpenSSL has; 0 once it has all
+        self._starved = False  # OpenSSL has taken up all that it got: asked again, it would say the same
         self._messages: list[TlsMessage] = []
         self.established = False
         self.failure: Failure | None = None
@@ -61,10 +62,11 @@ class Engine:
         With `limit` 0 the handshake messages in front of the next application data pass, and the data stays.
         """
         while self.failure is None and not self.said_close_notify:
-            data = self._take(limit, now)
+            data = b"" if self._starved else self._take(limit, now)
             if data or (not limit and self._connection.pending()):
                 return data
-            if not self._feed_record():
+            self._starved = not self._feed_record()
+            if self._starved:
                 break
         return b""
 
