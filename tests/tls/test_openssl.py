@@ -286,14 +286,62 @@ def test_a_context_that_is_gone_leaves_nothing_behind(certificates):
     assert len(_openssl._identities) == before
 
 
-def test_output_is_taken_whole(server, alice):
-    """`take_output` gives all that waits for the wire, beyond the size of its buffer too, and then nothing."""
+def test_bytes_pass_whole(server, alice):
+    """What is written arrives, in order, beyond the size of a record and of the buffer too; and then nothing."""
     one, other, _ = joined(server(), alice)
-    sent = bytes(200_000)
-    one.sendall(sent)
-    other.bio_write(_openssl.take_output(one))
-    received = b""
-    while len(received) < len(sent):
-        received += other.recv(65536)
-    assert received == sent
+    sent = bytes(range(256)) * 800
+    assert _openssl.write(one, sent)
+    _openssl.feed(other, _openssl.take_output(one))
     assert _openssl.take_output(one) == b""
+    received = []
+    while piece := _openssl.read(other, 65536):
+        received.append(piece)
+    assert b"".join(received) == sent
+    assert max(map(len, received)) == _openssl.BUFFER_BYTES
+
+
+def test_writing_nothing_is_done_at_once(server, alice):
+    """Nothing goes on the wire, and it is no error."""
+    one, _, _ = joined(server(), alice)
+    assert _openssl.write(one, b"")
+    assert _openssl.take_output(one) == b""
+
+
+def test_peek_takes_nothing(server, alice):
+    """It makes what stands in front ready, and leaves it to be read."""
+    one, other, _ = joined(server(), alice)
+    _openssl.peek(other)
+    assert other.pending() == 0
+    assert _openssl.write(one, b"abc")
+    _openssl.feed(other, _openssl.take_output(one))
+    assert other.pending() == 0
+    _openssl.peek(other)
+    assert other.pending() == 3
+    assert [_openssl.read(other, 2), _openssl.read(other, 2), _openssl.read(other, 2)] == [b"ab", b"c", b""]
+
+
+def test_waiting_for_bytes_is_no_error(server, alice):
+    """A handshake that waits says so, and one that is over too; what pyOpenSSL makes of either is an exception."""
+    one, other = SSL.Connection(server(), None), SSL.Connection(alice, None)
+    one.set_accept_state()
+    other.set_connect_state()
+    assert not _openssl.handshake(one)
+    assert not _openssl.write(one, b"not yet")
+    with pytest.raises(SSL.WantReadError):
+        one.do_handshake()
+    exchange(one, other, handshake=True)
+    assert _openssl.handshake(one)
+
+
+@pytest.mark.parametrize("call", [lambda one: _openssl.read(one, 1), _openssl.peek])
+def test_the_end_and_a_failure_are_errors(server, alice, call):
+    """close_notify and a record that is none are told as pyOpenSSL tells them."""
+    one, other, _ = joined(server(), alice)
+    other.shutdown()
+    carry(other, one)
+    with pytest.raises(SSL.ZeroReturnError):
+        call(one)
+    one, _, _ = joined(server(), alice)
+    _openssl.feed(one, b"\x17\x03\x03\0\x20" + bytes(32))
+    with pytest.raises(SSL.Error, match="decryption failed or bad record mac"):
+        call(one)

@@ -9,6 +9,7 @@ from tlslab.wire.hello import (
     ServerHello,
     parse_client_hello_untrusted,
     parse_server_hello_untrusted,
+    parse_session_id_untrusted,
     version_name,
 )
 
@@ -66,6 +67,17 @@ def test_hello_without_extensions():
     expected = ClientHello(TLS_1_2, RANDOM, b"id", (0xC02B,), None, (), (), False, None)
     assert parse_client_hello_untrusted(client_body(session_id=b"id")) == expected
     assert (expected.versions, expected.signals_secure_renegotiation) == (("TLS 1.2",), False)
+
+
+@pytest.mark.parametrize("session_id", [b"", b"id", bytes(32)])
+def test_a_session_id_by_itself(session_id):
+    """It is read without what follows it, and not if it is cut short or too long."""
+    body = client_body(session_id=session_id)
+    end = len(b"\x03\x03" + RANDOM + vector(1, session_id))
+    assert parse_session_id_untrusted(body[:end]) == parse_client_hello_untrusted(body).session_id == session_id
+    for wrong in (body[: end - 1], client_body(session_id=bytes(33))):
+        with pytest.raises(WireError):
+            parse_session_id_untrusted(wrong)
 
 
 @pytest.mark.parametrize(

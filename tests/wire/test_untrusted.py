@@ -16,7 +16,11 @@ from tlslab.wire.alerts import parse_alert_untrusted
 from tlslab.wire.certificate_request import parse_certificate_request_untrusted
 from tlslab.wire.client_hello_reader import ClientHelloReader
 from tlslab.wire.handshake import parse_handshake_header_untrusted
-from tlslab.wire.hello import parse_client_hello_untrusted, parse_server_hello_untrusted
+from tlslab.wire.hello import (
+    parse_client_hello_untrusted,
+    parse_server_hello_untrusted,
+    parse_session_id_untrusted,
+)
 from tlslab.wire.records import complete_record_untrusted, parse_record_header_untrusted
 
 TLS_1_0, TLS_1_2, TLS_1_3 = 0x0301, 0x0303, 0x0304
@@ -27,6 +31,7 @@ PARSERS = {
     "parse_alert_untrusted": parse_alert_untrusted,
     "parse_handshake_header_untrusted": parse_handshake_header_untrusted,
     "parse_client_hello_untrusted": parse_client_hello_untrusted,
+    "parse_session_id_untrusted": parse_session_id_untrusted,
     "parse_server_hello_untrusted": parse_server_hello_untrusted,
     "parse_certificate_request_untrusted": lambda data: [
         _value_or_wire_error(partial(parse_certificate_request_untrusted, version=version), data)
@@ -75,6 +80,7 @@ def test_damaged_handshake(client_hellos, server_flights, version, data):
     hello = data.draw(_damaged(client_hellos[version]))
     _value_or_wire_error(PARSERS["feed_untrusted"], hello)
     _value_or_wire_error(PARSERS["parse_client_hello_untrusted"], hello[9:])
+    _value_or_wire_error(PARSERS["parse_session_id_untrusted"], hello[9:])
     _value_or_wire_error(
         PARSERS["parse_server_hello_untrusted"], data.draw(_damaged(server_flights[version]["ServerHello"]))
     )

@@ -36,8 +36,9 @@ class MessageSink(Protocol):
         """Keep a message; it must neither raise nor call OpenSSL."""
 
 
-OUTPUT_BYTES = 16384
-_unwiped = _ffi.new_allocator(should_clear_after_alloc=False)
+BUFFER_BYTES = 16384  # the plaintext of a record
+# One for all connections, for a lab has one thread of TLS: what is read is copied out of it before the next call.
+_buffer = _ffi.new("char[]", BUFFER_BYTES)
 _sinks: WeakValueDictionary[Any, MessageSink] = WeakValueDictionary()
 
 
@@ -122,14 +123,58 @@ def ask_for_certificate(connection: SSL.Connection) -> None:
     _lib.SSL_set_verify(_ssl(connection), SSL.VERIFY_PEER, _ffi.NULL)
 
 
+# --- what happens at every step -------------------------------------------------------------------
+# pyOpenSSL has all of this. But it makes an exception of each wait for more bytes, and a buffer for each read: a read
+# that waits takes it more than twice as long as `read`, and a connection waits more often than it gets something.
+
+
+def handshake(connection: SSL.Connection) -> bool:
+    """Carry the handshake on, as far as the bytes go; whether it is complete. SSL.Error: it failed."""
+    return _went_well(connection, _lib.SSL_do_handshake(connection._ssl))
+
+
+def read(connection: SSL.Connection, limit: int) -> bytes:
+    """Take up to `limit` bytes of plaintext, a record at most; b"" if there are none. SSL.Error: close_notify, too."""
+    length = _lib.SSL_read(connection._ssl, _buffer, min(limit, BUFFER_BYTES))
+    return _ffi.buffer(_buffer, length)[:] if _went_well(connection, length) else b""
+
+
+def peek(connection: SSL.Connection) -> None:
+    """Carry on with what stands in front of the next plaintext, and leave that where it is. SSL.Error as `read`."""
+    _went_well(connection, _lib.SSL_peek(connection._ssl, _buffer, 1))
+
+
+def write(connection: SSL.Connection, plaintext: bytes) -> bool:
+    """Encrypt all of `plaintext`; False where a handshake on the way keeps it from going out. SSL.Error: it failed."""
+    data, written = _ffi.from_buffer(plaintext), 0
+    while written < len(plaintext):  # a record at a time: pyOpenSSL's contexts have SSL_MODE_ENABLE_PARTIAL_WRITE
+        length = _lib.SSL_write(connection._ssl, data + written, len(plaintext) - written)
+        if not _went_well(connection, length):
+            return False
+        written += length
+    return True
+
+
+def feed(connection: SSL.Connection, ciphertext: bytes) -> None:
+    """Bring bytes from the wire; a memory BIO takes them all."""
+    _lib.BIO_write(connection._into_ssl, ciphertext, len(ciphertext))
+
+
 def take_output(connection: SSL.Connection) -> bytes:
-    """Everything that belongs on the wire; pyOpenSSL's `bio_read` ends in an exception each time, which is dear."""
-    bio = connection._from_ssl  # type: ignore[attr-defined, unused-ignore]
-    buffer = _unwiped("char[]", OUTPUT_BYTES)
-    pieces = []
-    while (length := _lib.BIO_read(bio, buffer, OUTPUT_BYTES)) > 0:
-        pieces.append(_ffi.buffer(buffer, length)[:])
-    return b"".join(pieces)
+    """Everything that belongs on the wire."""
+    taken = b""
+    while (length := _lib.BIO_read(connection._from_ssl, _buffer, BUFFER_BYTES)) > 0:
+        taken += _ffi.buffer(_buffer, length)[:]
+    return taken
+
+
+def _went_well(connection: SSL.Connection, result: int) -> bool:
+    """What OpenSSL answered, without an exception where it only wants more bytes from the wire."""
+    if result > 0:
+        return True
+    if _lib.SSL_get_error(connection._ssl, result) != _lib.SSL_ERROR_WANT_READ:
+        connection._raise_ssl_error(connection._ssl, result)
+    return False
 
 
 def verify_result(connection: SSL.Connection) -> int:

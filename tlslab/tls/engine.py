@@ -11,8 +11,6 @@ aside, and looked at in the order of the wire once the call has returned: by `_r
 
 from __future__ import annotations
 
-from socket import MSG_PEEK
-
 from OpenSSL import SSL
 
 from tlslab.errors import WireError
@@ -44,6 +42,7 @@ class Engine:
         self._ciphertext = bytearray()
         self._record_left = 0  # bytes of the record in front that OpenSSL has not been given
         self._record_fed = 0  # bytes of it that OpenSSL has; 0 once it has all
+        self._starved = False  # OpenSSL has taken up all that it got: asked again, it would say the same
         self._messages: list[TlsMessage] = []
         self.established = False
         self.failure: Failure | None = None
@@ -63,10 +62,11 @@ class Engine:
         With `limit` 0 the handshake messages in front of the next application data pass, and the data stays.
         """
         while self.failure is None and not self.said_close_notify:
-            data = self._take(limit, now)
+            data = b"" if self._starved else self._take(limit, now)
             if data or (not limit and self._connection.pending()):
                 return data
-            if not self._feed_record():
+            self._starved = not self._feed_record()
+            if self._starved:
                 break
         return b""
 
@@ -93,9 +93,8 @@ class Engine:
     def _write(self, plaintext: bytes, now: float) -> bool:
         """Encrypt `plaintext`; False where a handshake on the way or a failure keeps it from going out."""
         try:
-            self._connection.sendall(plaintext)
-        except SSL.WantReadError:
-            return False
+            if not _openssl.write(self._connection, plaintext):
+                return False
         except SSL.Error as error:
             self._fail(error, now)
             return False
@@ -131,14 +130,11 @@ class Engine:
 
     def _take(self, limit: int, now: float) -> bytes:
         try:
-            if not self.established:
-                self._connection.do_handshake()
-                self.established = True
-            if limit:
-                return bytes(self._connection.recv(limit))
-            self._connection.recv(1, MSG_PEEK)
-        except SSL.WantReadError:
-            pass
+            self.established = self.established or _openssl.handshake(self._connection)
+            if self.established and limit:
+                return _openssl.read(self._connection, limit)
+            if self.established:
+                _openssl.peek(self._connection)
         except SSL.ZeroReturnError:
             self.said_close_notify = True
         except SSL.Error as error:
@@ -157,7 +153,7 @@ class Engine:
             del self._ciphertext[: len(piece)]
             self._record_left -= len(piece)
             self._record_fed = self._record_fed + len(piece) if self._record_left else 0
-            self._connection.bio_write(piece)
+            _openssl.feed(self._connection, piece)
         return bool(piece)
 
     def _front_record_bytes(self) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
+from hashlib import sha256
 from typing import Protocol as Interface
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from OpenSSL import SSL, crypto
 
 from tlslab.errors import LocalMisuse, WireError
@@ -36,7 +37,13 @@ from tlslab.types import CertificateFacts, Direction, HandshakeKind, TlsFacts, V
 from tlslab.wire.alerts import Alert, AlertDescription
 from tlslab.wire.certificate_request import parse_certificate_request_untrusted
 from tlslab.wire.handshake import HandshakeType, message_name
-from tlslab.wire.hello import ClientHello, parse_client_hello_untrusted, parse_server_hello_untrusted, version_name
+from tlslab.wire.hello import (
+    ClientHello,
+    parse_client_hello_untrusted,
+    parse_server_hello_untrusted,
+    parse_session_id_untrusted,
+    version_name,
+)
 
 # X509_V_ codes (openssl/x509_vfy.h). What is not listed, such as a wrong signature, makes a certificate invalid.
 _VERDICTS = {
@@ -131,16 +138,19 @@ class ServerTls(Engine):
         self.session_id = b""
         self.renegotiated = False
         self.client_certificate: CertificateFacts | None = None
+        self._facts: TlsFacts | None = None  # until the next handshake ends: every answer asks for them
 
     def facts(self) -> TlsFacts:
         """The state the last handshake left."""
-        return TlsFacts(
-            protocol=version_name(self._connection.get_protocol_version()),
-            cipher=self._connection.get_cipher_name() or "",
-            resumed=self.resumed,
-            renegotiated=self.renegotiated,
-            client_certificate=self.client_certificate,
-        )
+        if self._facts is None:
+            self._facts = TlsFacts(
+                protocol=version_name(self._connection.get_protocol_version()),
+                cipher=self._connection.get_cipher_name() or "",
+                resumed=self.resumed,
+                renegotiated=self.renegotiated,
+                client_certificate=self.client_certificate,
+            )
+        return self._facts
 
     # --- what its owner calls ----------------------------------------------------------------------
 
@@ -187,9 +197,7 @@ class ServerTls(Engine):
             self.handshake = Handshake.AWAITED
         self._finished_by_client = False
         try:
-            self._connection.do_handshake()
-        except SSL.WantReadError:
-            pass
+            _openssl.handshake(self._connection)
         except SSL.Error as error:
             self._fail(error, now)
         self._report(now)
@@ -238,13 +246,13 @@ class ServerTls(Engine):
             self._finished_by_client = True
 
     def _on_client_hello(self, body: bytes, now: float) -> None:
-        begins = self.handshake is Handshake.AWAITED  # the first one was told by whoever chose the context by it
-        if begins:
-            self.handshake = Handshake.RENEGOTIATION  # whatever we make of the message: OpenSSL took it
+        if self.handshake is not Handshake.AWAITED:  # the rest was read and told by whoever chose the context by it
+            self._offered_session = parse_session_id_untrusted(body)
+            return
+        self.handshake = Handshake.RENEGOTIATION  # whatever we make of the message: OpenSSL took it
         hello = parse_client_hello_untrusted(body)
         self._offered_session = hello.session_id
-        if begins:
-            self._watcher.on_client_hello(hello, now)
+        self._watcher.on_client_hello(hello, now)
 
     def _on_server_hello(self, body: bytes, now: float) -> None:
         hello = parse_server_hello_untrusted(body)
@@ -297,6 +305,7 @@ class ServerTls(Engine):
         self._certificate_requested = False
         self._happened.append(HandshakeEnded(self.handshake, self.client_certificate))
         self.handshake = Handshake.NONE
+        self._facts = None
         facts = self.facts()
         self._emit(
             HandshakeCompleted,
@@ -344,21 +353,17 @@ class ServerTls(Engine):
 
 def facts_untrusted(certificate: crypto.X509, verify_result: int) -> CertificateFacts:
     """What the lab tells of a client's certificate; one that OpenSSL takes and cryptography does not is invalid."""
-    try:
-        with warnings.catch_warnings():  # about serial numbers and the like: for those who make certificates
-            warnings.simplefilter("ignore")
-            return certificate_facts(certificate.to_cryptography(), verify_result)
-    except (ValueError, x509.InvalidVersion):  # DER that is none, a version 21, a name of another ASN.1 type
-        fingerprint = certificate.digest("sha256").replace(b":", b"").decode().lower()
-        return CertificateFacts(UNREADABLE, UNREADABLE, fingerprint, Verdict.INVALID)
+    return _facts_untrusted(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate), verify_result)
 
 
 @lru_cache(maxsize=64)  # a client shows the same certificate again and again
-def certificate_facts(certificate: x509.Certificate, verify_result: int) -> CertificateFacts:
-    """Put what the lab tells of a certificate and of OpenSSL's check of its chain into one value."""
-    return CertificateFacts(
-        subject=certificate.subject.rfc4514_string(),
-        issuer=certificate.issuer.rfc4514_string(),
-        fingerprint_sha256=certificate.fingerprint(hashes.SHA256()).hex(),
-        verdict=_VERDICTS.get(verify_result, Verdict.INVALID),
-    )
+def _facts_untrusted(der: bytes, verify_result: int) -> CertificateFacts:
+    subject = issuer = UNREADABLE
+    verdict = Verdict.INVALID
+    with warnings.catch_warnings():  # about serial numbers and the like: for those who make certificates
+        warnings.simplefilter("ignore")
+        with suppress(ValueError, x509.InvalidVersion):  # DER that is none, a version 21, a name of another ASN.1 type
+            certificate = x509.load_der_x509_certificate(der)
+            subject, issuer = certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
+            verdict = _VERDICTS.get(verify_result, Verdict.INVALID)
+    return CertificateFacts(subject, issuer, sha256(der).hexdigest(), verdict)

@@ -22,6 +22,7 @@ POST_HANDSHAKE_AUTH = 49
 RENEGOTIATION_INFO = 0xFF01
 EMPTY_RENEGOTIATION_INFO_SCSV = 0x00FF  # RFC 5746, 3.3: a cipher suite that stands for an empty renegotiation_info
 
+VERSION_BYTES = 2
 RANDOM_BYTES = 32
 MAX_SESSION_ID_BYTES = 32
 HOST_NAME = 0  # RFC 6066, 3: the only kind of server name there is
@@ -104,6 +105,13 @@ def parse_client_hello_untrusted(body: bytes) -> ClientHello:
         offers_post_handshake_auth=POST_HANDSHAKE_AUTH in extensions,
         renegotiation_info=_renegotiation_info(extensions),
     )
+
+
+def parse_session_id_untrusted(body: bytes) -> bytes:
+    """Read of a ClientHello's body its session id only; WireError where not even that is there."""
+    cursor = Cursor(body, "the ClientHello")
+    cursor.take(VERSION_BYTES + RANDOM_BYTES)
+    return _session_id(cursor)
 
 
 def parse_server_hello_untrusted(body: bytes) -> ServerHello:
