@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -298,6 +299,15 @@ def test_bytes_pass_whole(server, alice):
         received.append(piece)
     assert b"".join(received) == sent
     assert max(map(len, received)) == _openssl.BUFFER_BYTES
+
+
+def test_threads_do_not_read_into_one_buffer():
+    """OpenSSL works without Python's lock: what one thread has read must not be another's."""
+    here = _openssl._scratch.buffer
+    with ThreadPoolExecutor(1) as elsewhere:
+        there = elsewhere.submit(lambda: _openssl._scratch.buffer).result()
+    assert here is _openssl._scratch.buffer
+    assert here is not there
 
 
 def test_writing_nothing_is_done_at_once(server, alice):

@@ -48,7 +48,7 @@ from tlslab.schannel.session_cache import Reason
 from tlslab.tables import after
 from tlslab.tls.failures import Failure, FailureKind
 from tlslab.tls.server import Handshake, HandshakeEnded, Happening, PlaintextWaits, ServerTls, TlsEnded
-from tlslab.types import Activity, Closing, Drain, Fault, Reset, TlsFacts, Unavailable
+from tlslab.types import Activity, Closing, Drain, Fault, Reset, Unavailable
 
 ALERT_DRAIN_BYTES = 1024 * 1024  # chosen: most bytes of the client's thrown away, so that the lab's alert arrives
 UNSENT_LIMIT = 64 * 1024  # chosen: bytes of answers after which no further request of a connection is looked at
@@ -65,18 +65,14 @@ class Patience:
     fin: float = 0.02  # how long after close_notify the client's FIN may take; then the lab says close_notify, too
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Served:
-    """What a connection has once a binding serves it.
-
-    `choice` says which session it offered, `facts` what the last handshake left; None until somebody asks for them.
-    """
+    """What a connection has once a binding serves it. `choice` says which session it offered."""
 
     binding: str
     tls: ServerTls
     http: Pipeline
     choice: Choice
-    facts: TlsFacts | None = None
 
 
 class Connection:
@@ -321,7 +317,7 @@ class Connection:
                 case RequestClientCertificate():
                     self._request_certificate(served, now)
                 case Answer(request, body):
-                    facts = served.facts = served.facts or served.tls.facts()
+                    facts = served.tls.facts()
                     response = self._answers.response(request, body, facts, served.binding, self._question)
                     served.http.respond(response, now)
                 case Close(how):
@@ -351,7 +347,6 @@ class Connection:
 
     def _on_handshake(self, ended: HandshakeEnded, served: _Served, now: float) -> None:
         tls = served.tls
-        served.facts = None
         if flight := tls.data_to_send():
             self._flights.append(flight)
         self._life = with_tls(self._life, tls.handshake)

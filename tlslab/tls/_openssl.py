@@ -1,4 +1,6 @@
-"""Everything the lab needs of OpenSSL that pyOpenSSL has no public name for. Nothing private is touched elsewhere.
+"""Everything the lab needs of OpenSSL that pyOpenSSL has no public name for, or a dear one.
+
+Nothing private is touched elsewhere.
 
 Each entry says why it is needed; tests/tls/test_openssl.py shows that each still does what it is here for.
 """
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from threading import local
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -37,8 +40,19 @@ class MessageSink(Protocol):
 
 
 BUFFER_BYTES = 16384  # the plaintext of a record
-# One for all connections, for a lab has one thread of TLS: what is read is copied out of it before the next call.
-_buffer = _ffi.new("char[]", BUFFER_BYTES)
+
+
+class _Scratch(local):
+    """One buffer for all connections of a thread: what is read is copied out of it before the next call.
+
+    Another thread has its own, for a call into OpenSSL lets other threads go on.
+    """
+
+    def __init__(self) -> None:
+        self.buffer = _ffi.new("char[]", BUFFER_BYTES)
+
+
+_scratch = _Scratch()
 _sinks: WeakValueDictionary[Any, MessageSink] = WeakValueDictionary()
 
 
@@ -135,13 +149,14 @@ def handshake(connection: SSL.Connection) -> bool:
 
 def read(connection: SSL.Connection, limit: int) -> bytes:
     """Take up to `limit` bytes of plaintext, a record at most; b"" if there are none. SSL.Error: close_notify, too."""
-    length = _lib.SSL_read(connection._ssl, _buffer, min(limit, BUFFER_BYTES))
-    return _ffi.buffer(_buffer, length)[:] if _went_well(connection, length) else b""
+    buffer = _scratch.buffer
+    length = _lib.SSL_read(connection._ssl, buffer, min(limit, BUFFER_BYTES))
+    return _ffi.buffer(buffer, length)[:] if _went_well(connection, length) else b""
 
 
 def peek(connection: SSL.Connection) -> None:
     """Carry on with what stands in front of the next plaintext, and leave that where it is. SSL.Error as `read`."""
-    _went_well(connection, _lib.SSL_peek(connection._ssl, _buffer, 1))
+    _went_well(connection, _lib.SSL_peek(connection._ssl, _scratch.buffer, 1))
 
 
 def write(connection: SSL.Connection, plaintext: bytes) -> bool:
@@ -162,9 +177,9 @@ def feed(connection: SSL.Connection, ciphertext: bytes) -> None:
 
 def take_output(connection: SSL.Connection) -> bytes:
     """Everything that belongs on the wire."""
-    taken = b""
-    while (length := _lib.BIO_read(connection._from_ssl, _buffer, BUFFER_BYTES)) > 0:
-        taken += _ffi.buffer(_buffer, length)[:]
+    taken, buffer = b"", _scratch.buffer
+    while (length := _lib.BIO_read(connection._from_ssl, buffer, BUFFER_BYTES)) > 0:
+        taken += _ffi.buffer(buffer, length)[:]
     return taken
 
 
