@@ -105,14 +105,18 @@ def back(**details: object) -> Step:
 
 @pytest.fixture
 def rush() -> RateClock:
-    """A clock for minutes in which nothing happens."""
-    return RateClock(1200)
+    """A clock for minutes in which nothing happens.
+
+    What must not be over when a client comes has tenths of a second left, which a busy machine may need.
+    """
+    return RateClock(600)
 
 
 async def test_sessions_and_idle_minutes(see, rush) -> None:
-    """Four minutes later a session is there, six minutes after that it is gone; all in lab time."""
-    style = WritingStyle.READS_WHILE_WRITING
-    outcomes = await see(style, [SHOP, back(wait="4min"), back(wait="6min")], scenario="session-idle-purge")
+    """One minute later a session is there, six minutes after that it is gone; all in lab time."""
+    style, scenario = WritingStyle.READS_WHILE_WRITING, "session-idle-purge"
+    steps = [SHOP, back(wait="1min"), back(wait="6min")]
+    outcomes = await see(style, steps, scenario=scenario, **{"timers.header_wait": "24h"})
     assert [(one.kind, one.resumed) for one in outcomes] == [("200", False), ("200", True), ("200", False)]
 
 
@@ -124,10 +128,10 @@ async def test_sessions_and_others(see, style) -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-async def test_a_connection_that_ended_in_the_meantime(see, clock, style) -> None:
+async def test_a_connection_that_ended_in_the_meantime(see, rush, style) -> None:
     """Who waits for longer than the lab keeps idle connections takes another one, as a real client would."""
-    steps = [SHOP, Step(request="GET /shop", same_connection=True, wait=90)]
-    settings = {"timers.idle_connection": "60s"}
+    steps = [SHOP, Step(request="GET /shop", same_connection=True, wait=360)]
+    settings = {"timers.idle_connection": "60s", "timers.header_wait": "24h"}
     outcomes = await see(style, steps, scenario="session-idle-purge", **settings)
     assert [one.kind for one in outcomes] == ["200", "200"]
 
