@@ -143,6 +143,22 @@ def test_a_peer_that_is_gone(hear):
     assert client.only(PeerReset)
 
 
+def test_a_peer_that_is_gone_has_reset_once(hear):
+    """Of two flights that were to go the first finds it; the second is dropped, and finds nothing again."""
+    client, heard = hear(TLS_1_2, opened=False)
+    steps = flights(client)
+    for _ in range(4):
+        next(steps)
+    client.client.read(0)
+    client.driver.receive_data(client.client.data_to_send(), 0.0)
+    heard.take()
+    client.wire.gone = True
+    client.driver.finish_step(0.0)
+    assert heard.take() == ["peer reset", "events"]
+    assert (client.driver.unsent, client.server.data_to_send()) == (0, b"")
+    assert client.only(PeerReset)
+
+
 # --- what waits unread -----------------------------------------------------------------------------
 
 

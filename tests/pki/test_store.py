@@ -175,16 +175,21 @@ def test_a_server_certificate_is_new_each_time_and_never_stored(tmp_path):
     assert contents(pki) == before
 
 
-def test_threads_that_start_at_once_agree(tmp_path):
-    """Of eight first uses at the same moment one makes the folder and all read it; no draft is left behind."""
+def opened_at_once(home: Path) -> list[Pki]:
+    """Open one PKI in eight threads at the same moment."""
     barrier = Barrier(8)
 
     def start(_: int) -> Pki:
         barrier.wait(timeout=10)
-        return open_pki(tmp_path, NOW)
+        return open_pki(home, NOW)
 
     with ThreadPoolExecutor(8) as pool:
-        labs = list(pool.map(start, range(8)))
+        return list(pool.map(start, range(8)))
+
+
+def test_threads_that_start_at_once_agree(tmp_path):
+    """Of eight first uses at the same moment one makes the folder and all read it; no draft is left behind."""
+    labs = opened_at_once(tmp_path)
     assert len({lab.server_authority.certificate for lab in labs}) == 1
     assert labs[0].identity("alice").chain == labs[7].identity("alice").chain
     assert [path.name for path in tmp_path.iterdir()] == ["pki"]
@@ -246,14 +251,7 @@ def test_adding_needs_the_authority_that_is_there(tmp_path, refusal):
 def test_threads_that_add_at_once_agree(tmp_path):
     """Of eight starts with an old PKI one adds the identities and all read those; no draft is left behind."""
     old = old_pki(tmp_path)
-    barrier = Barrier(8)
-
-    def start(_: int) -> Pki:
-        barrier.wait(timeout=10)
-        return open_pki(tmp_path, NOW)
-
-    with ThreadPoolExecutor(8) as pool:
-        labs = list(pool.map(start, range(8)))
+    labs = opened_at_once(tmp_path)
     for name in IDENTITIES:
         assert len({lab.identity(name).chain for lab in labs}) == 1
     assert sorted(contents(old)) == sorted(FILES)

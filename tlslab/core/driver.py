@@ -202,8 +202,10 @@ class Driver:
             try:
                 taken = self._transport.send(self._unsent)
             except OSError:
-                self._unsent = b""
                 self.receive_reset(now)
+                self._unsent = b""
+                while self.connection.data_to_send():
+                    pass  # nothing is left, or the next flight would find the same reset
                 return
             if not taken:
                 return
