@@ -27,6 +27,7 @@ from tlslab.events import (
     UnreadBytesChanged,
 )
 from tlslab.net.clock import RateClock
+from tlslab.net.readiness import Readiness, make_readiness
 from tlslab.types import Activity
 
 if TYPE_CHECKING:
@@ -37,12 +38,19 @@ GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 MANY = 300
 
 
+@pytest.fixture(params=[make_readiness, Readiness], ids=["best", "any-system"])
+def waiting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test's lab waits for its sockets as this system does best, and as every system can."""
+    monkeypatch.setattr("tlslab.net.reactor.make_readiness", request.param)
+
+
 def upload(size: int, sent: int | None = None) -> bytes:
     """Return a POST of `size` bytes of which `sent` are there."""
     head = b"POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % size
     return head + bytes(size if sent is None else sent)
 
 
+@pytest.mark.usefixtures("waiting")
 async def test_an_upload_is_answered(plan: Plan, serving: Serving, dial: Dial) -> None:
     """A body that fits into the buffer gets its certificate and its 200."""
     async with serving(plan()) as running:
@@ -53,6 +61,7 @@ async def test_an_upload_is_answered(plan: Plan, serving: Serving, dial: Dial) -
         assert (await running.wait_for(ConnectionClosed))[0].how == "closed"
 
 
+@pytest.mark.usefixtures("waiting")
 async def test_an_early_answer_arrives_while_the_client_writes(plan: Plan, serving: Serving, dial: Dial) -> None:
     """Where the lab drains, a client that writes megabytes before it looks still finds the 400."""
     async with serving(plan()) as running:
@@ -97,6 +106,7 @@ async def test_an_alert_arrives_while_the_client_writes(plan: Plan, serving: Ser
         await stream.aclose()
 
 
+@pytest.mark.usefixtures("waiting")
 async def test_reading_goes_on_while_writing_is_blocked(plan: Plan, serving: Serving, dial: Dial) -> None:
     """A client that sends everything before it reads anything is read to the end; then it gets every answer."""
     requests = 800
@@ -132,6 +142,7 @@ async def test_a_stalled_upload_counts_what_waits(
         peer.sock.close()
 
 
+@pytest.mark.usefixtures("waiting")
 async def test_a_stalled_upload_ends_with_a_reset(
     plan: Plan, serving: Serving, dial: Dial, fast_clock: RateClock
 ) -> None:
@@ -147,6 +158,7 @@ async def test_a_stalled_upload_ends_with_a_reset(
         assert [line.reason for line in running.of(HttpErrLogged)] == ["Timer_SslRenegotiation"]
 
 
+@pytest.mark.usefixtures("waiting")
 async def test_a_stalled_peer_that_stays_is_not_taken_for_gone(
     plan: Plan, serving: Serving, dial: Dial, fast_clock: RateClock
 ) -> None:
@@ -237,6 +249,7 @@ async def test_a_silent_client_is_ended_by_the_header_timer(
         await stream.aclose()
 
 
+@pytest.mark.usefixtures("waiting")
 async def test_bytes_that_trickle_are_put_together(plan: Plan, serving: Serving, context: ssl.SSLContext) -> None:
     """A ClientHello that comes byte by byte is read like any other."""
     hello = ssl.MemoryBIO()

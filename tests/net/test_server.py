@@ -26,6 +26,8 @@ from tlslab.events import (
 )
 from tlslab.httpsys.client_certificate import Retrieval
 from tlslab.net.server import bind, close_all
+from tlslab.tap import NO_TAP, ConnectionTap
+from tlslab.text import HostPort
 
 if TYPE_CHECKING:
     from tests.net.conftest import Dial, Serving
@@ -214,3 +216,23 @@ def shake_hands(port: int) -> None:
     """As a client that trusts nobody."""
     with socket.create_connection((LOOPBACK, port), timeout=30) as sock:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_socket(sock, server_hostname="localhost").close()
+
+
+async def test_a_defect_at_a_connections_start_ends_that_one_only(
+    plan: Callable[..., LabPlan], serving: Serving, dial: Dial
+) -> None:
+    """A tap that raises when it hears of the first connection: that is told, and the next connection is served."""
+
+    class Broken(type(NO_TAP)):  # type: ignore[misc]
+        def open(self, number: int, peer: HostPort, local: HostPort, at: float) -> ConnectionTap:
+            if number == 1:
+                raise RuntimeError("no tap for the first")
+            return NO_TAP.open(number, peer, local, at)
+
+    async with serving(plan(), Broken()) as running:
+        with socket.create_connection((running.bound[0].host, running.bound[0].port)):
+            fault = (await running.wait_for(InternalFault))[0]
+        assert (fault.connection, "no tap for the first" in fault.traceback) == (1, True)
+        peer = await dial(running)
+        await peer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await peer.read()).startswith(b"HTTP/1.1 200")

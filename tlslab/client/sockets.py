@@ -9,7 +9,7 @@ import trio
 
 from tlslab.client.https import Client, ClientState, Outcome
 from tlslab.client.identities import People
-from tlslab.net.pump import either
+from tlslab.net.readiness import first_of
 from tlslab.scenario.schema import Step, WritingStyle
 from tlslab.text import format_host_port
 from tlslab.tls.client import Session
@@ -129,7 +129,7 @@ class _Exchange:
     async def _move(self) -> None:
         match bool(self._out), self._client.wants_to_read:
             case True, True:
-                await either(self._send, self._receive)
+                await first_of(self._send, self._receive)
             case True, False:
                 await self._send()
             case _:

@@ -1,17 +1,20 @@
 """Moves bytes between a socket and the driver of its connection: reads, waits and closes as the connection says.
 
-Theory of operation. One task for a connection goes round: wait for one thing (`_wait_for_next`), let the driver finish
-the step (send, publish, settle), and look at what the connection wants now. What it waits for is one of three:
+Theory of operation. A pump never waits. It says what it wants to be told of (`interest`, `deadline`), and the reactor
+calls `ready` or `tick` when that happens, and looks again. Each of these lets the driver finish the step (send,
+publish, settle), and then it is clear what the connection waits for. That is one of three:
 
 - Bytes to read, and, while some output is left over, room to write: whichever comes first. The asymmetry of the two is
   the subject of this lab.
 - The peer to leave, while reading is paused: its bytes stay in the socket, so that only a FIN or a reset can be seen,
-  and that without reading (`hangup.py`). Room to write, too; and where somebody wants to know, the waiting bytes are
+  and that without reading (`readiness.py`). Room to write, too; and where somebody wants to know, the waiting bytes are
   counted again from time to time.
 - Room to write alone, while requests are held back, or too many answers wait to go.
 
-Each wait ends at the connection's deadline. Bytes that are there already are read without a wait; so that a peer who
-never stops sending does not keep the others out, the task then lets them have a turn.
+Each turn reads once; so a peer who never stops sending does not keep the others out.
+
+Once the connection has decided to end, a drain sends what is left, ends the lab's side, and throws away what comes
+until the peer ends its own.
 
 What is told to whom, and in which order, is the driver's (`core/driver.py`).
 """
@@ -21,165 +24,200 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Set
-
-import trio
+from collections.abc import Callable, Set
+from dataclasses import dataclass
 
 from tlslab.core.driver import Driver
 from tlslab.events import Event, UnreadBytesChanged
-from tlslab.net.hangup import Hangups, Left
+from tlslab.net.readiness import ERROR, HANGUP, READ, STUCK, WRITE
 from tlslab.types import Drain, Reset
 
-READ_BYTES = 32 * 1024
+READ_BYTES = 64 * 1024
 LINGER_RESET = struct.pack("ii", 1, 0)  # close() sends RST and forgets what was not sent
 # A paused connection's waiting bytes are counted again after so many seconds of lab time, and each time later by the
 # factor: the buffers fill at once, and then nothing moves. A capture says when they came, so it wants to know sooner.
 RECOUNT_SECONDS, RECOUNT_FACTOR = 1.0, 2.0
 LOOK_SECONDS, LOOK_FACTOR = 0.02, 1.125
+NEVER = float("inf")
 
 
 class Pump:
-    """One connection's socket. It owns the socket and closes it; `wanted` are the events that somebody reads."""
+    """One connection's socket, which it owns; the connection's first step is finished.
 
-    def __init__(self, sock: socket.socket, driver: Driver, wanted: Set[type[Event]], hangups: Hangups) -> None:
-        self._sock = sock
+    `interest` is what it waits for (`readiness.py`), until `deadline` (lab time). When `is_over`, call `close`, once.
+    `wanted` are the events that somebody reads, `now` tells lab time.
+    """
+
+    def __init__(self, sock: socket.socket, driver: Driver, wanted: Set[type[Event]], now: Callable[[], float]) -> None:
+        self.sock = sock
         self._driver = driver
         self._connection = driver.connection
         self._wanted = wanted
-        self._hangups = hangups
+        self._now = now
         self._recount_from, self._recount_factor = (
             (LOOK_SECONDS, LOOK_FACTOR) if driver.looks_ahead else (RECOUNT_SECONDS, RECOUNT_FACTOR)
         )
         self._recount_seconds = self._recount_from
-        self._owes_others_a_turn = False
+        self._recount_at = NEVER
+        self._drain: _Drain | None = None
+        self.interest = READ
+        self.deadline = NEVER
+        self.is_over = False
+        self._look()
 
-    async def run(self) -> None:
-        """Serve the connection, whose first step is finished, until it is over."""
-        try:
-            while self._connection.closing is None:
-                await self._wait_for_next()
-                if self._driver.finish_step(trio.current_time()):
-                    self._recount_seconds = self._recount_from
-            await self._close()
-        finally:
-            self._driver.about_to_close(trio.current_time())
-            self._sock.close()
-            self._driver.closed(trio.current_time())
+    @property
+    def number(self) -> int:
+        """What events call this connection."""
+        return self._connection.number
 
-    async def _wait_for_next(self) -> None:
-        """Wait for the next thing that happens, and tell the driver."""
-        if self._owes_others_a_turn:
-            self._owes_others_a_turn = False
-            await trio.lowlevel.checkpoint()
-        deadline, may_read = self._connection.next_deadline, self._driver.may_read
-        # Bytes are looked for before any wait, but not past a deadline: a peer could put it off for ever.
-        if may_read and (deadline is None or trio.current_time() < deadline) and self._read():
-            self._owes_others_a_turn = True  # it came meanwhile, without a wait
+    # --- what happens ------------------------------------------------------------------------------
+
+    def ready(self, happened: int) -> None:
+        """The socket can be read or written, or the peer has left; a false alarm does no harm."""
+        if self._drain is not None:
+            self._drain_on(self._drain, happened)
             return
-        with trio.move_on_at(float("inf") if deadline is None else deadline) as scope:
-            await self._wait(may_read)
-        if scope.cancelled_caught:
-            self._driver.tick(trio.current_time())
+        if happened != WRITE:
+            if self.interest & HANGUP:
+                self._hang_up(happened)
+            elif self.interest & READ:
+                self._read()
+        self._finish_step()
 
-    async def _wait(self, may_read: bool) -> None:
-        if may_read:
-            await (either(self._wait_readable, self._wait_writable) if self._driver.unsent else self._wait_readable())
-            self._read()
-        elif self._connection.reading_paused:
-            await self._wait_paused()
-        else:
-            await self._wait_writable()
-
-    async def _wait_readable(self) -> None:
-        await trio.lowlevel.wait_readable(self._sock)
-
-    async def _wait_writable(self) -> None:
-        await trio.lowlevel.wait_writable(self._sock)
-
-    async def _wait_paused(self) -> None:
-        """Leave the socket unread; the peer may go, time may pass, output may get through."""
-        recounted = UnreadBytesChanged in self._wanted or self._driver.looks_ahead
-        with trio.move_on_after(self._recount_seconds if recounted else float("inf")) as scope:
-            if self._driver.unsent:
-                await either(self._wait_hangup, self._wait_writable)
-            else:
-                await self._wait_hangup()
-        if scope.cancelled_caught:
+    def tick(self) -> None:
+        """The deadline has come."""
+        now = self._now()
+        if self._drain is not None:
+            self.is_over = True
+            return
+        due = self._connection.next_deadline
+        if due is not None and due <= now:
+            self._driver.tick(now)
+        elif self._recount_at <= now:
             self._recount_seconds *= self._recount_factor
-            self._driver.note_unread(trio.current_time())
+            self._recount_at = now + self._recount_seconds
+            self._driver.note_unread(now)
+        self._finish_step()
 
-    async def _wait_hangup(self) -> None:
-        how = await self._hangups.wait(self._sock)
-        now = trio.current_time()
-        if error := self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+    def close(self) -> None:
+        """Close the socket, whatever goes on, and tell how the connection ended."""
+        try:
+            self._driver.about_to_close(self._now())
+        finally:
+            self.sock.close()
+            self._driver.closed(self._now())
+
+    # --- the life of a connection ------------------------------------------------------------------
+
+    def _finish_step(self) -> None:
+        now = self._now()
+        if self._driver.finish_step(now):
+            self._recount_at = NEVER  # what waits was counted
+        self._look()
+
+    def _look(self) -> None:
+        """Look at what the connection wants now."""
+        connection, driver = self._connection, self._driver
+        closing = connection.closing
+        if closing is not None:
+            self._end(closing)
+            return
+        also = WRITE if driver.unsent else 0
+        deadline = connection.next_deadline
+        self.deadline = NEVER if deadline is None else deadline
+        if driver.may_read:
+            self.interest = READ | also
+        elif connection.reading_paused:
+            self.interest = HANGUP | also
+            self._recount()
+            return
+        else:
+            self.interest = WRITE
+        self._recount_at = NEVER
+
+    def _recount(self) -> None:
+        """While reading is paused, what waits is counted again, if anybody wants to know."""
+        if not (self._driver.looks_ahead or UnreadBytesChanged in self._wanted):
+            return
+        if self._recount_at == NEVER:
+            self._recount_seconds = self._recount_from
+            self._recount_at = self._now() + self._recount_seconds
+        self.deadline = min(self.deadline, self._recount_at)
+
+    def _hang_up(self, happened: int) -> None:
+        now, error = self._now(), self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error or happened & ERROR:
             # Linux: a reset is ECONNRESET only where no FIN came first.
             self._driver.receive_reset(now, after_fin=error == errno.EPIPE)
         else:
-            self._driver.receive_eof(now, fin_stuck=how is Left.FIN_STUCK)
+            self._driver.receive_eof(now, fin_stuck=bool(happened & STUCK))
 
-    def _read(self) -> bool:
-        """Read what is there; False when nothing is."""
+    def _read(self) -> None:
+        """Read what is there."""
         try:
-            data = self._sock.recv(min(self._connection.read_limit, READ_BYTES))
+            data = self.sock.recv(min(self._connection.read_limit, READ_BYTES))
         except (BlockingIOError, InterruptedError):
-            return False
+            return
         except OSError:
-            self._driver.receive_reset(trio.current_time())
-            return True
+            self._driver.receive_reset(self._now())
+            return
         if data:
-            self._driver.receive_data(data, trio.current_time())
+            self._driver.receive_data(data, self._now())
         else:
-            self._driver.receive_eof(trio.current_time())
-        return True
+            self._driver.receive_eof(self._now())
 
-    async def _close(self) -> None:
-        closing = self._connection.closing
+    # --- its end -----------------------------------------------------------------------------------
+
+    def _end(self, closing: Drain | Reset) -> None:
         if isinstance(closing, Reset):
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
-        elif isinstance(closing, Drain):
-            with trio.move_on_at(closing.until):
-                await self._drain(closing.limit_bytes)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
+            self.is_over = True
+            return
+        self._drain = _Drain(closing.limit_bytes)
+        self.deadline = closing.until
+        self._drain_on(self._drain, 0)
 
-    async def _drain(self, limit_bytes: int) -> None:
+    def _drain_on(self, drain: _Drain, happened: int) -> None:
         """Send what is left, end our side, and throw away what comes until the peer ends its own."""
         try:
-            while self._driver.unsent and limit_bytes >= 0:
-                self._driver.settle()
-                await either(self._wait_writable, self._wait_readable)
-                self._driver.send(trio.current_time())
-                limit_bytes -= self._discard()
-            self._sock.shutdown(socket.SHUT_WR)
-            self._driver.output_ended(trio.current_time())
-            while limit_bytes > 0:
-                self._driver.settle()
-                await self._wait_readable()
-                limit_bytes -= self._discard()
+            if happened:
+                self._driver.send(self._now())
+            if happened & ~WRITE:
+                drain.room -= self._discard()
+            if self._driver.unsent and drain.room >= 0:
+                self.interest = READ | WRITE
+                self.is_over = self._now() >= self.deadline
+            else:
+                if not drain.has_ended:
+                    drain.has_ended = True
+                    self.sock.shutdown(socket.SHUT_WR)
+                    self._driver.output_ended(self._now())
+                self.interest = READ
+                self.is_over = drain.room <= 0
         except (EOFError, OSError):
-            return
+            self.is_over = True
+        if not self.is_over:
+            self._driver.settle()
 
     def _discard(self) -> int:
         """Throw away what has come, and count it; EOFError when the peer has ended its side."""
         try:
-            thrown_away = self._sock.recv(READ_BYTES)
+            thrown_away = self.sock.recv(READ_BYTES)
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError:
-            self._driver.receive_reset(trio.current_time())
+            self._driver.receive_reset(self._now())
             raise
         if not thrown_away:
-            self._driver.receive_eof(trio.current_time())
+            self._driver.receive_eof(self._now())
             raise EOFError
-        self._driver.receive_data(thrown_away, trio.current_time())
+        self._driver.receive_data(thrown_away, self._now())
         return len(thrown_away)
 
 
-async def either(first: Callable[[], Awaitable[None]], second: Callable[[], Awaitable[None]]) -> None:
-    """Return when one of two waits is over, and give the other up."""
-    async with trio.open_nursery() as nursery:
+@dataclass(slots=True)
+class _Drain:
+    """How many bytes may still be thrown away, and whether our side has ended."""
 
-        async def wait(one: Callable[[], Awaitable[None]]) -> None:
-            await one()
-            nursery.cancel_scope.cancel()
-
-        nursery.start_soon(wait, first)
-        nursery.start_soon(wait, second)
+    room: int
+    has_ended: bool = False

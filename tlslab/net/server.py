@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from traceback import format_exception
 
 import trio
@@ -17,8 +18,9 @@ from tlslab.core.plan import Listener
 from tlslab.errors import in_words
 from tlslab.events import InternalFault
 from tlslab.net.bus import Bus
-from tlslab.net.hangup import Hangups, make_hangups
-from tlslab.net.pump import Pump
+from tlslab.net.pump import NEVER, Pump
+from tlslab.net.reactor import Handler, Reactor
+from tlslab.net.readiness import READ
 from tlslab.net.transport import SocketTransport
 from tlslab.tap import NO_TAP, Tap
 from tlslab.types import Fault
@@ -82,6 +84,7 @@ def _bind(listener: Listener) -> Bound:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if is_ipv6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the sockets of its connections inherit it
         sock.bind((listener.host, listener.port))
         sock.listen(BACKLOG)
         undo.pop_all()  # it listens, and stays open
@@ -92,15 +95,25 @@ def _bind(listener: Listener) -> Bound:
 async def serve(machine: Machine, bound: Iterable[Bound], bus: Bus, tap: Tap = NO_TAP) -> None:
     """Serve until cancelled; `tap` is told what passes on the wire."""
     bus.publish(machine.take_events())  # what there is to say before anybody comes
-    with make_hangups() as hangups:
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(hangups.run)
-                nursery.start_soon(_tick, machine, bus)
-                for one in bound:
-                    nursery.start_soon(_Acceptor(machine, one, bus, hangups, tap, nursery).run)
-        finally:
-            bus.publish(machine.take_events())  # what connections did to the lab since its last tick
+    now = trio.lowlevel.current_clock().current_time
+
+    def failed(handler: Handler, error: Exception) -> None:
+        if not isinstance(handler, Pump):
+            raise error
+        bus.publish([_fault(now(), handler.number, error)])
+
+    reactor = Reactor(failed)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(reactor.run, [Acceptor(machine, one, bus, reactor, tap, now) for one in bound])
+            nursery.start_soon(_tick, machine, bus)
+    finally:
+        bus.publish(machine.take_events())  # what connections did to the lab since its last tick
+
+
+def _fault(now: float, number: int, error: Exception) -> InternalFault:
+    """A defect of tlslab ends one connection and is told; the lab goes on."""
+    return InternalFault(now, number, "", Fault.EXCEPTION, "", "".join(format_exception(error)))
 
 
 async def _tick(machine: Machine, bus: Bus) -> None:
@@ -112,54 +125,63 @@ async def _tick(machine: Machine, bus: Bus) -> None:
         bus.publish(machine.take_events())
 
 
-@dataclass(frozen=True, slots=True)
-class _Acceptor:
-    """Takes the connections of one listener."""
+class Acceptor:
+    """Takes the connections of one listener, and has the reactor serve them."""
 
-    machine: Machine
-    bound: Bound
-    bus: Bus
-    hangups: Hangups
-    tap: Tap
-    nursery: trio.Nursery
+    def __init__(
+        self, machine: Machine, bound: Bound, bus: Bus, reactor: Reactor, tap: Tap, now: Callable[[], float]
+    ) -> None:
+        self.sock = bound.sock
+        self.interest = READ
+        self.deadline = NEVER
+        self.is_over = False
+        self._machine = machine
+        self._bound = bound
+        self._bus = bus
+        self._reactor = reactor
+        self._tap = tap
+        self._now = now
+        self._is_wildcard = ip_address(bound.host).is_unspecified
 
-    async def run(self) -> None:
-        while True:
-            await trio.lowlevel.wait_readable(self.bound.sock)
-            try:
-                sock, peer = self.bound.sock.accept()
-            except (BlockingIOError, InterruptedError, ConnectionError):
-                continue
-            except OSError as error:
-                if error.errno not in TRY_AGAIN:
-                    raise
-                await trio.sleep(OUT_OF_FILES_SECONDS)
-                continue
-            self._start(sock, peer[0], peer[1])
+    def ready(self, _happened: int) -> None:
+        """Take one connection."""
+        try:
+            sock, peer = self.sock.accept()
+        except (BlockingIOError, InterruptedError, ConnectionError):
+            return
+        except OSError as error:
+            if error.errno not in TRY_AGAIN:
+                raise
+            self.interest, self.deadline = 0, self._now() + OUT_OF_FILES_SECONDS
+            return
+        try:
+            sock.setblocking(False)
+            pump = self._pump(sock, (peer[0], peer[1]))
+        except Exception as error:
+            sock.close()
+            self._bus.publish([_fault(self._now(), self._machine.connections_accepted, error)])
+        else:
+            self._reactor.add(pump)
 
-    def _start(self, sock: socket.socket, host: str, port: int) -> None:
-        sock.setblocking(False)
-        with contextlib.suppress(OSError):  # the peer may be gone already
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        now = trio.current_time()
-        local = (self._host(sock), self.bound.port)
-        transport, publish = SocketTransport(sock), self.bus.publish
-        driver = Driver(self.machine, self.bound.listener, (host, port), local, self.tap, publish, transport, now)
+    def tick(self) -> None:
+        """There may be room again."""
+        self.interest, self.deadline = READ, NEVER
+
+    def close(self) -> None:
+        """Leave the socket to whoever opened it."""
+
+    def _pump(self, sock: socket.socket, peer: tuple[str, int]) -> Pump:
+        now = self._now()
+        local = (self._host(sock), self._bound.port)
+        transport, publish = SocketTransport(sock), self._bus.publish
+        driver = Driver(self._machine, self._bound.listener, peer, local, self._tap, publish, transport, now)
         driver.finish_step(now)  # at once, so that events come in the order of time
-        pump = Pump(sock, driver, self.bus.wanted, self.hangups)
-        self.nursery.start_soon(self._run, driver.connection.number, pump)
+        return Pump(sock, driver, self._bus.wanted, self._now)
 
     def _host(self, sock: socket.socket) -> str:
         """Which of this machine's addresses the client took, where the lab listens on all of them."""
-        try:
-            host: str = sock.getsockname()[0]
-        except OSError:  # some systems have forgotten it, if the peer is gone already
-            return self.bound.host
+        host = self._bound.host
+        if self._is_wildcard:
+            with contextlib.suppress(OSError):  # some systems have forgotten it, if the peer is gone already
+                host = sock.getsockname()[0]
         return host
-
-    async def _run(self, number: int, pump: Pump) -> None:
-        try:
-            await pump.run()
-        except Exception as error:  # a defect of tlslab ends one connection and is told; the lab goes on
-            text = "".join(format_exception(error))
-            self.bus.publish([InternalFault(trio.current_time(), number, "", Fault.EXCEPTION, "", text)])
