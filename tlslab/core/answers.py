@@ -23,7 +23,7 @@ from tlslab.iis.status import (
 from tlslab.types import TlsFacts
 
 METHODS = ("GET", "HEAD", "POST", "PUT")
-PLACES_KEPT = 128  # targets, which a client may make 16 KiB long
+KEPT = 128  # targets and answers; a client may make a target 16 KiB long
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,9 @@ class Answers:
     def __init__(self, plan: LabPlan) -> None:
         self._plan = plan
         self._sites = {site.path: site for site in plan.sites}
-        self._place = lru_cache(PLACES_KEPT)(self._find_place)  # clients ask for few targets, again and again
+        # Clients ask for few targets, again and again, and are answered by the same bytes.
+        self._place = lru_cache(KEPT)(self._find_place)
+        self._response = lru_cache(KEPT)(self._make_response)
 
     def service(self, request: Request) -> Service:
         """How a request is to be served."""
@@ -50,9 +52,20 @@ class Answers:
     def response(self, request: Request, body: BodyFacts, tls: TlsFacts, binding: str, question: Question) -> Response:
         """Answer a request that came on `binding`; `question` is that of its connection."""
         as_html = pages.prefers_html(request.accept)
-        place = self._place(request.target)
-        method, scenario = request.method, self._plan.scenario
-        report = pages.RequestReport(scenario, binding, method, place.path, tls, body.length, body.sha256)
+        return self._response(request.method, request.target, as_html, body, tls, binding, question.state)
+
+    def _make_response(
+        self,
+        method: str,
+        target: str,
+        as_html: bool,
+        body: BodyFacts,
+        tls: TlsFacts,
+        binding: str,
+        question: QuestionState,
+    ) -> Response:
+        place = self._place(target)
+        report = pages.RequestReport(self._plan.scenario, binding, method, place.path, tls, body.length, body.sha256)
         status = self._status(method, place, tls, question) if body.complete else ENTITY_TOO_LARGE
         if status is None:
             content_type, content = pages.start_page(self._plan.landing, as_html)
@@ -65,17 +78,21 @@ class Answers:
         subject = tls.client_certificate.subject if tls.client_certificate else None
         return Response(status.code, status.substatus, content_type, content, subject, headers, status.win32)
 
-    def _status(self, method: str, place: _Place, tls: TlsFacts, question: Question) -> Status | None:
+    def _status(self, method: str, place: _Place, tls: TlsFacts, question: QuestionState) -> Status | None:
         """The status of the answer; None for the start page."""
         if method not in METHODS:
             return METHOD_NOT_ALLOWED
         site = place.site
         if site is None:
             return None if place.path == "/" else NOT_FOUND
-        if question.state is QuestionState.UNAVAILABLE and wants_certificate(site.ssl_flags):
+        if question is QuestionState.UNAVAILABLE and wants_certificate(site.ssl_flags):
             return CERTIFICATE_UNAVAILABLE
         flags = frozenset(site.ssl_flags)
-        if site.client_cert_retrieval.answers_first and tls.client_certificate is None and question.is_open:
+        if (
+            site.client_cert_retrieval.answers_first
+            and tls.client_certificate is None
+            and question is QuestionState.OPEN
+        ):
             flags = flags - {SslFlag.SSL_REQUIRE_CERT}
         return refusal(flags, tls.client_certificate) or OK
 

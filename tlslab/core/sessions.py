@@ -90,6 +90,7 @@ class Sessions:
             settings.server_cache_time,
             None if plan.setup.enable_kernel_ssl else IDLE_PURGE_SECONDS,
         )
+        self.purges_idle = self._cache.purges_idle
         self._speak_tls13 = {name for name, settings in plan.tls.items() if Protocol.TLS1_3 in settings.protocols}
         self._contexts: Mapping[str, Contexts] = {
             name: Contexts(lambda name=name, settings=settings: server_context(settings, name, keylog))  # type: ignore[misc]
@@ -133,11 +134,6 @@ class Sessions:
             lsass_bytes_low=low * len(self._cache),
             lsass_bytes_high=high * len(self._cache),
         )
-
-    @property
-    def purges_idle(self) -> bool:
-        """Whether `touch` has to be called."""
-        return self._cache.purges_idle
 
     def touch(self, binding: str, session_id: bytes, now: float, connection: int) -> None:
         """Something happened on a connection of this session."""

@@ -30,7 +30,7 @@ class Request:
     @classmethod
     def of(cls, head: h11.Request, received_at: float) -> Request:
         """Read what h11 has checked; bytes beyond ASCII are taken as Latin-1."""
-        headers = dict(head.headers)
+        headers = {name.lower(): value for name, value in head.headers.raw_items()}  # in one call: iterating is Python
         chunked = b"transfer-encoding" in headers
         return cls(
             method=head.method.decode("latin-1"),

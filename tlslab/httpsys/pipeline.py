@@ -194,8 +194,7 @@ class Pipeline:
             return None
         if self._delay_over is not None:
             return self._delay_over
-        reads_on = self._reads_on_at
-        return self._watch.ends if reads_on is None else min(reads_on, self._watch.ends)
+        return min(self._reads_on_at, self._watch.ends) if self._stall.told else self._watch.ends
 
     @property
     def stalled(self) -> bool:
@@ -237,10 +236,10 @@ class Pipeline:
             self._watch.start(timer, now)
 
     @property
-    def _reads_on_at(self) -> float | None:
+    def _reads_on_at(self) -> float:
         retrieval = self._question.asked_by
         reads_on_after = retrieval.reads_on_after if retrieval else None
-        return self._question.asked_at + reads_on_after if self._stall.told and reads_on_after is not None else None
+        return UNLIMITED if reads_on_after is None else self._question.asked_at + reads_on_after
 
     def _begin(self, cause: Cause, now: float) -> None:
         self._go(cause)
@@ -284,15 +283,11 @@ class Pipeline:
             target=request.target,
             http_version=request.http_version,
             content_length=request.content_length,
-            expects_continue=self._client_waits,
+            expects_continue=self._http.client_is_waiting_for_100_continue,
             user_agent=request.user_agent,
             referer=request.referer,
         )
         self._effects.append(DecideService(request))
-
-    @property
-    def _client_waits(self) -> bool:
-        return bool(self._http.they_are_waiting_for_100_continue)
 
     def _head_capacity(self) -> int:
         if self.phase is Phase.IDLE:  # nothing of the next head is here
@@ -314,7 +309,7 @@ class Pipeline:
             announced=self._body.announced,
             complete=self._body.complete,
             unread=unread,
-            client_waits_for_100=self._client_waits,
+            client_waits_for_100=self._http.client_is_waiting_for_100_continue,
             asked_at=self._question.asked_at,
             now=now,
         )
@@ -338,7 +333,7 @@ class Pipeline:
 
     def _continue_if_due(self, now: float) -> None:
         after_certificate = self._continue_after_certificate
-        if self._client_waits and not (after_certificate and self._question.keeps_waiting):
+        if self._http.client_is_waiting_for_100_continue and not (after_certificate and self._question.keeps_waiting):
             data = self._http.send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
             self._effects.append(Send(data or b""))
             self._emit(ContinueSent, now, after_certificate=after_certificate)

@@ -65,7 +65,7 @@ class Timers(Knob):
 
     def seconds(self, timer: Timer) -> float:
         """How long `timer` runs."""
-        value: float = getattr(self, timer.value)
+        value: float = getattr(self, timer)  # a Timer is the name itself, and its `value` two calls
         return value
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from typing import Any
 
 from tlslab.iis.status import Status
@@ -18,7 +17,6 @@ from tlslab.types import CertificateFacts, TlsFacts
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
-ANSWERS_KEPT = 128  # requests like one another are answered by the same bytes; a path may have 16 KiB
 _LINES = json.JSONEncoder(separators=(",\n ", ": "))
 
 # Short, and light or dark as the browser has it: an answer fits one TCP segment, as those of the published trace did.
@@ -61,7 +59,6 @@ def prefers_html(accept: str) -> bool:
     return html >= 0 and (json_at < 0 or html < json_at)
 
 
-@lru_cache(ANSWERS_KEPT)
 def answer(report: RequestReport, as_html: bool) -> tuple[str, bytes]:
     """The content type and body of a request that was let through."""
     if not as_html:
@@ -80,7 +77,6 @@ def answer(report: RequestReport, as_html: bool) -> tuple[str, bytes]:
     return HTML, _page(report.scenario, f"200 - {report.method} {report.path}", _section("What arrived", _table(rows)))
 
 
-@lru_cache(ANSWERS_KEPT)
 def refusal(status: Status, report: RequestReport, as_html: bool) -> tuple[str, bytes]:
     """The content type and body of a request that was refused with `status`."""
     if not as_html:

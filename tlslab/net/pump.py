@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 from tlslab.core.driver import Driver
 from tlslab.events import Event, UnreadBytesChanged
-from tlslab.net.readiness import ERROR, HANGUP, READ, STUCK, WRITE
+from tlslab.net.readiness import ERROR, HANGUP, NEVER, READ, STUCK, WRITE
 from tlslab.types import Drain, Reset
 
 READ_BYTES = 64 * 1024
@@ -38,7 +38,6 @@ LINGER_RESET = struct.pack("ii", 1, 0)  # close() sends RST and forgets what was
 # factor: the buffers fill at once, and then nothing moves. A capture says when they came, so it wants to know sooner.
 RECOUNT_SECONDS, RECOUNT_FACTOR = 1.0, 2.0
 LOOK_SECONDS, LOOK_FACTOR = 0.02, 1.125
-NEVER = float("inf")
 
 
 class Pump:

@@ -14,7 +14,7 @@ from typing import Protocol
 import trio
 
 from tlslab.net.alarms import Alarms
-from tlslab.net.readiness import HANGUP, STUCK, make_readiness
+from tlslab.net.readiness import HANGUP, NEVER, STUCK, make_readiness
 from tlslab.net.stuck import StuckFins
 
 ROUNDS = 16  # so many times, and then the lab's other tasks have their turn
@@ -50,6 +50,7 @@ class Reactor:
         self._alarms = Alarms()
         self._stuck = StuckFins()
         self._sleep = trio.CancelScope()
+        self._wakes_at = NEVER
 
     async def run(self, first: Iterable[Handler]) -> None:
         """Serve these, and whatever they add."""
@@ -85,7 +86,8 @@ class Reactor:
 
     async def _keep_time(self) -> None:
         while True:
-            with trio.CancelScope(deadline=self._alarms.next) as self._sleep:
+            self._wakes_at = self._alarms.next
+            with trio.CancelScope(deadline=self._wakes_at) as self._sleep:
                 await trio.sleep_forever()
             for fd in self._alarms.due(trio.current_time()):
                 handler = self._handlers[fd]
@@ -96,8 +98,8 @@ class Reactor:
 
     def _set_alarm(self, fd: int, at: float) -> None:
         self._alarms.set(fd, at)
-        if at < self._sleep.deadline:
-            self._sleep.deadline = at
+        if at < self._wakes_at:
+            self._wakes_at = self._sleep.deadline = at
 
     def _find_stuck(self, fd: int) -> None:
         handler = self._handlers[fd]
@@ -121,7 +123,7 @@ class Reactor:
         self._set_alarm(fd, handler.deadline)
         if handler.interest & HANGUP:
             self._stuck.watch(fd, handler.sock)
-        else:
+        elif fd in self._stuck.watched:
             self._stuck.forget(fd)
 
     def _close(self, handler: Handler) -> None:

@@ -21,6 +21,7 @@ import trio
 READ, WRITE, HANGUP = 0x001, 0x004, 0x2000  # EPOLLIN, EPOLLOUT, EPOLLRDHUP
 ERROR = 0x008  # EPOLLERR: the peer has reset the connection
 STUCK = 0x10000  # the lab's own: the peer has left, and its FIN cannot arrive (stuck.py)
+NEVER = float("inf")
 RECHECK_SECONDS = 1.0
 Happened = list[tuple[int, int]]
 

@@ -18,9 +18,9 @@ from tlslab.core.plan import Listener
 from tlslab.errors import in_words
 from tlslab.events import InternalFault
 from tlslab.net.bus import Bus
-from tlslab.net.pump import NEVER, Pump
+from tlslab.net.pump import Pump
 from tlslab.net.reactor import Handler, Reactor
-from tlslab.net.readiness import READ
+from tlslab.net.readiness import NEVER, READ
 from tlslab.net.transport import SocketTransport
 from tlslab.tap import NO_TAP, Tap
 from tlslab.types import Fault

@@ -25,22 +25,25 @@ Row = tuple[bytes, bytes]  # how a peer's socket stands in the kernel's table: i
 
 
 class StuckFins:
-    """Looks for the peers of connections whose bytes nobody reads. Where there is no table it finds none."""
+    """Looks for the peers of connections whose bytes nobody reads, by descriptor: those in `watched`.
+
+    Where there is no table it finds none.
+    """
 
     def __init__(self) -> None:
-        self._rows: dict[int, Row] = {}
+        self.watched: dict[int, Row] = {}
         self._someone = trio.Event()
 
     def watch(self, fd: int, sock: socket.socket) -> None:
         """Look for the peer of this socket from now on."""
-        if fd not in self._rows:
+        if fd not in self.watched:
             with contextlib.suppress(OSError):  # it has left already, and is known to
-                self._rows[fd] = _in_table(sock.getpeername()), _in_table(sock.getsockname())
+                self.watched[fd] = _in_table(sock.getpeername()), _in_table(sock.getsockname())
                 self._someone.set()
 
     def forget(self, fd: int) -> None:
         """Look for it no longer."""
-        self._rows.pop(fd, None)
+        self.watched.pop(fd, None)
 
     async def run(self, found: Callable[[int], None]) -> None:
         """Call `found` with the descriptor for each peer that has left, until cancelled."""
@@ -49,11 +52,11 @@ class StuckFins:
             await self._someone.wait()
             await trio.sleep(max(LOOK_SECONDS, spent / LOOK_UP_SHARE))
             began = trio.current_time()
-            if not self._rows:
+            if not self.watched:
                 self._someone = trio.Event()
                 continue
             orphans = _orphans()
-            for fd in [fd for fd, row in self._rows.items() if row in orphans]:
+            for fd in [fd for fd, row in self.watched.items() if row in orphans]:
                 self.forget(fd)
                 found(fd)
             spent = trio.current_time() - began

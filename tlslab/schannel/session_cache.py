@@ -77,12 +77,14 @@ class SessionCache(Generic[I]):
     """The table. A key is a credential's name and a session id.
 
     `maximum` and `lifetime_seconds` of 0 disable it; `idle_seconds` is None where idle connections purge nothing.
+    While `purges_idle`, `touch` has to be called for what happens on a connection.
     """
 
     def __init__(self, maximum: int, lifetime_seconds: float, idle_seconds: float | None) -> None:
         self._maximum = maximum
         self._lifetime = lifetime_seconds
         self._idle = idle_seconds
+        self.purges_idle = idle_seconds is not None
         self._entries: OrderedDict[Key, _Entry[I]] = OrderedDict()
         self._objects: OrderedDict[tuple[int, Key], float] = OrderedDict()  # of connections, the longest idle first
         self._gone: OrderedDict[Key, tuple[Reason, ref[I]]] = OrderedDict()
@@ -101,11 +103,6 @@ class SessionCache(Generic[I]):
             values = {"MaximumCacheSize": self._maximum, "ServerCacheTime": self._lifetime}
             return ", ".join(name for name, value in values.items() if not value)
         return KNOBS.get(reason, "")
-
-    @property
-    def purges_idle(self) -> bool:
-        """Whether `touch` has to be called for what happens on a connection."""
-        return self._idle is not None
 
     def lookup(self, key: Key, now: float) -> Hit[I] | Miss[I]:
         """Say whether a session can be resumed; what is due to leave is no longer there, even before `tick`."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from threading import local
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakKeyDictionary, ref
 
 from OpenSSL import SSL, crypto
 from OpenSSL._util import ffi as _ffi
@@ -53,13 +53,14 @@ class _Scratch(local):
 
 
 _scratch = _Scratch()
-_sinks: WeakValueDictionary[Any, MessageSink] = WeakValueDictionary()
+_sinks: dict[Any, ref[MessageSink]] = {}  # weakref's own dictionary looks each of a handshake's messages up in Python
 
 
 def _on_message(sent: int, _version: int, content_type: int, data: Any, length: int, ssl: Any, _arg: Any) -> None:
     if content_type not in (HANDSHAKE, ALERT) or not length:
         return
-    sink = _sinks.get(ssl)
+    kept = _sinks.get(ssl)
+    sink = None if kept is None else kept()
     if sink is None:
         return
     message = _ffi.buffer(data, length)
@@ -121,7 +122,8 @@ def watch_messages(context: SSL.Context) -> None:
 
 def send_messages_to(connection: SSL.Connection, sink: MessageSink) -> None:
     """Hand the messages of `connection` to `sink` for as long as the sink lives."""
-    _sinks[_ssl(connection)] = sink
+    ssl = _ssl(connection)
+    _sinks[ssl] = ref(sink, lambda _: _sinks.pop(ssl, None))
 
 
 def accept_any_chain(context: SSL.Context, ask: bool) -> None:
@@ -177,9 +179,11 @@ def feed(connection: SSL.Connection, ciphertext: bytes) -> None:
 
 def take_output(connection: SSL.Connection) -> bytes:
     """Everything that belongs on the wire."""
-    taken, buffer = b"", _scratch.buffer
-    while (length := _lib.BIO_read(connection._from_ssl, buffer, BUFFER_BYTES)) > 0:
-        taken += _ffi.buffer(buffer, length)[:]
+    taken, buffer, length = b"", _scratch.buffer, BUFFER_BYTES
+    while length == BUFFER_BYTES:  # a memory BIO gives as much as it has
+        length = _lib.BIO_read(connection._from_ssl, buffer, BUFFER_BYTES)
+        if length > 0:
+            taken += _ffi.buffer(buffer, length)[:]
     return taken
 
 

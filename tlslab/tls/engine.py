@@ -3,7 +3,8 @@
 Theory of operation. Received bytes are kept as they came. OpenSSL is given one record at a time, as far as it has come,
 and the next only when nothing of the last is left to take; so at most one record is decrypted that nobody wants. That
 is what makes the lab's freeze real and countable: a record nobody reads stays unread, and a handshake message that
-follows it is not seen by anyone, OpenSSL included.
+follows it is not seen by anyone, OpenSSL included. Whole records of a handshake that stand one behind the other are
+given at once, for there is nothing in them to take.
 
 OpenSSL reports messages and alerts from inside its own calls, where nothing of it may be called again. They are put
 aside, and looked at in the order of the wire once the call has returned: by `_report`, after each call.
@@ -18,11 +19,12 @@ from tlslab.tls import _openssl
 from tlslab.tls.failures import Failure, classify
 from tlslab.wire.alerts import Alert, parse_alert_untrusted
 from tlslab.wire.records import HEADER_BYTES as RECORD_HEADER_BYTES
-from tlslab.wire.records import parse_record_header_untrusted
+from tlslab.wire.records import ContentType, parse_record_header_untrusted
 
 # OpenSSL's memory BIO keeps a third more than the largest piece it ever got: 22 KiB if it got whole records.
 SMALL_READ_BYTES = 4096
 HEADER_BYTES = 4  # of a handshake message: type and length
+OF_A_HANDSHAKE = (ContentType.HANDSHAKE, ContentType.CHANGE_CIPHER_SPEC)
 TlsMessage = tuple[bool, int, int, int, bytes]
 
 
@@ -31,7 +33,8 @@ class Engine:
 
     What `data_to_send` gives belongs on the wire: call it before you wait for the peer. Nothing here raises on what a
     peer does: `failure` and `said_close_notify` say how it ended, and once one of them is set nothing more is read.
-    `unsent_plaintext` counts bytes of plaintext written since `data_to_send`.
+    `unsent_plaintext` counts bytes of plaintext written since `data_to_send`, `pending_plaintext` those that are ready
+    and that nobody has taken.
 
     `ClientTls` and `ServerTls` add read, write and close. What passes reaches their `_on_` methods, and `now` (lab time
     in seconds) with it.
@@ -48,6 +51,7 @@ class Engine:
         self.failure: Failure | None = None
         self.said_close_notify = False
         self.unsent_plaintext = 0
+        self.pending_plaintext = 0
         _openssl.send_messages_to(connection, self)
 
     # --- bytes -------------------------------------------------------------------------------------
@@ -63,7 +67,7 @@ class Engine:
         """
         while self.failure is None and not self.said_close_notify:
             data = b"" if self._starved else self._take(limit, now)
-            if data or (not limit and self._connection.pending()):
+            if data or (not limit and self.pending_plaintext):
                 return data
             self._starved = not self._feed_record()
             if self._starved:
@@ -73,7 +77,7 @@ class Engine:
     @property
     def unread(self) -> int:
         """Bytes received that nobody has taken: ciphertext not decrypted, and plaintext not read."""
-        return self._record_fed + len(self._ciphertext) + self._connection.pending()
+        return self._record_fed + len(self._ciphertext) + self.pending_plaintext
 
     @property
     def read_limit(self) -> int:
@@ -81,14 +85,9 @@ class Engine:
         return min(self._record_left or SMALL_READ_BYTES, SMALL_READ_BYTES)
 
     @property
-    def pending_plaintext(self) -> int:
-        """Bytes of plaintext that are ready and that nobody has taken."""
-        return self._connection.pending()
-
-    @property
     def blocked(self) -> bool:
         """Whether plaintext that nobody took stands in front of everything else."""
-        return self._connection.pending() > 0
+        return self.pending_plaintext > 0
 
     def _write(self, plaintext: bytes, now: float) -> bool:
         """Encrypt `plaintext`; False where a handshake on the way or a failure keeps it from going out."""
@@ -132,9 +131,10 @@ class Engine:
         try:
             self.established = self.established or _openssl.handshake(self._connection)
             if self.established and limit:
-                return _openssl.read(self._connection, limit)
+                return self._take_plaintext(limit)
             if self.established:
                 _openssl.peek(self._connection)
+                self.pending_plaintext = self._connection.pending()
         except SSL.ZeroReturnError:
             self.said_close_notify = True
         except SSL.Error as error:
@@ -143,10 +143,19 @@ class Engine:
             self._report(now)
         return b""
 
+    def _take_plaintext(self, limit: int) -> bytes:
+        data = _openssl.read(self._connection, limit)
+        if data:
+            self.pending_plaintext = self._connection.pending() if len(data) == limit else 0
+            self._starved = not self.pending_plaintext  # it had this record alone
+        return data
+
     def _feed_record(self) -> bool:
-        """Give OpenSSL what is here of the record in front; it makes nothing of it before the rest has come."""
+        """Give OpenSSL what is here of what stands in front; it makes nothing of a record before the rest has come."""
+        if not self._ciphertext:
+            return False
         if not self._record_left:
-            self._record_left, self._record_fed = self._front_record_bytes(), 0
+            self._record_left, self._record_fed = self._front_bytes(), 0
         with memoryview(self._ciphertext) as view:  # slicing the bytearray itself would copy twice
             piece = bytes(view[: self._record_left])
         if piece:
@@ -156,17 +165,23 @@ class Engine:
             _openssl.feed(self._connection, piece)
         return bool(piece)
 
-    def _front_record_bytes(self) -> int:
+    def _front_bytes(self) -> int:
+        """How long the record in front is, or all that are whole and of a handshake; 0 while that is not known."""
+        start = 0
         try:
-            header = parse_record_header_untrusted(self._ciphertext)
+            while header := parse_record_header_untrusted(self._ciphertext, start):
+                end = start + RECORD_HEADER_BYTES + header.length
+                if header.content_type not in OF_A_HANDSHAKE or end > len(self._ciphertext):
+                    return start or end
+                start = end
         except WireError:  # OpenSSL knows the alert that belongs to it
-            return len(self._ciphertext)
-        return RECORD_HEADER_BYTES + header.length if header else 0
+            return start or len(self._ciphertext)
+        return start
 
     def _fail(self, error: SSL.Error, now: float) -> None:
         self.failure = classify(error)
         self._ciphertext.clear()
-        self._record_left = self._record_fed = 0
+        self._record_left = self._record_fed = self.pending_plaintext = 0
         self._on_failure(self.failure, now)
 
     def _report(self, now: float) -> None:
@@ -178,7 +193,7 @@ class Engine:
                     self._on_alert(sent, parse_alert_untrusted(body), now)
                 else:
                     self._on_handshake_message(sent, first, length - HEADER_BYTES, body[HEADER_BYTES:], now)
-        self._on_progress(now)
+            self._on_progress(now)
 
     # --- what a side hears -------------------------------------------------------------------------
 
@@ -189,7 +204,7 @@ class Engine:
         """A handshake message of `length` bytes passed, encrypted or not; `body` is b"" where nobody looks into it."""
 
     def _on_progress(self, now: float) -> None:
-        """OpenSSL has been at work: a handshake may have come to its end."""
+        """Messages have passed: a handshake may have come to its end."""
 
     def _on_failure(self, failure: Failure, now: float) -> None:
         """TLS has failed."""

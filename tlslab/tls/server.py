@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 from hashlib import sha256
+from typing import ClassVar
 from typing import Protocol as Interface
 
 from cryptography import x509
@@ -228,22 +230,9 @@ class ServerTls(Engine):
                 length=length,
                 renegotiation=self._in_renegotiation,
             )
-        try:
-            self._look_into(sent, code, body, now)
-        except WireError:  # OpenSSL took it or will refuse it; the message has no more for us
-            return
-
-    def _look_into(self, sent: bool, code: int, body: bytes, now: float) -> None:
-        if code == HandshakeType.CLIENT_HELLO and not sent:
-            self._on_client_hello(body, now)
-        elif code == HandshakeType.SERVER_HELLO and sent:
-            self._on_server_hello(body, now)
-        elif code == HandshakeType.HELLO_REQUEST and sent:
-            self._emit(HelloRequestSent, now)
-        elif code == HandshakeType.CERTIFICATE_REQUEST and sent:
-            self._on_certificate_request(body, now)
-        elif code == HandshakeType.FINISHED and not sent:
-            self._finished_by_client = True
+        if look := self._looks.get((sent, code)):
+            with suppress(WireError):  # OpenSSL took it or will refuse it; the message has no more for us
+                look(self, body, now)
 
     def _on_client_hello(self, body: bytes, now: float) -> None:
         if self.handshake is not Handshake.AWAITED:  # the rest was read and told by whoever chose the context by it
@@ -274,6 +263,12 @@ class ServerTls(Engine):
         if resumed:
             self._emit(SessionResumed, now, session_id=hello.session_id.hex())
 
+    def _on_hello_request(self, _body: bytes, now: float) -> None:
+        self._emit(HelloRequestSent, now)
+
+    def _on_finished(self, _body: bytes, _now: float) -> None:
+        self._finished_by_client = True
+
     def _on_certificate_request(self, body: bytes, now: float) -> None:
         self._certificate_requested = True
         if not (self._emit.wants(CertificateRequested) or self._watcher.wants_issuers):
@@ -283,6 +278,15 @@ class ServerTls(Engine):
         size = sum(2 + len(name) for name in names)
         self._emit(CertificateRequested, now, during=KINDS[self.handshake], issuers=issuers, issuers_bytes=size)
         self._watcher.on_certificate_request(issuers, size, now)
+
+    # Whether it was sent by us, and its type: the messages that say something to us, of the dozen of a handshake.
+    _looks: ClassVar[dict[tuple[bool, int], Callable[[ServerTls, bytes, float], None]]] = {
+        (False, HandshakeType.CLIENT_HELLO): _on_client_hello,
+        (True, HandshakeType.SERVER_HELLO): _on_server_hello,
+        (True, HandshakeType.HELLO_REQUEST): _on_hello_request,
+        (True, HandshakeType.CERTIFICATE_REQUEST): _on_certificate_request,
+        (False, HandshakeType.FINISHED): _on_finished,
+    }
 
     def _on_progress(self, now: float) -> None:
         if self.handshake is not Handshake.NONE and self.failure is None and self._is_complete():

@@ -37,23 +37,33 @@ class Cursor:
 
     def vector(self, length_size: int, at_least: int = 0) -> bytes:
         """Read a length of `length_size` bytes, then that many bytes, of which `at_least` must be there."""
-        content = self.take(self.uint(length_size))
-        if len(content) < at_least:
-            raise WireError(f"{self._what} has a field of {len(content)} bytes, at least {at_least} belong there")
-        return content
+        start = self._at + length_size  # not by `take` and `uint`: hellos are made of these
+        length = int.from_bytes(self._data[self._at : start], "big")
+        end = start + length
+        if end > self._end:  # also where the length itself is
+            raise WireError(f"{self._what} is cut short")
+        if length < at_least:
+            raise WireError(f"{self._what} has a field of {length} bytes, at least {at_least} belong there")
+        self._at = end
+        return self._data[start:end]
 
     def finish(self) -> None:
         """Nothing may follow: WireError if something does."""
-        if not self.at_end:
+        if self._at < self._end:
             raise WireError(f"{self._what} is followed by {self._end - self._at} bytes too many")
 
 
 def whole_vector_untrusted(data: bytes, length_size: int, what: str, at_least: int = 0) -> bytes:
     """Return the content of a vector that must fill `data` exactly; WireError if it does not."""
-    cursor = Cursor(data, what)
-    content = cursor.vector(length_size, at_least)
-    cursor.finish()
-    return content
+    length = int.from_bytes(data[:length_size], "big")
+    too_many = len(data) - length_size - length
+    if too_many < 0:
+        raise WireError(f"{what} is cut short")
+    if length < at_least:
+        raise WireError(f"{what} has a field of {length} bytes, at least {at_least} belong there")
+    if too_many:
+        raise WireError(f"{what} is followed by {too_many} bytes too many")
+    return data[length_size:]
 
 
 def vectors_untrusted(data: bytes, length_size: int, what: str) -> tuple[bytes, ...]:

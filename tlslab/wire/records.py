@@ -39,16 +39,16 @@ class RecordHeader(NamedTuple):  # every record has one, and a frozen dataclass 
     length: int
 
 
-def parse_record_header_untrusted(data: bytes | bytearray | memoryview) -> RecordHeader | None:
-    """Read the header at the front of `data`; None where fewer than five bytes are there.
+def parse_record_header_untrusted(data: bytes | bytearray | memoryview, start: int = 0) -> RecordHeader | None:
+    """Read the header that begins at `start` in `data`; None where fewer than five bytes are there.
 
     WireError where this is not TLS: its text is `plain HTTP`, `an SSL 2.0 ClientHello` or `not TLS`.
     """
-    if len(data) < HEADER_BYTES:
+    if len(data) - start < HEADER_BYTES:
         return None
-    content_type, version, length = _HEADER.unpack_from(data)
+    content_type, version, length = _HEADER.unpack_from(data, start)
     if content_type not in _CONTENT_TYPES or version >> 8 != _MAJOR_VERSION or length > MAX_RECORD_LENGTH:
-        raise WireError(_resemblance(bytes(data[:HEADER_BYTES])))
+        raise WireError(_resemblance(bytes(data[start : start + HEADER_BYTES])))
     return RecordHeader(content_type, version, length)
 
 
