@@ -14,7 +14,7 @@ import pytest
 
 from tlslab.cli import COMMANDS, main
 from tlslab.client.identities import People
-from tlslab.core.plan import Site
+from tlslab.core.settings import Site
 from tlslab.httpsys.client_certificate import Retrieval
 from tlslab.httpsys.timers import Timers
 from tlslab.lab.running import status_of

@@ -17,8 +17,8 @@ import pytest
 
 from tlslab.events import ClientCertificateReceived, IssuerListTruncated
 from tlslab.scenario import catalogue
+from tlslab.scenario.issuers import issuer_names
 from tlslab.scenario.schema import Step
-from tlslab.scenario.stores import issuer_names
 from tlslab.verify.trials import trials
 
 if TYPE_CHECKING:

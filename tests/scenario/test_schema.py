@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from tlslab.core.plan import Site
+from tlslab.core.settings import Site
 from tlslab.pki.identities import IDENTITIES
 from tlslab.scenario.names import fields_at, suggestion
 from tlslab.scenario.schema import BindingModel, Expectation, Scenario, Step, WritingStyle, json_schema
