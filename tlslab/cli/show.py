@@ -12,9 +12,8 @@ from rich.text import Text
 
 from tlslab.cli.console import console, prose
 from tlslab.lab.shell import join, program
-from tlslab.scenario import catalogue
 from tlslab.scenario.knobs import KnobAt, knobs_of
-from tlslab.scenario.load import LoadedScenario
+from tlslab.scenario.load import LoadedScenario, load
 from tlslab.scenario.schema import Fix, Step
 from tlslab.scenario.setup import setup_of
 from tlslab.text import format_bytes
@@ -25,7 +24,7 @@ from tlslab.text import format_bytes
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; sizes in bytes, times in seconds.")
 def command(name: str, as_json: bool) -> None:
     """Explain a failure: what one sees, why, the Windows settings behind it, and every documented fix."""
-    loaded = catalogue.load(name)
+    loaded = load(name)
     if as_json:
         click.echo(json.dumps(_as_json(loaded, name), indent=1))
     else:
