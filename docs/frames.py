@@ -23,8 +23,8 @@ from tlslab.capture.files import OutputFile
 from tlslab.capture.recording import Capture
 from tlslab.client.identities import People
 from tlslab.pki.store import Pki, open_pki
-from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
+from tlslab.scenario.load import load
 from tlslab.scenario.schema import WritingStyle
 from tlslab.trace.report import explain
 from tlslab.trace.tshark import read_trace
@@ -37,7 +37,7 @@ BLOCK = re.compile(r"(<!-- frames: (\S+) (\S+) -->\n).*?(<!-- end -->)", re.DOTA
 
 def capture(scenario: str, trial_name: str, pki: Pki, path: Path) -> None:
     """Run a trial and write its capture."""
-    loaded = catalogue.load(scenario)
+    loaded = load(scenario)
     [trial] = [one for one in trials(loaded.scenario) if one.name == trial_name]
     plan = build(loaded, trial.fixes, trial.overrides, pki)
     with OutputFile(str(path), "the capture") as file:

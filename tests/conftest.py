@@ -24,8 +24,7 @@ from tlslab.pki.authorities import (
     make_authority,
     server_credential,
 )
-from tlslab.scenario import catalogue
-from tlslab.scenario.load import LoadedScenario
+from tlslab.scenario.load import LoadedScenario, load
 from tlslab.text import HostPort
 from tlslab.tls.context import ClientSettings, Protocol, ServerSettings
 
@@ -71,7 +70,7 @@ def find_client(name: str) -> str:
 @pytest.fixture(scope="session")
 def shipped() -> Callable[[str], LoadedScenario]:
     """Return a function from a name to the scenario, read once: it takes longer than most tests that want it."""
-    return cache(catalogue.load)
+    return cache(load)
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ import pytest
 
 from tlslab.cli import COMMANDS, main
 from tlslab.client.identities import People
-from tlslab.core.plan import Site
+from tlslab.core.settings import Site
 from tlslab.httpsys.client_certificate import Retrieval
 from tlslab.httpsys.timers import Timers
-from tlslab.lab.running import status_of
+from tlslab.lab.verdicts import status_of
 from tlslab.pki.identities import IDENTITIES
 from tlslab.pki.store import Pki, open_pki
 from tlslab.scenario import catalogue

@@ -19,6 +19,7 @@ from tlslab.client.identities import People
 from tlslab.pki.store import open_pki
 from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
+from tlslab.scenario.load import load
 from tlslab.scenario.schema import WritingStyle
 from tlslab.verify.memory import World
 from tlslab.words.timeline import say
@@ -113,7 +114,7 @@ def test_the_transcript_is_what_the_lab_says(tmp_path: Path) -> None:
 
 
 def _timeline(fixes: tuple[str, ...], home: Path) -> list[str]:
-    loaded = catalogue.load("large-post-deadlock")
+    loaded = load("large-post-deadlock")
     pki = open_pki(home, datetime.now(UTC))
     world = World(build(loaded, fixes, {}, pki), People(pki), WritingStyle.READS_WHILE_WRITING)
     seen = world.walk(loaded.scenario.symptom.client or ())

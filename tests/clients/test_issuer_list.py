@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tlslab.events import ClientCertificateReceived, IssuerListTruncated
-from tlslab.scenario import catalogue
+from tlslab.scenario.issuers import issuer_names
+from tlslab.scenario.load import load
 from tlslab.scenario.schema import Step
-from tlslab.scenario.stores import issuer_names
 from tlslab.verify.trials import trials
 
 if TYPE_CHECKING:
     from tests.clients.conftest import CurlClient, LabProcess, Labs
 
 SCENARIO = "ca-list-truncation"
-SOURCE = catalogue.load(SCENARIO).scenario
+SOURCE = load(SCENARIO).scenario
 TRIALS = [trial for trial in trials(SOURCE) if any(step.filters_by_issuer for step in trial.client)]
 FILTERING = Step(request="GET /protected", filters_by_issuer=True)
 LIMIT = 16 * 1024

@@ -15,7 +15,7 @@ import pytest
 
 from tlslab.client.https import Outcome
 from tlslab.events import Event, RequestReceived, ResponseSent, TimerExpired
-from tlslab.scenario import catalogue
+from tlslab.scenario.load import load
 from tlslab.scenario.schema import Expectation, Step, WritingStyle
 from tlslab.text import format_seconds
 from tlslab.verify.judge import judge
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SIZES = {"100KB": 100_000, "1MiB": 1024 * 1024, "10MiB": 10 * 1024 * 1024}
 PLENTY = 30.0  # wall seconds by which an outcome may be late on a busy machine
-DEADLOCK = catalogue.load("large-post-deadlock").scenario
+DEADLOCK = load("large-post-deadlock").scenario
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def pace(trial: Trial, expect: Expectation) -> Pace:
 def playable(scenario: str, style: WritingStyle) -> list[Any]:
     """The trials that a client can play; those of large-post-deadlock with the fixes' bodies in three sizes."""
     played = []
-    for trial in trials(catalogue.load(scenario).scenario):
+    for trial in trials(load(scenario).scenario):
         if any(step.renegotiation == "refuse" or step.gives_up_after is not None for step in trial.client):
             continue  # curl and http.client have no such switch, and giving up has tests of its own
         if style is WritingStyle.WRITES_EVERYTHING and any(step.expect_100 is not None for step in trial.client):
@@ -118,7 +118,7 @@ def seconds(events: Sequence[Event]) -> float:
 
 def check(scenario: str, trial: Trial, expect: Expectation, outcome: Outcome, events: Sequence[Event]) -> None:
     """Fail with every difference between what the file promises and what was seen."""
-    timer = catalogue.load(scenario).scenario.timers.ssl_renegotiation
+    timer = load(scenario).scenario.timers.ssl_renegotiation
     found = differences(expect, outcome, events, pace(trial, expect), timer)
     assert not found, "\n".join([f"{scenario} {trial.name}:", *found, str(outcome), *map(str, events)])
 

@@ -17,7 +17,7 @@ from tlslab.events import AlertSent, HandshakeCompleted
 from tlslab.pki.authorities import Authority, issue_client
 from tlslab.pki.export import certificates_pem, key_pem
 from tlslab.pki.files import read_chain, read_key
-from tlslab.scenario import catalogue
+from tlslab.scenario.load import load
 from tlslab.scenario.schema import WritingStyle
 from tlslab.verify.judge import judge
 from tlslab.verify.observation import Observation
@@ -31,7 +31,7 @@ PUBLISHED = yaml.safe_load(Path(__file__).with_suffix(".yaml").with_stem("publis
 TRIES = 5  # a busy machine may hold up the FIN behind a close_notify for longer than the lab waits for it
 PLAYED = [
     trial
-    for trial in trials(catalogue.load(SCENARIO).scenario)
+    for trial in trials(load(SCENARIO).scenario)
     if not any(step.filters_by_issuer for step in trial.client)  # which curl does not
 ]
 COLUMNS = 'gui.column.format:"Source port","%uS","Protocol","%p","Info","%i"'

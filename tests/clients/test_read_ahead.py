@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tlslab.events import ConnectionClosed, HelloRequestSent, HttpErrLogged, PeerReset, ReadAheadExceeded, ResponseSent
-from tlslab.scenario import catalogue
+from tlslab.scenario.load import load
 from tlslab.scenario.schema import Step
 
 if TYPE_CHECKING:
     from tests.clients.conftest import CurlClient, LabProcess, Labs, Seen
 
 NAME = "upload-read-ahead-413"
-FIXES = catalogue.load(NAME).scenario.fixes
+FIXES = load(NAME).scenario.fixes
 TIMES = 20
 LIMIT = 49_152
 TEN_MIB = 10 * 1024 * 1024

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tlslab.events import ClientCertificateReceived, HelloRequestSent, ResponseSent
-from tlslab.lab.running import status_of
+from tlslab.lab.verdicts import status_of
 from tlslab.pki.identities import IDENTITIES
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from OpenSSL import SSL
 from tlslab.core.connection import Connection
 from tlslab.core.driver import Driver
 from tlslab.core.machine import Machine
-from tlslab.core.plan import CutIssuers, LabPlan, Listener, MachineSetup, Site
+from tlslab.core.plan import CutIssuers, LabPlan, Listener
+from tlslab.core.settings import MachineSetup, Site
 from tlslab.events import (
     ALL,
     CertificateRequested,

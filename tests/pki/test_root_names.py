@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tlslab.pki.root_names import LONGEST, root_name
+from tlslab.pki.root_names import root_name
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,4 @@ def test_a_name(parts, text):
 
 def test_the_longest_name():
     """What X.520 allows can be made."""
-    assert root_name("n" * LONGEST, "o" * LONGEST).public_bytes()
+    assert root_name("n" * 64, "o" * 64).public_bytes()

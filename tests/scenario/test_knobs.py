@@ -11,9 +11,9 @@ from pydantic import BaseModel, Field
 
 from tlslab.core.plan import LabPlan
 from tlslab.knobs import BYTES, PLAIN, PORT, SECONDS, TakesEffect, Tool, Unit, WindowsSetting, declared
-from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
 from tlslab.scenario.knobs import knobs_of, value_text
+from tlslab.scenario.load import load
 from tlslab.scenario.overlay import Ground, with_profile
 from tlslab.scenario.schema import Setup, json_schema
 from tlslab.scenario.setup import setup_of
@@ -75,7 +75,7 @@ def test_every_number_says_what_it_counts():
 
 def test_what_no_document_says_is_an_assumption():
     """When a change takes effect is known of three settings; of whatever else Windows can set, the lab assumes it."""
-    knobs = list(knobs_of(catalogue.load("ca-list-truncation").scenario))
+    knobs = list(knobs_of(load("ca-list-truncation").scenario))
     known = {knob.path for knob in knobs if knob.setting.effect_source}
     assert known == {"schannel.event_logging", "schannel.cipher_suites", "enable_kernel_ssl"}
     unknown = [knob.setting for knob in knobs if not knob.setting.is_effect_verified]
@@ -85,7 +85,7 @@ def test_what_no_document_says_is_an_assumption():
 
 def test_knobs_of_a_lab():
     """All of them, each by the path that --set takes, in the order of a scenario file."""
-    paths = [knob.path for knob in knobs_of(catalogue.load("post-request-renegotiation").scenario)]
+    paths = [knob.path for knob in knobs_of(load("post-request-renegotiation").scenario)]
     assert paths[0] == "bindings.site.endpoint"
     assert "sites./accept.ssl_flags" in paths
     assert paths[-2:] == ["sstp_listener_port", "on_unavailable"]

@@ -8,9 +8,10 @@ from typing import get_args
 
 import pytest
 
-from tlslab.core.plan import Site
+from tlslab.core.settings import Site
 from tlslab.pki.identities import IDENTITIES
-from tlslab.scenario.names import fields_at, suggestion
+from tlslab.scenario.fields import fields_at
+from tlslab.scenario.names import suggestion
 from tlslab.scenario.schema import BindingModel, Expectation, Scenario, Step, WritingStyle, json_schema
 from tlslab.scenario.vocabulary import Identity, ProtocolName
 from tlslab.schannel.profiles import PROFILES

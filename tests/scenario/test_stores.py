@@ -8,7 +8,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from tlslab.pki.root_names import root_name
-from tlslab.scenario.stores import Roots, Store, StoreName, Stores, has_intermediate, issuer_names, trusts_clients
+from tlslab.scenario.issuers import issuer_names
+from tlslab.scenario.stores import Roots, Store, StoreName, Stores, has_intermediate, trusts_clients
 from tlslab.schannel.issuer_list import CLIENT_AUTH_ISSUER, ROOT
 
 OURS = root_name("Lab CA")

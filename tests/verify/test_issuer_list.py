@@ -11,14 +11,14 @@ import pytest
 from tlslab.client.identities import People
 from tlslab.events import CertificateRequested, IssuerListTruncated, ResponseSent
 from tlslab.pki.store import Pki, open_pki
-from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
+from tlslab.scenario.load import load
 from tlslab.scenario.schema import Step, WritingStyle
 from tlslab.verify.memory import World
 from tlslab.verify.observation import Observation
 
 LIMIT = 16 * 1024
-LOADED = catalogue.load("ca-list-truncation")
+LOADED = load("ca-list-truncation")
 FILTERING = Step(request="GET /protected", filters_by_issuer=True)
 Look = Callable[..., Observation]
 

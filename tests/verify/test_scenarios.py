@@ -14,14 +14,14 @@ from tlslab.events import ClientHelloReceived
 from tlslab.pki.store import Pki, open_pki
 from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
-from tlslab.scenario.load import LoadedScenario
+from tlslab.scenario.load import LoadedScenario, load
 from tlslab.scenario.schema import WritingStyle
 from tlslab.verify.judge import judge
 from tlslab.verify.memory import World
 from tlslab.verify.observation import Observation
 from tlslab.verify.trials import Trial, trials
 
-SCENARIOS = {loaded.name: loaded for loaded in catalogue.load_all()}
+SCENARIOS = {name: load(name) for name in catalogue.names()}
 TRIALS = [(loaded, trial) for loaded in SCENARIOS.values() for trial in trials(loaded.scenario)]
 SETTING_FIXES = [
     (loaded, name, fix.client or loaded.scenario.symptom.client)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
+import sys
+from types import ModuleType
 
 import click
 
@@ -34,7 +37,7 @@ class Commands(click.Group):
         """Import a command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        command: click.Command = _import(COMMANDS[cmd_name][0]).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -69,6 +72,22 @@ class Commands(click.Group):
             console().fall_silent()
             _complain(LabError(reason_with_file(error)))
             ctx.exit(FAILURE)
+
+
+def _import(name: str) -> ModuleType:
+    """Import a module for good.
+
+    What is made meanwhile stays to the end, so the collector looks for garbage in it neither now nor when Python ends:
+    a fifth of what a short command costs.
+    """
+    if name in sys.modules:
+        return sys.modules[name]
+    gc.disable()
+    try:
+        return importlib.import_module(name)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _complain(error: LabError) -> None:

@@ -33,7 +33,7 @@ from tlslab.lab.home import home, open_home
 from tlslab.lab.options import Options
 from tlslab.lab.shell import join, program
 from tlslab.pki.store import IdentityFiles
-from tlslab.scenario import catalogue
+from tlslab.scenario.load import load
 from tlslab.scenario.schema import Step, WritingStyle
 from tlslab.text import format_bytes, format_seconds
 
@@ -85,7 +85,7 @@ def _joined_capture(wanted: Options, stack: contextlib.ExitStack) -> OutputFile 
 
 def _story(out: LabConsole, wanted: Options, capture: OutputFile | None) -> None:
     speed = wanted.speed
-    step = (catalogue.load(SCENARIO).scenario.symptom.client or ())[-1]
+    step = (load(SCENARIO).scenario.symptom.client or ())[-1]
     how = "curl" if shutil.which("curl") else "the lab's own client, because there is no curl on this machine"
     prose(out, f"A client uploads {format_bytes(step.body)} to a path that wants a client certificate, with {how}.")
     prose(out, f"The server's two minutes pass in {format_seconds(120 / speed)}: its clock is {speed:g} times as fast.")

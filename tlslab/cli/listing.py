@@ -18,14 +18,14 @@ from tlslab.scenario import catalogue
 )
 def command(as_json: bool, symptom: str | None) -> None:
     """List the failures that can be served, or those with a symptom you have seen."""
-    found = catalogue.load_all() if symptom is None else catalogue.find_by_symptom(symptom)
+    found = catalogue.listed() if symptom is None else catalogue.find_by_symptom(symptom)
     if as_json:
         entries = [
             {
                 "name": one.name,
-                "title": one.scenario.title,
-                "symptoms": list(one.scenario.symptoms),
-                "fixes": list(one.scenario.fixes),
+                "title": one.title,
+                "symptoms": list(one.symptoms),
+                "fixes": list(one.fixes),
             }
             for one in found
         ]
@@ -36,7 +36,7 @@ def command(as_json: bool, symptom: str | None) -> None:
         prose(out, f"No scenario has the symptom {symptom!r}. Try fewer words, or tlslab list for all of them.")
     for one in found:
         out.print(Text(one.name, style="bold"))
-        prose(out, one.scenario.title, first="  ")
+        prose(out, one.title, first="  ")
     if found:
         out.print()
         prose(out, "More about one: tlslab show NAME. Serve it: tlslab serve --scenario NAME", style="dim")

@@ -13,8 +13,9 @@ from tlslab.cli.console import prose
 from tlslab.httpsys.bindings import ServerCertificate
 from tlslab.lab.curl import comes_back
 from tlslab.lab.options import undone_by
-from tlslab.lab.running import Running, status_of
+from tlslab.lab.running import Running
 from tlslab.lab.shell import join, program
+from tlslab.lab.verdicts import status_of
 from tlslab.pki.identities import IDENTITIES
 from tlslab.scenario.schema import Case, Expectation, Fix, Step
 from tlslab.text import format_seconds

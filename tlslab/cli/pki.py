@@ -18,9 +18,9 @@ from rich.text import Text
 from tlslab.cli.console import console, prose
 from tlslab.errors import LabError, UsageProblem, in_words
 from tlslab.lab.home import home, open_home
-from tlslab.lab.running import status_of
 from tlslab.lab.shell import join, program
 from tlslab.lab.trust import Exported, ways
+from tlslab.lab.verdicts import status_of
 from tlslab.pki.authorities import Credential
 from tlslab.pki.description import Description, describe
 from tlslab.pki.export import certificates_pem, key_pem, pkcs12_bytes

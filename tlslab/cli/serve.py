@@ -30,9 +30,8 @@ from tlslab.net.bus import Bus, Watch
 from tlslab.net.clock import patience_at
 from tlslab.net.server import bind, close_all
 from tlslab.pki.store import Pki
-from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
-from tlslab.scenario.load import LoadedScenario
+from tlslab.scenario.load import LoadedScenario, load
 from tlslab.scenario.overlay import parse_set
 from tlslab.types import LAST_WORDS_SECONDS
 from tlslab.words.timeline import MATTERS
@@ -107,7 +106,7 @@ def command(**given: Any) -> None:
     --fix, --set and --san may be repeated.
     """
     options = Options(**given)
-    loaded = catalogue.load(options.scenario)
+    loaded = load(options.scenario)
     overrides = dict(map(parse_set, options.settings))
     pki = open_home()
     plan = build(loaded, options.fixes, overrides, pki, host=options.host, sans=options.sans, port=options.port)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import click
@@ -12,9 +12,8 @@ from rich.text import Text
 
 from tlslab.cli.console import console, prose
 from tlslab.lab.shell import join, program
-from tlslab.scenario import catalogue
 from tlslab.scenario.knobs import KnobAt, knobs_of
-from tlslab.scenario.load import LoadedScenario
+from tlslab.scenario.load import LoadedScenario, load
 from tlslab.scenario.schema import Fix, Step
 from tlslab.scenario.setup import setup_of
 from tlslab.text import format_bytes
@@ -25,7 +24,7 @@ from tlslab.text import format_bytes
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; sizes in bytes, times in seconds.")
 def command(name: str, as_json: bool) -> None:
     """Explain a failure: what one sees, why, the Windows settings behind it, and every documented fix."""
-    loaded = catalogue.load(name)
+    loaded = load(name)
     if as_json:
         click.echo(json.dumps(_as_json(loaded, name), indent=1))
     else:
@@ -65,10 +64,9 @@ def _commands(loaded: LoadedScenario, source: str, start: list[str]) -> list[str
     return [join(words) for words in (serve, [*serve, "--speed", "24"], *fixes)]
 
 
-def _changed(loaded: LoadedScenario, fix: Fix) -> Iterator[KnobAt]:
+def _changed(loaded: LoadedScenario, before: Collection[KnobAt], fix: Fix) -> Iterator[KnobAt]:
     """The knobs that a fix turns, as they are then."""
     fixed = setup_of(loaded.data, fix.set, ground=loaded.ground)
-    before = list(knobs_of(loaded.scenario))
     return (knob for knob in knobs_of(fixed) if knob not in before)
 
 
@@ -79,11 +77,12 @@ def _print(loaded: LoadedScenario, source: str, out: Console) -> None:
     _section(out, "What happens", scenario.story)
     _section(out, "How it shows itself", _listed(scenario.symptoms))
     _section(out, "Bindings and knobs", "Change one: tlslab serve --scenario NAME --set PATH=VALUE")
-    for knob in knobs_of(scenario):
+    knobs = tuple(knobs_of(scenario))
+    for knob in knobs:
         _print_knob(knob, out, "  ")
     out.print(Text("\nFixes", style="bold"))
     for name, fix in scenario.fixes.items():
-        _print_fix(loaded, name, fix, out)
+        _print_fix(loaded, knobs, name, fix, out)
     _section(out, "To take with you", scenario.teach)
     _section(out, "Shown although no document says so", _listed(scenario.unverified))
     _section(out, "Sources", _listed(scenario.sources))
@@ -97,7 +96,7 @@ def _print_knob(knob: KnobAt, out: Console, indent: str) -> None:
     prose(out, f"[{knob.windows_name}]", style="dim", first=f"{indent}    ")
 
 
-def _print_fix(loaded: LoadedScenario, name: str, fix: Fix, out: Console) -> None:
+def _print_fix(loaded: LoadedScenario, knobs: Collection[KnobAt], name: str, fix: Fix, out: Console) -> None:
     marks = ["recommended"] if fix.recommended else []
     marks += ["deterministic" if fix.deterministic else "not deterministic"]
     out.print(Text(f"  {name}", style="bold green"))
@@ -107,7 +106,7 @@ def _print_fix(loaded: LoadedScenario, name: str, fix: Fix, out: Console) -> Non
     prose(out, f"Costs: {fix.costs}", first="    ")
     if fix.set:
         out.print("    On the server:")
-        for knob in _changed(loaded, fix):
+        for knob in _changed(loaded, knobs, fix):
             _print_knob(knob, out, "      ")
     if fix.client:
         out.print("    The client sends:" if fix.set else "    Nothing changes on the server; the client sends:")

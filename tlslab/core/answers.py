@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tlslab.core.plan import LabPlan, Site
+from tlslab.core.plan import LabPlan
+from tlslab.core.settings import Site
 from tlslab.httpsys.effects import Request, Response, Service
 from tlslab.httpsys.entity_body import BodyFacts
 from tlslab.httpsys.question import Question, QuestionState

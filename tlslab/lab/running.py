@@ -11,20 +11,12 @@ from typing import Any
 
 from tlslab.core.plan import LabPlan
 from tlslab.httpsys.bindings import Binding
-from tlslab.iis.access import earns
 from tlslab.lab.curl import Curl, Destination, upload_file
 from tlslab.lab.options import Options
 from tlslab.net.server import Bound
-from tlslab.pki.identities import IDENTITIES
 from tlslab.pki.store import Pki
 from tlslab.scenario.load import LoadedScenario
-from tlslab.text import format_host_port, format_status
-
-
-def status_of(identity: str) -> str:
-    """What an identity earns on a path that requires a certificate: `200` or `403.16`."""
-    status = earns(IDENTITIES[identity].verdict)
-    return format_status(status.code, status.substatus)
+from tlslab.text import format_host_port
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,10 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 RootName = x509.Name
-LONGEST = 64  # characters of a common name or an organization (X.520: ub-common-name, ub-organization-name)
 
 
 def root_name(common_name: str, organization: str | None = None) -> RootName:
-    """Make the name of a root, of ASCII text, each part at most `LONGEST` characters."""
+    """Make the name of a root, of ASCII text, each part of at most 64 characters (X.520)."""
     attributes = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
     if organization is not None:
         attributes.insert(0, x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization))

@@ -14,12 +14,13 @@ from tlslab.iis.pages import Landing
 from tlslab.pki.authorities import Credential
 from tlslab.pki.root_names import RootName
 from tlslab.pki.store import Pki
+from tlslab.scenario.issuers import issuer_names
 from tlslab.scenario.load import LoadedScenario
 from tlslab.scenario.names import suggestion
 from tlslab.scenario.overlay import Keys, path_text, resolve
 from tlslab.scenario.schema import BindingModel, Scenario, Setup
 from tlslab.scenario.setup import setup_of
-from tlslab.scenario.stores import has_intermediate, issuer_names, trusts_clients
+from tlslab.scenario.stores import has_intermediate, trusts_clients
 from tlslab.schannel.cipher_suites import openssl_names
 from tlslab.schannel.issuer_list import issuer_list
 from tlslab.schannel.settings import Schannel

@@ -1,15 +1,30 @@
-"""The scenarios that come with the lab: found by name or by symptom, and read only when asked for."""
+"""The scenarios that come with the lab, found by name or by symptom.
+
+To be found, a scenario is read as YAML and no further: whoever looks through the list waits for no models.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from tlslab.errors import UsageProblem
-from tlslab.scenario.load import LoadedScenario, load_scenario
+from tlslab.errors import Problem, ScenarioError, UsageProblem
+from tlslab.scenario import yaml_nodes
+from tlslab.scenario.files import decode, read
 from tlslab.scenario.names import suggestion
 
 SUFFIXES = (".yaml", ".yml")
 _PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a scenario is listed by."""
+
+    name: str
+    title: str
+    symptoms: tuple[str, ...]
+    fixes: tuple[str, ...]
 
 
 def folder() -> Path:
@@ -23,31 +38,43 @@ def names() -> list[str]:
     return sorted(path.stem for path in folder().glob("*.yaml"))
 
 
-def load(name_or_path: str) -> LoadedScenario:
-    """Read a shipped scenario by its name, or any by its file: what ends in .yaml or .yml or has a separator in it.
+def find(name_or_path: str) -> Path:
+    """Find the file of a shipped scenario; what ends in .yaml or .yml or has a separator in it is a file already.
 
-    UsageProblem: there is no such scenario. LabError: the file cannot be read. ScenarioError: what it says cannot be
-    used.
+    UsageProblem: there is no such scenario.
     """
     if name_or_path.endswith(SUFFIXES) or Path(name_or_path).name != name_or_path:
-        return load_scenario(Path(name_or_path))
+        return Path(name_or_path)
     known = names()
     if name_or_path not in known:
         raise UsageProblem(f"there is no scenario {name_or_path!r}", suggestion(name_or_path, known))
-    return load_scenario(folder() / f"{name_or_path}.yaml")
+    return _file(name_or_path)
 
 
-def load_all() -> list[LoadedScenario]:
-    """Read every shipped scenario."""
-    return [load(name) for name in names()]
+def listed() -> list[Listed]:
+    """List every shipped scenario. ScenarioError: one cannot be listed."""
+    return [_listed(name) for name in names()]
 
 
-def find_by_symptom(text: str) -> list[LoadedScenario]:
-    """Find the shipped scenarios one of whose symptoms has every word of `text` in it, whatever the case."""
+def find_by_symptom(text: str) -> list[Listed]:
+    """List the shipped scenarios one of whose symptoms has every word of `text` in it, whatever the case."""
     words = text.casefold().split()
-    return [loaded for loaded in load_all() if any(_has(words, entry) for entry in loaded.scenario.symptoms)]
+    return [entry for entry in listed() if any(_has(words, symptom) for symptom in entry.symptoms)]
 
 
-def _has(words: list[str], entry: str) -> bool:
-    folded = entry.casefold()
+def _has(words: list[str], symptom: str) -> bool:
+    folded = symptom.casefold()
     return all(word in folded for word in words)
+
+
+def _file(name: str) -> Path:
+    return folder() / f"{name}.yaml"
+
+
+def _listed(name: str) -> Listed:
+    file = str(_file(name))
+    node, problems = yaml_nodes.parse(decode(read(_file(name)), file), file)
+    match None if node is None else node.plain():
+        case {"title": str(title), "symptoms": list(symptoms), "fixes": dict(fixes)} if not problems:
+            return Listed(name, title, tuple(map(str, symptoms)), tuple(fixes))
+    raise ScenarioError(problems or [Problem(file, 1, 1, "cannot be listed: tlslab validate says what is wrong")])

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from tlslab.scenario.names import fields_at, suggestion
+from tlslab.scenario.fields import fields_at
+from tlslab.scenario.names import suggestion
 from tlslab.scenario.overlay import Keys, path_text, value_at
 from tlslab.scenario.vocabulary import OUTCOME
 

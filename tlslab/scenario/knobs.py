@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from tlslab.knobs import BYTES, PLAIN, PORT, SECONDS, Knob, Unit, WindowsSetting, declared
@@ -27,14 +28,21 @@ class KnobAt:
 
 def knobs_of(model: Knob, prefix: str = "") -> Iterator[KnobAt]:
     """List every knob in a model, such as a `Setup`, in the order of its fields, which is that of a scenario file."""
-    for name, field in type(model).model_fields.items():
-        value, setting = getattr(model, name), declared(field, WindowsSetting)
+    for name, setting, unit in _marks(type(model)):
+        value = getattr(model, name)
         if setting is None:
             for path, inner in _models_in(name, value):
                 yield from knobs_of(inner, f"{prefix}{path}.")
         else:
             plain = model.model_dump(mode="json", include={name})[name]
-            yield KnobAt(f"{prefix}{name}", plain, value_text(value, declared(field, Unit)), setting)
+            yield KnobAt(f"{prefix}{name}", plain, value_text(value, unit), setting)
+
+
+@cache
+def _marks(model: type[Knob]) -> tuple[tuple[str, WindowsSetting | None, Unit | None], ...]:
+    """What each field of a model says of itself; a scenario has its models many times over."""
+    fields = model.model_fields.items()
+    return tuple((name, declared(field, WindowsSetting), declared(field, Unit)) for name, field in fields)
 
 
 def _models_in(name: str, value: Any) -> Iterator[tuple[str, Knob]]:
@@ -56,10 +64,8 @@ def value_text(value: Any, unit: Unit | None = None) -> str:
         case bool():
             return "true" if value else "false"
         case Knob():
-            inner = ((name, getattr(value, name), field) for name, field in type(value).model_fields.items())
-            return ", ".join(
-                f"{name} {value_text(one, declared(field, Unit))}" for name, one, field in inner if one is not None
-            )
+            inner = ((name, getattr(value, name), unit) for name, _, unit in _marks(type(value)))
+            return ", ".join(f"{name} {value_text(one, unit)}" for name, one, unit in inner if one is not None)
         case tuple():
             return ("; " if isinstance(value[0], Knob) else ", ").join(value_text(one, unit) for one in value)
         case int() | float():

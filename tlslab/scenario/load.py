@@ -8,14 +8,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tlslab.errors import Problem, ScenarioError, in_words
-from tlslab.scenario import yaml_nodes
+from tlslab.errors import Problem, ScenarioError
+from tlslab.scenario import catalogue, yaml_nodes
 from tlslab.scenario.checks import cross_check
 from tlslab.scenario.complaints import Complaint, complaints
+from tlslab.scenario.files import decode, read
 from tlslab.scenario.overlay import WINDOWS, Ground, with_profile
 from tlslab.scenario.schema import Scenario
-from tlslab.scenario.yaml_nodes import MAX_BYTES, Node, Position
-from tlslab.text import format_count
+from tlslab.scenario.yaml_nodes import Node, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +32,26 @@ class LoadedScenario:
     ground: Ground = WINDOWS
 
 
+def load(name_or_path: str) -> LoadedScenario:
+    """Read a scenario of the catalogue by its name, or any by its file.
+
+    UsageProblem: there is no such scenario. LabError: the file cannot be read. ScenarioError: what it says cannot be
+    used.
+    """
+    return load_scenario(catalogue.find(name_or_path))
+
+
 def load_scenario(path: Path) -> LoadedScenario:
     """Read a scenario file; its name is the file's without the suffix.
 
     LabError: the file cannot be read. ScenarioError: what it says cannot be used.
     """
-    with in_words(f"cannot read {path}", "tlslab list names the scenarios that come with it"), path.open("rb") as file:
-        raw = file.read(MAX_BYTES + 1)
-    return parse_scenario(raw, path.stem, str(path))
+    return parse_scenario(read(path), path.stem, str(path))
 
 
 def parse_scenario(raw: bytes, name: str, file: str) -> LoadedScenario:
     """Read a scenario from the bytes of `file`. ScenarioError: every problem, in the order of the lines."""
-    node, problems = yaml_nodes.parse(_decode(raw, file), file)
+    node, problems = yaml_nodes.parse(decode(raw, file), file)
     if node is None:
         raise ScenarioError(problems)
     data = node.plain()
@@ -58,18 +65,6 @@ def parse_scenario(raw: bytes, name: str, file: str) -> LoadedScenario:
         unique = dict.fromkeys(problems)
         raise ScenarioError(sorted(unique, key=lambda problem: (problem.line, problem.column)))
     return LoadedScenario(name, file, scenario, data)
-
-
-def _decode(raw: bytes, file: str) -> str:
-    if len(raw) > MAX_BYTES:
-        raise ScenarioError([Problem(file, 1, 1, f"a scenario has at most {format_count(MAX_BYTES, 'byte')}")])
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = raw[: error.start].decode("utf-8-sig")
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        message = "this is not UTF-8 text: save the file as UTF-8"
-        raise ScenarioError([Problem(file, line, column, message)]) from None
 
 
 def _validate(data: dict[str, Any]) -> tuple[Scenario | None, list[Complaint]]:

@@ -15,7 +15,8 @@ from typing import Any
 
 from tlslab.errors import UsageProblem
 from tlslab.scenario import yaml_nodes
-from tlslab.scenario.names import fields_at, suggestion
+from tlslab.scenario.fields import fields_at
+from tlslab.scenario.names import suggestion
 from tlslab.scenario.schema import Setup
 from tlslab.schannel.profiles import PROFILES, WINDOWS_SERVER_2012_R2, Profile
 

@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from tlslab.core.plan import MachineSetup, Site
+from tlslab.core.settings import MachineSetup, Site
 from tlslab.httpsys.bindings import BindingRecord
 from tlslab.knobs import ByteCount, Knob, Seconds, TakesEffect, Tool, WindowsSetting
 from tlslab.scenario.stores import StoreName, Stores

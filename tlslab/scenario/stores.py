@@ -1,4 +1,4 @@
-"""The certificate stores of a scenario: groups of roots that are alike, and the names they stand for.
+"""The certificate stores of a scenario: groups of roots that are alike.
 
 The roots of a group are names and nothing else, because only their names go on the wire. Those that count are the
 lab's own: the client authority among Trusted Roots, the intermediate among Intermediate Certification Authorities.
@@ -6,18 +6,18 @@ lab's own: the client authority among Trusted Roots, the intermediate among Inte
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from tlslab.knobs import PLAIN, Knob, TakesEffect, Tool, WindowsSetting
-from tlslab.pki.root_names import LONGEST, RootName, root_name
-from tlslab.schannel.issuer_list import CLIENT_AUTH_ISSUER, ROOT, source_store
+from tlslab.schannel.issuer_list import CLIENT_AUTH_ISSUER, ROOT
 
 INTERMEDIATES = "CA"  # certutil's word; in certlm.msc: Intermediate Certification Authorities
 NUMBER = "{n}"
+LONGEST = 64  # characters of a common name or an organization (X.520: ub-common-name, ub-organization-name)
 MOST_ROOTS = 2000  # in a group; some 700 names fill the longest list that TLS can carry
 
 
@@ -65,18 +65,12 @@ class Roots(Knob):
             raise ValueError("the lab's own authority has its own name, and is there once")
         if self.name is not None and self.count > 1 and NUMBER not in self.name:
             raise ValueError(f"{self.count} roots need {NUMBER} in their name, or they are all the same")
-        if len(self._name(self.count)) > LONGEST:
+        if len(self.common_name(self.count)) > LONGEST:
             raise ValueError(f"a name has at most {LONGEST} characters, its number included")
         return self
 
-    def names(self, authorities: Sequence[RootName]) -> Iterator[RootName]:
-        """The names of the group, in order; `authorities` are those of the lab's own."""
-        if self.authority is not None:
-            yield from authorities  # `_in_place` keeps the intermediate out of the stores that this is asked of
-        else:
-            yield from (root_name(self._name(number), self.organization) for number in range(1, self.count + 1))
-
-    def _name(self, number: int) -> str:
+    def common_name(self, number: int) -> str:
+        """The name of one root of the group; the first has number 1."""
         return (self.name or "").replace(NUMBER, str(number))
 
 
@@ -116,20 +110,6 @@ def _in_place(stores: dict[str, Store]) -> dict[str, Store]:
 
 
 Stores = Annotated[dict[StoreName, Store], AfterValidator(_in_place)]
-
-
-def issuer_names(
-    stores: Mapping[str, Store], ctl_store: str | None, authorities: Sequence[RootName]
-) -> tuple[RootName, ...]:
-    """The names that a binding would send if there were no limit: those of the store that counts, in its order.
-
-    Where a scenario says nothing of Trusted Roots, the lab's own client `authorities` are in it, and nobody else.
-    """
-    sizes = {name: sum(group.count for group in store.present) for name, store in stores.items()}
-    chosen = source_store(ctl_store, sizes)
-    if chosen not in stores:
-        return tuple(authorities)
-    return tuple(name for group in stores[chosen].present for name in group.names(authorities))
 
 
 def trusts_clients(stores: Mapping[str, Store]) -> bool:

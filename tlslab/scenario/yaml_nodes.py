@@ -15,7 +15,6 @@ import yaml
 
 from tlslab.errors import Problem
 
-MAX_BYTES = 2**20
 MAX_NODES = 10_000
 MAX_DEPTH = 32
 

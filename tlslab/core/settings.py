@@ -1,0 +1,98 @@
+"""What is set for a site and for the whole machine: the knobs of all three components that belong together there."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StrictBool
+
+from tlslab.httpsys.client_certificate import ClientCertRetrieval
+from tlslab.httpsys.settings import Continue100, OnUnavailable
+from tlslab.httpsys.timers import Timers
+from tlslab.iis.access import SslFlag
+from tlslab.knobs import PORT, Knob, Seconds, TakesEffect, Tool, WindowsSetting, matching
+from tlslab.schannel.settings import Schannel
+
+SitePath = Annotated[str, AfterValidator(matching(r"/(?:(?![?#])[!-~])*", "a path such as /upload"))]
+
+
+class Site(Knob):
+    """A path, what IIS demands of its clients, and how the component above http.sys fetches the certificate."""
+
+    path: SitePath
+    ssl_flags: Annotated[
+        tuple[SslFlag, ...],
+        WindowsSetting(
+            "applicationHost.config <access sslFlags>; IIS Manager: SSL Settings, Ignore / Accept / Require",
+            Tool.CONFIGURATION,
+            TakesEffect.NEXT_REQUEST,
+        ),
+    ]
+    client_cert_retrieval: Annotated[
+        ClientCertRetrieval,
+        WindowsSetting(
+            "how the component above http.sys calls HttpReceiveClientCertificate; IIS: "
+            "read_ahead_413, with <serverRuntime uploadReadAheadSize>",
+            Tool.CONFIGURATION,
+            TakesEffect.NEXT_REQUEST,
+        ),
+    ]
+    continue_100: Annotated[
+        Continue100,
+        WindowsSetting(
+            "the order of 100 Continue and the certificate; what Windows does is unverified",
+            Tool.NONE,
+            TakesEffect.LAB_START,
+        ),
+    ]
+    application_delay: Annotated[
+        Seconds,
+        WindowsSetting(
+            "the lab's own: how long the application takes before it asks", Tool.NONE, TakesEffect.LAB_START
+        ),
+    ] = 0.0
+
+    @property
+    def continue_after_certificate(self) -> bool:
+        """Whether a client that sent `Expect: 100-continue` is asked for its certificate first."""
+        return self.continue_100 is Continue100.AFTER_CERTIFICATE
+
+
+class MachineSetup(Knob):
+    """What is set for the whole machine. `sstp_listener_port` is None where no SSTP runs on it."""
+
+    timers: Timers
+    schannel: Schannel
+    capi2_operational_log: Annotated[
+        StrictBool,
+        WindowsSetting(
+            "Event Viewer: CAPI2 / Operational, Enable Log; wevtutil sl Microsoft-Windows-CAPI2/Operational /e:true",
+            Tool.EVENT_VIEWER,
+            TakesEffect.NEXT_CONNECTION,
+        ),
+    ]
+    enable_kernel_ssl: Annotated[
+        StrictBool,
+        WindowsSetting(
+            r"IIS 6: registry, Services\HTTP\Parameters: EnableKernelSSL",
+            Tool.REGISTRY,
+            TakesEffect.RESTART,
+            "Microsoft Learn, aa364671: of the HTTP service",
+        ),
+    ]
+    sstp_listener_port: Annotated[
+        Annotated[int, PORT, Field(strict=True, ge=1, le=65535)] | None,
+        WindowsSetting(
+            r"registry, SstpSvc\Parameters: ListenerPort, 443 unless set; none: no SSTP on this machine",
+            Tool.REGISTRY,
+            TakesEffect.RESTART,
+        ),
+    ]
+    on_unavailable: Annotated[
+        OnUnavailable,
+        WindowsSetting(
+            "not a setting: what http.sys does when TLS 1.3 cannot ask for the certificate",
+            Tool.NONE,
+            TakesEffect.LAB_START,
+        ),
+    ]
