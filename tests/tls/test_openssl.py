@@ -295,7 +295,7 @@ def test_bytes_pass_whole(server, alice):
     _openssl.feed(other, _openssl.take_output(one))
     assert _openssl.take_output(one) == b""
     received = []
-    while piece := _openssl.read(other, 65536):
+    while piece := _openssl.read(other):
         received.append(piece)
     assert b"".join(received) == sent
     assert max(map(len, received)) == _openssl.BUFFER_BYTES
@@ -317,17 +317,16 @@ def test_writing_nothing_is_done_at_once(server, alice):
     assert _openssl.take_output(one) == b""
 
 
-def test_peek_takes_nothing(server, alice):
-    """It makes what stands in front ready, and leaves it to be read."""
+def test_a_read_takes_one_record_and_all_of_it(server, alice):
+    """What was written in two records comes in two pieces, and nothing of one is left in OpenSSL."""
     one, other, _ = joined(server(), alice)
-    _openssl.peek(other)
-    assert other.pending() == 0
+    assert _openssl.read(other) == b""
     assert _openssl.write(one, b"abc")
+    assert _openssl.write(one, bytes(_openssl.BUFFER_BYTES))
     _openssl.feed(other, _openssl.take_output(one))
-    assert other.pending() == 0
-    _openssl.peek(other)
-    assert other.pending() == 3
-    assert [_openssl.read(other, 2), _openssl.read(other, 2), _openssl.read(other, 2)] == [b"ab", b"c", b""]
+    assert (_openssl.read(other), other.pending()) == (b"abc", 0)
+    assert (_openssl.read(other), other.pending()) == (bytes(_openssl.BUFFER_BYTES), 0)
+    assert _openssl.read(other) == b""
 
 
 def test_waiting_for_bytes_is_no_error(server, alice):
@@ -343,15 +342,14 @@ def test_waiting_for_bytes_is_no_error(server, alice):
     assert _openssl.handshake(one)
 
 
-@pytest.mark.parametrize("call", [lambda one: _openssl.read(one, 1), _openssl.peek])
-def test_the_end_and_a_failure_are_errors(server, alice, call):
+def test_the_end_and_a_failure_are_errors(server, alice):
     """close_notify and a record that is none are told as pyOpenSSL tells them."""
     one, other, _ = joined(server(), alice)
     other.shutdown()
     carry(other, one)
     with pytest.raises(SSL.ZeroReturnError):
-        call(one)
+        _openssl.read(one)
     one, _, _ = joined(server(), alice)
     _openssl.feed(one, b"\x17\x03\x03\0\x20" + bytes(32))
     with pytest.raises(SSL.Error, match="decryption failed or bad record mac"):
-        call(one)
+        _openssl.read(one)

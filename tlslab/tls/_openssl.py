@@ -149,16 +149,11 @@ def handshake(connection: SSL.Connection) -> bool:
     return _went_well(connection, _lib.SSL_do_handshake(connection._ssl))
 
 
-def read(connection: SSL.Connection, limit: int) -> bytes:
-    """Take up to `limit` bytes of plaintext, a record at most; b"" if there are none. SSL.Error: close_notify, too."""
+def read(connection: SSL.Connection) -> bytes:
+    """Take the plaintext of a record; b"" if there is none. SSL.Error: close_notify, too."""
     buffer = _scratch.buffer
-    length = _lib.SSL_read(connection._ssl, buffer, min(limit, BUFFER_BYTES))
+    length = _lib.SSL_read(connection._ssl, buffer, BUFFER_BYTES)
     return _ffi.buffer(buffer, length)[:] if _went_well(connection, length) else b""
-
-
-def peek(connection: SSL.Connection) -> None:
-    """Carry on with what stands in front of the next plaintext, and leave that where it is. SSL.Error as `read`."""
-    _went_well(connection, _lib.SSL_peek(connection._ssl, _scratch.buffer, 1))
 
 
 def write(connection: SSL.Connection, plaintext: bytes) -> bool:

@@ -1,8 +1,8 @@
 """What the server's and the client's TLS have in common: bytes in, bytes out, no I/O (pyOpenSSL over memory BIOs).
 
 Theory of operation. Received bytes are kept as they came. OpenSSL is given one record at a time, as far as it has come,
-and the next only when nothing of the last is left to take; so at most one record is decrypted that nobody wants. That
-is what makes the lab's freeze real and countable: a record nobody reads stays unread, and a handshake message that
+and the next only when all of the last has been taken from here. So at most one record is decrypted that nobody wants.
+That is what makes the lab's freeze real and countable: a record nobody reads stays unread, and a handshake message that
 follows it is not seen by anyone, OpenSSL included. Whole records of a handshake that stand one behind the other are
 given at once, for there is nothing in them to take.
 
@@ -33,8 +33,7 @@ class Engine:
 
     What `data_to_send` gives belongs on the wire: call it before you wait for the peer. Nothing here raises on what a
     peer does: `failure` and `said_close_notify` say how it ended, and once one of them is set nothing more is read.
-    `unsent_plaintext` counts bytes of plaintext written since `data_to_send`, `pending_plaintext` those that are ready
-    and that nobody has taken.
+    `unsent_plaintext` counts bytes of plaintext written since `data_to_send`.
 
     `ClientTls` and `ServerTls` add read, write and close. What passes reaches their `_on_` methods, and `now` (lab time
     in seconds) with it.
@@ -43,6 +42,7 @@ class Engine:
     def __init__(self, connection: SSL.Connection) -> None:
         self._connection = connection
         self._ciphertext = bytearray()
+        self._plaintext = b""  # of one record, taken out of OpenSSL: its own buffer has room for the largest
         self._record_left = 0  # bytes of the record in front that OpenSSL has not been given
         self._record_fed = 0  # bytes of it that OpenSSL has; 0 once it has all
         self._starved = False  # OpenSSL has taken up all that it got: asked again, it would say the same
@@ -51,7 +51,6 @@ class Engine:
         self.failure: Failure | None = None
         self.said_close_notify = False
         self.unsent_plaintext = 0
-        self.pending_plaintext = 0
         _openssl.send_messages_to(connection, self)
 
     # --- bytes -------------------------------------------------------------------------------------
@@ -66,9 +65,10 @@ class Engine:
         With `limit` 0 the handshake messages in front of the next application data pass, and the data stays.
         """
         while self.failure is None and not self.said_close_notify:
-            data = b"" if self._starved else self._take(limit, now)
-            if data or (not limit and self.pending_plaintext):
-                return data
+            if not (self._plaintext or self._starved):
+                self._take(now)
+            if self._plaintext:
+                return self._give(limit)
             self._starved = not self._feed_record()
             if self._starved:
                 break
@@ -77,7 +77,7 @@ class Engine:
     @property
     def unread(self) -> int:
         """Bytes received that nobody has taken: ciphertext not decrypted, and plaintext not read."""
-        return self._record_fed + len(self._ciphertext) + self.pending_plaintext
+        return self._record_fed + len(self._ciphertext) + len(self._plaintext)
 
     @property
     def read_limit(self) -> int:
@@ -85,9 +85,14 @@ class Engine:
         return min(self._record_left or SMALL_READ_BYTES, SMALL_READ_BYTES)
 
     @property
+    def pending_plaintext(self) -> int:
+        """Bytes of plaintext that are ready and that nobody has taken."""
+        return len(self._plaintext)
+
+    @property
     def blocked(self) -> bool:
         """Whether plaintext that nobody took stands in front of everything else."""
-        return self.pending_plaintext > 0
+        return bool(self._plaintext)
 
     def _write(self, plaintext: bytes, now: float) -> bool:
         """Encrypt `plaintext`; False where a handshake on the way or a failure keeps it from going out."""
@@ -127,28 +132,24 @@ class Engine:
         """Keep a message that OpenSSL reports (`_openssl.MessageSink`); `_report` tells of it when OpenSSL is done."""
         self._messages.append((sent, content_type, first, length, body))
 
-    def _take(self, limit: int, now: float) -> bytes:
+    def _take(self, now: float) -> None:
+        """Let OpenSSL take up what it has been given; of application data that is one record, and nothing behind it."""
         try:
             self.established = self.established or _openssl.handshake(self._connection)
-            if self.established and limit:
-                return self._take_plaintext(limit)
             if self.established:
-                _openssl.peek(self._connection)
-                self.pending_plaintext = self._connection.pending()
+                self._plaintext = _openssl.read(self._connection)
+                self._starved = bool(self._plaintext)
         except SSL.ZeroReturnError:
             self.said_close_notify = True
         except SSL.Error as error:
             self._fail(error, now)
         finally:
             self._report(now)
-        return b""
 
-    def _take_plaintext(self, limit: int) -> bytes:
-        data = _openssl.read(self._connection, limit)
-        if data:
-            self.pending_plaintext = self._connection.pending() if len(data) == limit else 0
-            self._starved = not self.pending_plaintext  # it had this record alone
-        return data
+    def _give(self, limit: int) -> bytes:
+        data = self._plaintext
+        self._plaintext = data[limit:]
+        return data[:limit]
 
     def _feed_record(self) -> bool:
         """Give OpenSSL what is here of what stands in front; it makes nothing of a record before the rest has come."""
@@ -181,7 +182,8 @@ class Engine:
     def _fail(self, error: SSL.Error, now: float) -> None:
         self.failure = classify(error)
         self._ciphertext.clear()
-        self._record_left = self._record_fed = self.pending_plaintext = 0
+        self._plaintext = b""
+        self._record_left = self._record_fed = 0
         self._on_failure(self.failure, now)
 
     def _report(self, now: float) -> None:
