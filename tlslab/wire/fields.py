@@ -7,6 +7,9 @@ import struct
 from tlslab.errors import WireError
 
 
+_EXTENSION = struct.Struct("!HH")  # its number and its length
+
+
 class Cursor:
     """Walks over a peer's bytes from the front; whatever does not fit is a WireError that names the structure."""
 
@@ -86,12 +89,12 @@ def extensions_untrusted(data: bytes, what: str) -> dict[int, bytes]:
     """Return the content of every extension by its number; WireError also where one comes twice (RFC 8446, 4.2)."""
     found: dict[int, bytes] = {}
     at, end = 0, len(data)
-    while at < end:  # by hand: a hello has a dozen of them, and a cursor costs twice as much
-        number, length = int.from_bytes(data[at : at + 2], "big"), int.from_bytes(data[at + 2 : at + 4], "big")
-        if number in found and at + 2 <= end:
+    while at + _EXTENSION.size <= end:  # by hand: a hello has a dozen of them, and a cursor costs twice as much
+        number, length = _EXTENSION.unpack_from(data, at)
+        if number in found:
             raise WireError(f"{what} has extension {number} twice")
-        start, at = at + 4, at + 4 + length
-        if at > end:
-            raise WireError(f"{what} is cut short")
+        start, at = at + _EXTENSION.size, at + _EXTENSION.size + length
         found[number] = data[start:at]
+    if at != end:
+        raise WireError(f"{what} is cut short")
     return found

@@ -150,12 +150,10 @@ def _server_name(extensions: Mapping[int, bytes]) -> str | None:
     content = extensions.get(SERVER_NAME)
     if content is None:
         return None
-    cursor = Cursor(whole_vector_untrusted(content, 2, "server_name"), "server_name")
-    if cursor.uint(1) != HOST_NAME:
+    entry = whole_vector_untrusted(content, 2, "server_name", at_least=1)
+    if entry[0] != HOST_NAME:
         raise WireError("server_name holds something other than a host name")
-    name = cursor.vector(2, at_least=1)
-    cursor.finish()
-    text = name.decode("ascii", errors="replace")
+    text = whole_vector_untrusted(entry[1:], 2, "server_name", at_least=1).decode("ascii", errors="replace")
     # The name is shown on consoles and compared with bindings: letters, digits and signs only (RFC 6066, 3).
     if not text.isascii() or not text.isprintable():
         raise WireError("server_name is not a host name in ASCII")
