@@ -1,4 +1,4 @@
-"""Every observable fact of a lab, as frozen dataclasses: the one stream that all readers share.
+"""Every observable fact of a lab, as dataclasses that nobody changes: the one stream that all readers share.
 
 An event carries lab time (`at`, seconds), the connection (0 is the lab itself), the binding ("" until one is chosen)
 and the numbers that explain it. Sentences are made by readers, never stored here: a text is a name, a value of an
@@ -7,12 +7,10 @@ enumeration, or a quotation of a peer, a library or the system.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tlslab import types as t
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class Event:
     """What happened, when, on which connection and binding."""
 
@@ -21,7 +19,7 @@ class Event:
     binding: str
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class ConnectionOpened(Event):
     """A TCP connection was accepted. Both addresses are `host:port`."""
 
@@ -29,7 +27,7 @@ class ConnectionOpened(Event):
     local: str
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class PeerClosed(Event):
     """The client ended its side. `fin_stuck`: its FIN has no room to arrive, but its socket here shows that it left."""
 
@@ -37,14 +35,14 @@ class PeerClosed(Event):
     fin_stuck: bool
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class PeerReset(Event):
     """The client, or the network, reset the connection. `during` names what the lab was doing for it."""
 
     during: t.Activity
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class ConnectionClosed(Event):
     """The connection is over, after so many seconds."""
 
@@ -55,7 +53,7 @@ class ConnectionClosed(Event):
 # --- TLS, all derived from the wire ----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class ClientHelloReceived(Event):
     """A ClientHello was read. `behind_body_bytes` counts the request body that stood before it; None in the first."""
 
@@ -67,7 +65,7 @@ class ClientHelloReceived(Event):
     behind_body_bytes: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class BindingChosen(Event):
     """Decision: which binding serves this connection."""
 
@@ -76,21 +74,21 @@ class BindingChosen(Event):
     client_cert_negotiation: str
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class NoBindingMatched(Event):
     """No binding of this address and port serves the name the client asked for."""
 
     server_name: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class CertificateNotUsable(Event):
     """The record that was chosen names a certificate that is no longer in the store: the connection is reset."""
 
     endpoint: str
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class HandshakeMessage(Event):
     """A handshake message passed, encrypted or not; `length` is without its header."""
 
@@ -100,7 +98,7 @@ class HandshakeMessage(Event):
     renegotiation: bool
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class ServerHelloSent(Event):
     """A ServerHello went out; `resumed` when it repeats the offered session id or, in TLS 1.3, selects a key."""
 
@@ -110,14 +108,14 @@ class ServerHelloSent(Event):
     renegotiation: bool
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class SessionResumed(Event):
     """The ServerHello took up a session of the client's: no certificates pass, the ones of then hold."""
 
     session_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class SessionNotResumed(Event):
     """The client offered a session that this lab issued, and got a new one instead.
 
@@ -134,7 +132,7 @@ class SessionNotResumed(Event):
     lsass_bytes_high: int
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class SessionEvicted(Event):
     """A session left the machine's cache, after `age_seconds`; `entries` remain."""
 
@@ -145,12 +143,12 @@ class SessionEvicted(Event):
     entries: int
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class HelloRequestSent(Event):
     """The server asked the client to renegotiate (RFC 5246, 7.4.1.1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class CertificateRequested(Event):
     """A CertificateRequest went out, naming issuers (RFC 4514) of so many bytes."""
 
@@ -159,7 +157,7 @@ class CertificateRequested(Event):
     issuers_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class IssuerListTruncated(Event):
     """The CertificateRequest before this names the issuers `sent`, and for want of room not those `dropped`.
 
@@ -174,7 +172,7 @@ class IssuerListTruncated(Event):
     logged: bool
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class ClientCertificateReceived(Event):
     """The client sent a certificate."""
 
@@ -184,12 +182,12 @@ class ClientCertificateReceived(Event):
     verdict: t.Verdict
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class ClientCertificateNotSent(Event):
     """The client was asked and sent an empty Certificate message."""
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class HandshakeCompleted(Event):
     """Both Finished messages have passed."""
 
@@ -199,7 +197,7 @@ class HandshakeCompleted(Event):
     renegotiation: bool
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class AlertReceived(Event):
     """The client sent an alert. `level` is `warning` or `fatal`, `description` the RFC's name."""
 
@@ -208,7 +206,7 @@ class AlertReceived(Event):
     code: int
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class AlertSent(Event):
     """The lab sent an alert."""
 
@@ -217,12 +215,12 @@ class AlertSent(Event):
     code: int
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class RenegotiationRefused(Event):
     """The client answered HelloRequest with the warning no_renegotiation: no certificate can come, nor a 403."""
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class TlsFailed(Event):
     """TLS ended in an error. `kind` is from `tls.failures`, `detail` quotes OpenSSL, or `WireError`."""
 
@@ -233,7 +231,7 @@ class TlsFailed(Event):
 # --- HTTP and the client certificate ---------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class RequestReceived(Event):
     """The head of a request was read. `content_length` is None for a chunked body; a header not sent is ""."""
 
@@ -246,7 +244,7 @@ class RequestReceived(Event):
     referer: str
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class CertificateRetrievalStarted(Event):
     """Decision: ask for the client certificate now. `reads_on` says whether the body is read while waiting."""
 
@@ -257,14 +255,14 @@ class CertificateRetrievalStarted(Event):
     timeout_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class CertificateUnavailable(Event):
     """The certificate cannot be asked for on this connection."""
 
     reason: t.Unavailable
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class EntityBodyStalled(Event):
     """The body is no longer read although more of it is on its way: what would answer is behind it.
 
@@ -279,7 +277,7 @@ class EntityBodyStalled(Event):
     waiting_for: str
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class UnreadBytesChanged(Event):
     """While stalled: how many bytes wait now."""
 
@@ -287,28 +285,28 @@ class UnreadBytesChanged(Event):
     socket_unread: int
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class EntityBodyResumed(Event):
     """The body is read again."""
 
     after_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class EntityBodyReceived(Event):
     """The whole body has been read."""
 
     length: int
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class ContinueSent(Event):
     """100 Continue went out. `after_certificate` says whether the certificate had been asked for before."""
 
     after_certificate: bool
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class RetrievalCancelled(Event):
     """More body than `max_bytes` arrived before the certificate did: the request and its connection are given up."""
 
@@ -316,7 +314,7 @@ class RetrievalCancelled(Event):
     max_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class ReadAheadExceeded(Event):
     """Decision: refuse with 413, because the body goes on beyond the `size_bytes` read before the certificate."""
 
@@ -325,7 +323,7 @@ class ReadAheadExceeded(Event):
     body_announced: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class TimerExpired(Event):
     """A timer of http.sys ran out. `timer` is the knob's name, `seconds` its length in lab time."""
 
@@ -333,7 +331,7 @@ class TimerExpired(Event):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class HttpErrLogged(Event):
     """http.sys ends the request at hand, if any, and logs why: a documented phrase. `status` is what it answers."""
 
@@ -344,14 +342,14 @@ class HttpErrLogged(Event):
     status: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class BadRequestReceived(Event):
     """What the client sent is not HTTP, or not HTTP that can be served."""
 
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class ResponseSent(Event):
     """A whole response went out, `seconds` after the request's head was there.
 
@@ -367,7 +365,7 @@ class ResponseSent(Event):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class SstpCertificatesDiffer(Event):
     """At the lab's start: 0.0.0.0 and [::] have different certificates on SSTP's port; names, "" for no record."""
 
@@ -376,7 +374,7 @@ class SstpCertificatesDiffer(Event):
     ipv6: str
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class EvidenceEnded(Event):
     """A file that the lab writes ends before the lab does. `detail` goes with `why`: bytes, or the system's word."""
 
@@ -385,7 +383,7 @@ class EvidenceEnded(Event):
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@t.frozen_for_mypy
 class InternalFault(Event):
     """A defect of tlslab; an exception ends its connection. `detail` is the fault's, `traceback` for the bug report."""
 

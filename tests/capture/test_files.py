@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -137,17 +138,25 @@ def test_a_limit(tmp_path):
     assert file.failure == "the capture ends before the lab did: it has reached the size it may have"
 
 
-def test_a_disk_that_takes_half_of_a_piece(tmp_path):
-    """The file ends before that piece."""
+@pytest.mark.parametrize(
+    ("room", "written", "content"),
+    [
+        (8, partial(OutputFile.write, data=b"half\nof\nthis"), "whole"),
+        (12, partial(OutputFile.write_lines, lines="a\nbc\ndef\n"), "wholea\nbc\n"),
+        (6, partial(OutputFile.write_lines, lines="abc\n"), "whole"),
+    ],
+)
+def test_a_disk_that_takes_half(tmp_path, room, written, content):
+    """The file ends before a piece that was cut, which of several lines is the first that has no room."""
     resource = pytest.importorskip("resource")
     path = tmp_path / "file"
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     with OutputFile(str(path), "the file") as file:
         file.write(b"whole")
-        resource.setrlimit(resource.RLIMIT_FSIZE, (8, before[1]))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
         try:
-            file.write(b"half of this")
+            written(file)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert path.read_bytes() == b"whole"
+    assert path.read_text() == content
     assert file.failure

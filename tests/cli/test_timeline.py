@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+from typing import Any
 
 import pytest
 
@@ -46,6 +48,31 @@ def test_a_terminal_gets_whole_words(width):
     assert max(map(len, (first, *rest))) <= width
     assert all(line.startswith(" " * 16) and line[16] != " " for line in rest)
     assert [" ".join(" ".join([first, *rest]).split())] == [" ".join(shown(STALLED, terminal=False)[0].split())]
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (e.HelloRequestSent(0.0, 1, "site"), "HelloRequest: the server asks"),
+        (e.ResponseSent(0.0, 1, "site", 200, 0, "GET", "/", "CN=a", 0, 0.1), "\x1b[32m200 for GET / (CN=a)\x1b[0m\n"),
+        (e.ResponseSent(0.0, 1, "site", 404, 0, "GET", "/", "CN=a", 0, 0.1), "\x1b[1;31m404 for GET / (CN=a)\x1b[0m\n"),
+        (e.ClientCertificateNotSent(0.0, 1, "site"), "\x1b[33mthe client was asked and sent no certificate\x1b[0m\n"),
+        (
+            e.InternalFault(0.0, 1, "site", Fault.EXCEPTION, "", "T\n  U"),
+            "\x1b[1;31ma defect of tlslab ended this connection; please report it:\x1b[0m\n"
+            "\x1b[1;31m                T\x1b[0m\n\x1b[1;31m                  U\x1b[0m\n",
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("colours", [True, False])
+def test_a_terminal_gets_styles(event, text, colours):
+    """As rich writes them, which ends a style with its line and begins it anew on the next; or none of them."""
+    file = io.StringIO()
+    look: dict[str, Any] = {"force_terminal": True, "color_system": "standard" if colours else None, "no_color": False}
+    Timeline(LabConsole(patient=False, file=file, width=80, soft_wrap=True, **look), False).show([event])
+    text = f"\x1b[2m    0.000  \x1b[0m\x1b[36m#1   \x1b[0m{text}"
+    assert file.getvalue().startswith(text if colours else re.sub(r"\x1b\[[\d;]*m", "", text))
 
 
 def test_quiet_events():

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 import os
+from enum import IntEnum
+from operator import attrgetter
+from pathlib import PurePosixPath
 
 import pytest
 
 from tlslab import events as e
 from tlslab.errors import LabError
-from tlslab.lab.sinks import event_json, write_ready_file
+from tlslab.lab.sinks import event_lines, write_ready_file
 from tlslab.types import HandshakeKind
 
 posix = pytest.mark.skipif(os.name == "nt", reason="pipes with names, modes and /dev/full are POSIX")
 
 
-def test_event_json():
-    """The type's name under `event`, then the fields."""
+def test_event_lines():
+    """The type's name under `event`, then the fields; each event is a line."""
     event = e.CertificateRequested(1.23456789, 2, "site", HandshakeKind.FIRST, ("CN=a",), 9)
-    assert json.loads(event_json(event)) == {
+    first, second = event_lines([event, e.HelloRequestSent(2, 2, "site")]).splitlines(keepends=True)
+    assert json.loads(first) == {
         "event": "CertificateRequested",
         "at": 1.234568,
         "connection": 2,
@@ -27,6 +33,46 @@ def test_event_json():
         "issuers": ["CN=a"],
         "issuers_bytes": 9,
     }
+    assert second == '{"event": "HelloRequestSent", "at": 2, "connection": 2, "binding": "site"}\n'
+    assert event_lines([]) == ""
+
+
+class Name(str):
+    """A text that is more than one."""
+
+
+class Number(IntEnum):
+    """A number that has a name."""
+
+    ONE = 1
+
+
+STRANGE = [
+    *("", "site", 'a"\\/\r\n\x00\x7f', "z\u00fc\u2028\ud800\U0001f600", Name('"'), HandshakeKind.FIRST),
+    *(True, False, None, 0, 1, -1, 2**70, Number.ONE),
+    *(0.0, -0.0, 0.1, 1e22, 5e-324, math.inf, -math.inf, math.nan),
+    *((), ("CN=a", "CN=b"), (1, None, (True, 1.5)), ["a"], {"a": (1, "b"), 2: None}, {"event": "x"}),
+    *(b"x", PurePosixPath("/a"), frozenset({1})),
+]
+
+
+@pytest.mark.parametrize("kind", sorted(e.ALL, key=attrgetter("__name__")))
+def test_an_event_is_what_json_makes_of_it(kind):
+    """Whatever stands in its fields: the quick way to its line and the standard library's agree in every byte."""
+    names = [field.name for field in dataclasses.fields(kind)]
+    ats = [0.0, 1, 1.23456789, 1e300, math.nan]
+    for number, value in enumerate(STRANGE):
+        at = ats[number % len(ats)]
+        event = kind(at, *[value] * (len(names) - 1))
+        content = {"event": kind.__name__} | dict.fromkeys(names, value) | {"at": round(at, 6)}
+        assert event_lines([event]) == json.dumps(content, default=str) + "\n"
+
+
+def test_each_event_has_its_own_time():
+    """Those of a step have one in common, but nothing rests on that."""
+    times = [1.0, 2.0, 2.0, 1.0, 1]
+    lines = event_lines([e.HelloRequestSent(at, 1, "") for at in times]).splitlines()
+    assert [repr(json.loads(line)["at"]) for line in lines] == [repr(at) for at in times]
 
 
 def test_ready_file(tmp_path):

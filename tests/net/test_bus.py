@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from tlslab.events import ConnectionClosed, ConnectionOpened, EntityBodyReceived, Event, HelloRequestSent
+from tlslab.events import ALL, ConnectionClosed, ConnectionOpened, EntityBodyReceived, Event, HelloRequestSent
 from tlslab.net.bus import Bus
 from tlslab.types import ConnectionEnd
 
@@ -18,6 +18,18 @@ def test_evidence_gets_every_event_at_once_and_in_order() -> None:
     bus.record([ConnectionOpened], got.append)
     bus.publish(OPENED)
     assert got == OPENED
+
+
+def test_a_reader_of_steps_gets_all_of_a_step_in_one_call() -> None:
+    """Whatever the types, and before those who read one event at a time: evidence comes first."""
+    bus, got = Bus(), list[object]()
+    bus.record([ConnectionOpened], got.append)
+    bus.record_steps(got.append)
+    step = [OPENED[0], HelloRequestSent(1.0, 1, "")]
+    bus.publish(iter(step))
+    bus.publish(step[1:])
+    assert got == [step, OPENED[0], step[1:]]
+    assert bus.wanted == ALL
 
 
 def test_a_reader_gets_what_it_asked_for_and_no_more() -> None:

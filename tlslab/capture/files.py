@@ -71,23 +71,31 @@ class OutputFile:
         """Write a line and its end."""
         self.write((line + "\n").encode())
 
-    def write(self, data: bytes) -> None:
-        """Write a piece whole, or nothing of it where it would pass the limit."""
-        if self._end is None:
-            self._take(data)
+    def write_lines(self, lines: str) -> None:
+        """Write lines, each with its end, in one go. A disk that has room for some of them gets those."""
+        self.write(lines.encode(), lines=True)
+
+    def write(self, data: bytes, *, lines: bool = False) -> None:
+        """Write a piece whole, or nothing of it where it would pass the limit; of `lines` a disk may take some."""
+        if self._end is None and (self._room is None or self._has_room(len(data))):
+            if self._writer is None:
+                self._write(data, lines)
+            else:
+                self._hand_over(data)
         if self._end is not None and not self._told:
             self._told = True
             self._on_end(*self._end)
 
-    def _take(self, data: bytes) -> None:
-        if self._room is not None:
-            if len(data) > self._room:
-                self._end = EvidenceEnd.SIZE_LIMIT, ""
-                return
-            self._room -= len(data)
-        if self._writer is None:
-            self._write(data)
-        elif self._waiting > WAITING_BYTES:
+    def _has_room(self, count: int) -> bool:
+        room = (self._room or 0) - count
+        if room < 0:
+            self._end = EvidenceEnd.SIZE_LIMIT, ""
+        else:
+            self._room = room
+        return room >= 0
+
+    def _hand_over(self, data: bytes) -> None:
+        if self._waiting > WAITING_BYTES:
             self._end = EvidenceEnd.UNREAD, str(WAITING_BYTES)
         else:
             self._count(len(data))
@@ -102,17 +110,17 @@ class OutputFile:
             self._write(data)
             self._count(-len(data))
 
-    def _write(self, data: bytes) -> None:
-        left = memoryview(data)
+    def _write(self, data: bytes, lines: bool = False) -> None:
+        written = 0
         try:
-            while left:
-                left = left[os.write(self._fd, left) :]
+            while written < len(data):
+                written += os.write(self._fd, data[written:])
         except OSError as error:
-            self._take_back(len(data) - len(left))
+            self._take_back(written - (data.rfind(b"\n", 0, written) + 1 if lines else 0))
             self._end = EvidenceEnd.FAILED, reason_of(error)
 
     def _take_back(self, count: int) -> None:
-        """A full disk may have taken a part of the piece: the file ends before it."""
+        """A full disk may have taken a part of a piece: the file ends before it."""
         if count and self._writer is None:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, os.lseek(self._fd, 0, os.SEEK_CUR) - count)

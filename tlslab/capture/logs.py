@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Callable
@@ -59,6 +60,8 @@ class Logs:
     ) -> None:
         _make(folder)
         self._epoch = epoch
+        self._second = -1  # of the last answer, since 1970; its date and time and its file go with it
+        self._date_and_time = self._site_name = ""
         self._schannel = schannel
         self._capi2 = capi2
         self._connections: dict[int, _Connection] = {}
@@ -79,35 +82,36 @@ class Logs:
 
     def note(self, event: Event) -> None:
         """Write down what Windows would of an event."""
+        connection = self._connections.get(event.connection)
         match event:
+            case RequestReceived() if connection is not None:
+                connection.request = event
+            case ResponseSent() if connection is not None and connection.request is not None:
+                self._write_answer(connection, connection.request, event)
+                connection.request = None
             case ConnectionOpened():
                 ends = parse_host_port(event.peer), parse_host_port(event.local)
                 self._connections[event.connection] = _Connection(event.peer, *ends)
-                return
             case ConnectionClosed():
                 self._connections.pop(event.connection, None)
-                return
-        moment = datetime.fromtimestamp(self._epoch + event.at, UTC)
-        connection = self._connections.get(event.connection)
-        if connection is not None:
-            self._note(event, connection, moment)
-        elif event.connection == THE_LAB:
-            self._write_entry(event, "", moment)
-
-    def _note(self, event: Event, connection: _Connection, moment: datetime) -> None:
-        match event:
-            case RequestReceived():
-                connection.request = event
-            case HttpErrLogged():
+            case HttpErrLogged() if connection is not None:
                 connection.request = None  # what http.sys answers or ends by itself is nothing for the site's log
-                self._write_httperr(error_log.line(moment, connection.client, connection.server, event))
-            case ResponseSent() if connection.request is not None:
-                client, server = connection.client[0], connection.server
-                line = w3c_log.line(moment, client, server, connection.request, event)
-                connection.request = None
-                self._site.write(w3c_log.file_name(moment), line, w3c_log.heading(moment))
-            case _:
-                self._write_entry(event, connection.peer, moment)
+                self._write_httperr(error_log.line(self._moment(event), connection.client, connection.server, event))
+            case _ if connection is not None:
+                self._write_entry(event, connection.peer)
+            case _ if event.connection == THE_LAB:
+                self._write_entry(event, "")
+
+    def _moment(self, event: Event) -> datetime:
+        return datetime.fromtimestamp(self._epoch + event.at, UTC)
+
+    def _write_answer(self, connection: _Connection, request: RequestReceived, response: ResponseSent) -> None:
+        second = int(self._epoch + response.at)
+        if second != self._second:  # the date, made once a second: it would be a fifth of what a line costs
+            self._second, moment = second, f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M:%S}"
+            self._date_and_time, self._site_name = moment, w3c_log.file_name(moment)
+        line = w3c_log.line(self._date_and_time, connection.client[0], connection.server, request, response)
+        self._site.write(self._site_name, line, lambda: w3c_log.heading(self._date_and_time))
 
     def _write_httperr(self, line: str) -> None:
         name = error_log.file_name(self._httperr_number)
@@ -116,13 +120,13 @@ class Logs:
             name = error_log.file_name(self._httperr_number)
         self._httperr.write(name, line)
 
-    def _write_entry(self, event: Event, peer: str, moment: datetime) -> None:
+    def _write_entry(self, event: Event, peer: str) -> None:
         found = entry_for(event, self._schannel, capi2=self._capi2)
         if found is not None:
             entry, data = found
-            record = Record(moment, entry, event.connection, peer, data)
+            record = Record(self._moment(event), entry, event.connection, peer, data)
             self._json.write(EVENTS_JSON, record.as_json())
-            self._text.write(EVENTS_TEXT, record.as_text(), HEADING)
+            self._text.write(EVENTS_TEXT, record.as_text(), lambda: HEADING)
 
     @property
     def _logs(self) -> tuple[_Log, ...]:
@@ -146,6 +150,7 @@ class _Log:
         self._what = what
         self._on_end = on_end
         self._name = ""
+        self._path = ""
         self._size = 0
         self._file: OutputFile | None = None
         self.failure = ""
@@ -159,12 +164,12 @@ class _Log:
         except OSError:
             return 0
 
-    def write(self, name: str, text: str, heading: str = "") -> None:
+    def write(self, name: str, text: str, heading: Callable[[], str] = str) -> None:
         """Write on in the file `name`, with the heading where it has to be opened for that."""
         if self.failure:
             return
-        if name != self._name or not (self._folder / name).exists():  # somebody may have tidied up
-            text = heading + text
+        if name != self._name or not os.path.exists(self._path):  # somebody may have tidied up
+            text = heading() + text
             self._turn_to(name)
         if self._file is not None:
             data = text.encode(errors="replace")
@@ -181,11 +186,12 @@ class _Log:
     def _turn_to(self, name: str) -> None:
         self.close()
         self._size = self.size(name)
+        self._path = str(self._folder / name)
         try:
-            self._file = OutputFile(str(self._folder / name), EVIDENCE[self._what], append=True, on_end=self._end)
+            self._file = OutputFile(self._path, EVIDENCE[self._what], append=True, on_end=self._end)
             self._name = name
         except LabError as error:
-            self._end(EvidenceEnd.FAILED, f"{self._folder / name}: {error.reason}")
+            self._end(EvidenceEnd.FAILED, f"{self._path}: {error.reason}")
 
     def _end(self, why: EvidenceEnd, detail: str) -> None:
         self.failure = f"{EVIDENCE[self._what]} ends before the lab did: {why_ended(why, detail)}"

@@ -7,8 +7,6 @@ each says, cc728311 for `+` in place of what cannot be printed.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from tlslab.events import RequestReceived, ResponseSent
 from tlslab.iis.sites import origin_form
 from tlslab.text import NOTHING, HostPort, log_field
@@ -20,39 +18,28 @@ FIELDS = (
 )
 
 
-def file_name(moment: datetime) -> str:
-    """Name the file that a moment (UTC) belongs to: one a day."""
-    return f"u_ex{moment:%y%m%d}.log"
+def file_name(moment: str) -> str:
+    """Name the file that a moment belongs to, one a day. A moment is `2026-03-04 05:06:07`, in UTC, here and below."""
+    return f"u_ex{moment[2:4]}{moment[5:7]}{moment[8:10]}.log"
 
 
-def heading(moment: datetime) -> str:
+def heading(moment: str) -> str:
     """Write what stands at the top of a file, and again where IIS goes on with one after a restart."""
-    lines = (f"#Software: {SOFTWARE}", "#Version: 1.0", f"#Date: {moment:%Y-%m-%d %H:%M:%S}", f"#Fields: {FIELDS}")
+    lines = (f"#Software: {SOFTWARE}", "#Version: 1.0", f"#Date: {moment}", f"#Fields: {FIELDS}")
     return "".join(f"{line}\n" for line in lines)
 
 
-def line(moment: datetime, client: str, server: HostPort, request: RequestReceived, response: ResponseSent) -> str:
+def line(moment: str, client: str, server: HostPort, request: RequestReceived, response: ResponseSent) -> str:
     """Write the line of an answered request.
 
-    `moment` is UTC, `client` an IP address, `server` address and port. The URL stands there as it was sent. Nobody has
-    a user name: no account is mapped to the certificate. A sc-win32-status that no document shows is `-`.
+    `client` is an IP address, `server` address and port. The URL stands there as it was sent. Nobody has a user name:
+    no account is mapped to the certificate. A sc-win32-status that no document shows is `-`.
     """
     stem, _, query = origin_form(request.target).partition("?")
-    fields = (
-        f"{moment:%Y-%m-%d}",
-        f"{moment:%H:%M:%S}",
-        server[0],
-        request.method,
-        stem,
-        query,
-        str(server[1]),
-        NOTHING,
-        client,
-        request.user_agent,
-        request.referer,
-        str(response.status),
-        str(response.substatus),
-        NOTHING if response.win32 is None else str(response.win32),
-        str(round(response.seconds * 1000)),
+    win32 = NOTHING if response.win32 is None else response.win32
+    return (
+        f"{moment} {server[0]} {log_field(request.method)}"
+        f" {log_field(stem)} {log_field(query)} {server[1]} {NOTHING} {client}"
+        f" {log_field(request.user_agent)} {log_field(request.referer)}"
+        f" {response.status} {response.substatus} {win32} {round(response.seconds * 1000)}\n"
     )
-    return " ".join(map(log_field, fields)) + "\n"

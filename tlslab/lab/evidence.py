@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from tlslab.capture.files import STANDARD_OUTPUT, OutputFile
 from tlslab.core.plan import LabPlan
 from tlslab.errors import LabError, UsageProblem
-from tlslab.events import ALL, EvidenceEnded
+from tlslab.events import EvidenceEnded
 from tlslab.lab.options import Options
 from tlslab.lab.release import release
-from tlslab.lab.sinks import event_json
+from tlslab.lab.sinks import event_lines
 from tlslab.net.bus import Bus
 from tlslab.net.clock import lab_time
 from tlslab.tap import NO_TAP, Tap
@@ -96,7 +96,7 @@ class Evidence:
     def _open_events(self, options: Options) -> None:
         if options.events is not None:
             file = self._open(options.events, EvidenceFile.EVENTS_FILE)
-            self._bus.record(ALL, lambda event: file.write_line(event_json(event)))
+            self._bus.record_steps(lambda events: file.write_lines(event_lines(events)))
 
     def _open_key_log(self, options: Options) -> OutputFile | None:
         path, what = key_log_file(options.keylog, os.environ)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import trio
 
-from tlslab.events import Event
+from tlslab.events import ALL, Event
 
 WATCH_LIMIT = 4096
 
@@ -49,12 +49,21 @@ class Bus:
     def __init__(self) -> None:
         self.wanted: set[type[Event]] = set()
         self._readers: defaultdict[type[Event], list[Callable[[Event], None]]] = defaultdict(list)
+        self._step_readers: list[Callable[[list[Event]], None]] = []
 
     def record(self, kinds: Iterable[type[Event]], reader: Callable[[Event], None]) -> None:
         """Call `reader` with every event of these types, at once: evidence."""
         for kind in kinds:
             self._readers[kind].append(reader)
             self.wanted.add(kind)
+
+    def record_steps(self, reader: Callable[[list[Event]], None]) -> None:
+        """Call `reader` with all events of a step, whatever their types, at once: evidence that costs something a call.
+
+        A step is what one call of `publish` brings.
+        """
+        self._step_readers.append(reader)
+        self.wanted |= ALL
 
     def watch(self, kinds: Iterable[type[Event]], limit: int = WATCH_LIMIT) -> Watch:
         """Put events of these types where a reader takes them when it gets to it."""
@@ -64,6 +73,9 @@ class Bus:
 
     def publish(self, events: Iterable[Event]) -> None:
         """Bring events to their readers, in order."""
-        for event in events:
+        step = list(events)
+        for step_reader in self._step_readers:
+            step_reader(step)
+        for event in step:
             for reader in self._readers[type(event)]:
                 reader(event)

@@ -7,8 +7,8 @@ a look, `good` the way it should be, "" plain.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import fields
+from typing import Any, NamedTuple
 
 from tlslab import events as e
 from tlslab.schannel.event_log import ISSUER_LIST_TRUNCATED
@@ -18,8 +18,7 @@ from tlslab.words.values import ACTIVITIES, CONNECTION_ENDS, EVIDENCE, UNAVAILAB
 from tlslab.words.windows_events import BINDING_UNUSABLE, SSTP_CERTIFICATES_DIFFER
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A sentence of the timeline and its mark."""
 
     text: str
