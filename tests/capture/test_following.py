@@ -6,7 +6,7 @@ from tlslab.capture.files import OutputFile
 from tlslab.capture.following import Following
 from tlslab.capture.pcapng import enhanced_packet, whole_blocks
 
-ONE, TWO = enhanced_packet(1, b"one"), enhanced_packet(2, b"twotwo", ["why"])
+ONE, TWO = (b"".join(enhanced_packet(1, b"o", b"ne")), b"".join(enhanced_packet(2, b"two", b"two", ["why"])))
 
 
 def test_whole_blocks():

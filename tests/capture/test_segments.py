@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from tlslab.capture.segments import MOST_IN_FLIGHT, ConnectionPackets, PacketKind
+from tlslab.capture.segments import BULK, MERGED_PAYLOAD, MOST_IN_FLIGHT, ConnectionPackets, PacketKind
 
 CLIENT, SERVER = ("10.10.10.16", 49685), ("10.10.10.15", 443)
 
@@ -21,7 +21,7 @@ class Trace:
         self.take(self.conversation.opened())
 
     def take(self, packets):
-        new = [self.read_segment(packet.data) for packet in packets]
+        new = [self.read_segment(packet.headers + packet.payload) for packet in packets]
         self.segments += new
         return new
 
@@ -133,6 +133,30 @@ def test_where_a_segment_ends(trace, size, flags):
     seen = trace()
     new = seen.take(seen.conversation.server_sent(bytes(size)))
     assert [one.flags for one in new] == [*flags, "A"]
+
+
+def test_bulk_is_merged(trace, read_streams):
+    """Of a long piece that was taken the segments are merged, as many as an IPv4 packet has room for: one answer."""
+    seen = trace()
+    data = bytes(range(251)) * 300
+    new = seen.take(seen.conversation.client_sent(data))
+    rest = len(data) - MERGED_PAYLOAD
+    assert seen.rows(new) == [
+        ("C", "A", 1, 1, MERGED_PAYLOAD),
+        ("C", "PA", 1 + MERGED_PAYLOAD, 1, rest),
+        ("S", "A", 1, 1 + len(data), 0),
+    ]
+    assert MERGED_PAYLOAD + 40 <= 0xFFFF < MERGED_PAYLOAD + 1460 + 40
+    assert read_streams(seen.segments)[CLIENT] == data
+
+
+def test_what_is_not_bulk(trace):
+    """A shorter piece, what waits unread, and whatever the server sends: all of it in segments of 1,460 bytes."""
+    said = trace().conversation
+    assert len(said.client_sent(bytes(BULK))) == 8 + 1
+    assert len(said.client_sent(bytes(BULK + 1))) == 1 + 1
+    assert len(said.client_sent(bytes(20 * 1460), unread=True)) == 20 + 1
+    assert len(said.server_sent(bytes(20 * 1460))) == 20 + 1
 
 
 def test_the_server_acknowledges_what_it_has_not_answered(trace):
@@ -253,14 +277,14 @@ def test_a_port_that_comes_again(trace):
         assert min((one.sequence - other.sequence) % 2**32, (other.sequence - one.sequence) % 2**32) > 2**28
 
 
-def test_a_piece_beyond_the_window(read_segment):
+def test_a_piece_beyond_the_window():
     """No piece is so long that a window would be full before its acknowledgment."""
     said = ConnectionPackets(CLIENT, SERVER, 1)
     said.opened()
     packets = said.client_sent(bytes(2 * MOST_IN_FLIGHT + 1))
     in_flight = highest = 0
     for packet in packets:
-        in_flight = in_flight + len(packet.data) if packet.kind is PacketKind.DATA else 0
+        in_flight = in_flight + len(packet.payload) if packet.kind is PacketKind.DATA else 0
         highest = max(highest, in_flight)
     assert highest < 0xFFFF * 256
-    assert read_segment(packets[-1].data).payload == b"\0"  # the last one is for `settled` to acknowledge
+    assert packets[-1].payload == b"\0"  # the last one is for `settled` to acknowledge

@@ -56,7 +56,7 @@ def converse(capture: Capture, number: int, client: tuple[str, int], lab: tuple[
     """One connection: pieces of all sizes, some of them seen before they are read; it ends in one of four ways."""
     wire = capture.open(number, client, lab, number)
     wire.settle()
-    for step, size in enumerate((1, 1459, 1460, 1461, 40_000, 700)):
+    for step, size in enumerate((1, 1459, 1460, 1461, 40_000, 70_001, 700)):
         wire.received(bytes(range(256)) * (size // 256) + bytes(size % 256), number + step / 20)
         wire.sent(b"\xff" * size, number + step / 20)
         wire.sent(b"\x01", number + step / 20)

@@ -37,31 +37,41 @@ _SECTION = Struct("<IHHq")
 _INTERFACE = Struct("<HHI")
 _PACKET = Struct("<7I")
 _PACKET_OVERHEAD = _PACKET.size + _LENGTH.size
+_END_OF_OPTIONS = _OPTION.pack(OPT_END, 0)
 _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")  # what brings a length up to four
 
 
 def section_header(application: str, comment: str) -> bytes:
     """Begin a file: which program writes it, and what the person who opens it should know."""
     body = _SECTION.pack(BYTE_ORDER_MAGIC, *VERSION, LENGTH_UNKNOWN)
-    return _block(SECTION_HEADER, body + _options((OPT_COMMENT, _text(comment)), (SHB_USERAPPL, _text(application))))
+    options = _option(OPT_COMMENT, _text(comment)) + _option(SHB_USERAPPL, _text(application))
+    return _block(SECTION_HEADER, body + options + _END_OF_OPTIONS)
 
 
 def interface_description(name: str) -> bytes:
     """The one interface all packets are from."""
     body = _INTERFACE.pack(LINKTYPE_RAW, 0, NO_LIMIT)
-    return _block(INTERFACE_DESCRIPTION, body + _options((IF_NAME, _text(name)), (IF_TSRESOL, NANOSECONDS)))
+    options = _option(IF_NAME, _text(name)) + _option(IF_TSRESOL, NANOSECONDS)
+    return _block(INTERFACE_DESCRIPTION, body + options + _END_OF_OPTIONS)
 
 
-def enhanced_packet(nanoseconds: int, packet: bytes, comments: Sequence[str] = ()) -> bytes:
-    """One packet, beginning with its IP header; `nanoseconds` since 1970, UTC. Each comment is an option of its own."""
-    length = len(packet)
+def enhanced_packet(
+    nanoseconds: int, headers: bytes, payload: bytes, comments: Sequence[str] = ()
+) -> tuple[bytes, ...]:
+    """One packet, `headers` (IP's first) and `payload`, as parts to be joined: many packets are joined at once.
+
+    `nanoseconds` since 1970, UTC. Each comment is an option of its own.
+    """
+    length = len(headers) + len(payload)
     padding = _PADDING[length & 3]
-    options = _options(*((OPT_COMMENT, _text(comment)) for comment in comments)) if comments else b""
+    options = b""
+    if comments:
+        options = b"".join([_option(OPT_COMMENT, _text(comment)) for comment in comments]) + _END_OF_OPTIONS
     total = _PACKET_OVERHEAD + length + len(padding) + len(options)
     head = _PACKET.pack(
         ENHANCED_PACKET, total, 0, nanoseconds >> 32 & 0xFFFFFFFF, nanoseconds & 0xFFFFFFFF, length, length
     )
-    return b"".join((head, packet, padding, options, _LENGTH.pack(total)))
+    return head, headers, payload, padding, options, _LENGTH.pack(total)
 
 
 def decryption_secrets(lines: Iterable[str]) -> bytes:
@@ -86,9 +96,8 @@ def _block(kind: int, body: bytes) -> bytes:
     return _FRAME.pack(kind, total) + body + _LENGTH.pack(total)
 
 
-def _options(*options: tuple[int, bytes]) -> bytes:
-    packed = (_OPTION.pack(code, len(value)) + _padded(value) for code, value in options)
-    return b"".join(packed) + _OPTION.pack(OPT_END, 0)
+def _option(code: int, value: bytes) -> bytes:
+    return _OPTION.pack(code, len(value)) + value + _PADDING[len(value) & 3]
 
 
 def _text(text: str) -> bytes:

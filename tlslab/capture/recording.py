@@ -18,7 +18,6 @@ between two steps, each of which is whole.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import chain
 from weakref import WeakValueDictionary
 
 from tlslab.capture import pcapng
@@ -79,10 +78,10 @@ class Capture:
         return self._epoch + round(at * NANOSECONDS)
 
     def write(self, blocks: Iterable[bytes]) -> None:
-        """Write packets, and before them the secrets that came since the last ones."""
+        """Write packets, in whatever parts, and before them the secrets that came since the last ones."""
         secrets = pcapng.decryption_secrets(self._secrets) if self._secrets else b""
         self._secrets.clear()
-        self._write(secrets + b"".join(blocks))
+        self._write(b"".join([secrets, *blocks]))
 
     def _write(self, data: bytes) -> None:
         # One more write after a failure, and not none: it is what calls `on_end` of the file.
@@ -116,9 +115,7 @@ class RecordedConnection:
     def waiting(self, data: bytes, at: float) -> None:
         """All that waits in the socket: show what was not shown before."""
         if len(data) > self._shown_ahead:
-            packets = self._packets.client_sent(data[self._shown_ahead :])
-            unread = [one._replace(kind=PacketKind.UNREAD) if one.kind is PacketKind.DATA else one for one in packets]
-            self._hold(unread, at)
+            self._hold(self._packets.client_sent(data[self._shown_ahead :], unread=True), at)
             self._shown_ahead = len(data)
 
     def window_closed(self, at: float) -> None:
@@ -151,11 +148,19 @@ class RecordedConnection:
 
     def _place(self, *, from_client: bool, first: bool) -> int:
         """The last (or first) data of the side, else the lab's end, else what the other side sent, else anything."""
-        places = range(len(self._held) - 1, -1, -1)
-        speaking = [place for place in places if self._held[place].kind is not PacketKind.CONTROL]
-        own = [place for place in speaking if self._held[place].from_client == from_client]
-        data = [place for place in own if self._held[place].kind is PacketKind.DATA]
-        return next(chain(reversed(data) if first else data, [] if from_client else own, speaking, places), TO_COME)
+        found, best = TO_COME, -1
+        for place, packet in enumerate(self._held):
+            if packet.kind is PacketKind.CONTROL:
+                fits = 0
+            elif packet.from_client is not from_client:
+                fits = 1
+            elif packet.kind is PacketKind.DATA:
+                fits = 3
+            else:
+                fits = 1 if from_client else 2
+            if fits > best or (fits == best and not (first and fits == 3)):
+                found, best = place, fits
+        return found
 
     def settle(self) -> None:
         """Write what is held, in order."""
@@ -167,7 +172,11 @@ class RecordedConnection:
             late = self._packets.settled()
             self._held += late
             self._times += self._times[-1:] * len(late)
-            self._capture.write(map(self._block, range(len(self._held))))
+            blocks: list[bytes] = []
+            for place, packet in enumerate(self._held):
+                beside = self._comments.get(place, ())
+                blocks += pcapng.enhanced_packet(self._times[place], packet.headers, packet.payload, beside)
+            self._capture.write(blocks)
             self._forget()
 
     def _place_early(self) -> None:
@@ -181,9 +190,6 @@ class RecordedConnection:
         if not self._capture.is_ended:
             self._held += packets
             self._times += [self._capture.nanoseconds(at)] * len(packets)
-
-    def _block(self, place: int) -> bytes:
-        return pcapng.enhanced_packet(self._times[place], self._held[place].data, self._comments.get(place, ()))
 
     def _forget(self) -> None:
         self._held.clear()

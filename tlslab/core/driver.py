@@ -97,7 +97,8 @@ class Driver:
     def receive_eof(self, now: float, *, fin_stuck: bool = False) -> None:
         """The peer has ended its side. `fin_stuck`: its FIN has not arrived, but is known of (see `PeerClosed`)."""
         if not fin_stuck:
-            self._look_ahead(now)
+            if not self.may_read:  # an end that was read has nothing in front of it
+                self._look_ahead(now)
             self._tap.peer_ended(now, reset=False)
         self.connection.receive_eof(now, fin_stuck=fin_stuck)
 
@@ -183,11 +184,10 @@ class Driver:
         socket), or where `reset` says that it will come to one.
         """
         if self._tap.looks_ahead:
-            self._look_ahead(now)
+            unread = self._look_ahead(now)
             if self._transport.peer_has_reset():  # it reset what it had ended, or we had
                 self._tap.peer_ended(now, reset=True)
-            reset = reset or self._transport.unread() > 0 or isinstance(self.connection.closing, Reset)
-            self._tap.ended(now, reset=reset)
+            self._tap.ended(now, reset=reset or unread > 0 or isinstance(self.connection.closing, Reset))
 
     def closed(self, now: float) -> None:
         """The transport is closed: the last call, whatever came before it."""
@@ -219,13 +219,17 @@ class Driver:
         if events := self._machine.take_events():
             self._publish(events)
 
-    def _look_ahead(self, now: float) -> None:
-        """Show the tap what waits unread, without taking it; what was shown before is shown again only with more."""
+    def _look_ahead(self, now: float) -> int:
+        """Show the tap what waits unread, without taking it; what was shown before is shown again only with more.
+
+        Returns how many bytes that is, or 0 if the tap does not want to see them. Without any the window is open.
+        """
         if not self._tap.looks_ahead:
-            return
+            return 0
         if (count := self._transport.unread()) > self._looked_at:
             self._looked_at = count
             if waiting := self._transport.peek(count):
                 self._tap.waiting(waiting, now)
-        if self._transport.window_is_closed():
+        if count and self._transport.window_is_closed():
             self._tap.window_closed(now)
+        return count
