@@ -115,7 +115,7 @@ class Fault(StrEnum):
     EVICTED_SESSION_RESUMED = "evicted_session_resumed"  # OpenSSL took up what the session table had let go
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class CertificateFacts:
     """A certificate, as far as the lab speaks of it. Names are RFC 4514 strings, the fingerprint is SHA-256 in hex."""
 
@@ -125,7 +125,7 @@ class CertificateFacts:
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class TlsFacts:
     """The TLS state of a connection as its last handshake left it."""
 
@@ -136,7 +136,7 @@ class TlsFacts:
     client_certificate: CertificateFacts | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class Drain:
     """Half-close, then discard what comes until `until` (lab time) or `limit_bytes`: so the last answer arrives."""
 

@@ -48,7 +48,7 @@ from tlslab.schannel.session_cache import Reason
 from tlslab.tables import after
 from tlslab.tls.failures import Failure, FailureKind
 from tlslab.tls.server import Handshake, HandshakeEnded, Happening, PlaintextWaits, ServerTls, TlsEnded
-from tlslab.types import Activity, Closing, Drain, Fault, Reset, Unavailable
+from tlslab.types import Activity, Closing, Drain, Fault, Reset, Unavailable, frozen_for_mypy
 
 ALERT_DRAIN_BYTES = 1024 * 1024  # chosen: most bytes of the client's thrown away, so that the lab's alert arrives
 UNSENT_LIMIT = 64 * 1024  # chosen: bytes of answers after which no further request of a connection is looked at
@@ -65,7 +65,7 @@ class Patience:
     fin: float = 0.02  # how long after close_notify the client's FIN may take; then the lab says close_notify, too
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class _Served:
     """What a connection has once a binding serves it. `choice` says which session it offered."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tlslab.core.plan import Listener
 from tlslab.errors import WireError
 from tlslab.events import (
@@ -19,13 +17,13 @@ from tlslab.httpsys.bindings import Binding, ServerCertificate, choose
 from tlslab.httpsys.timers import Stopwatch, Timer, Timers
 from tlslab.recorder import Recorder
 from tlslab.tls.failures import FailureKind
-from tlslab.types import BindingKey
+from tlslab.types import BindingKey, frozen_for_mypy
 from tlslab.wire.alerts import AlertDescription, fatal_alert_record
 from tlslab.wire.client_hello_reader import MISPLACED, ClientHelloReader
 from tlslab.wire.hello import ClientHello
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class Admitted:
     """A binding serves the connection. `received` is all that came so far, for TLS; `emit` records what follows."""
 
@@ -35,7 +33,7 @@ class Admitted:
     emit: Recorder
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class TurnedAway:
     """Nobody serves the connection: it is reset, or drained after an alert (none where the peer speaks no TLS).
 

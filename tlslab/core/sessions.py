@@ -9,7 +9,6 @@ issues now; so what OpenSSL keeps is little more than the table.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from tlslab.core.plan import LabPlan
 from tlslab.events import SessionEvicted, SessionNotResumed
@@ -24,6 +23,7 @@ from tlslab.schannel.session_cache import (
     SessionCache,
 )
 from tlslab.tls.context import KeyLog, Protocol, ServerContext, server_context
+from tlslab.types import frozen_for_mypy
 from tlslab.wire.hello import ClientHello
 
 # After so many sessions in the lab, new contexts issue the next: a context gives memory back only as a whole, and
@@ -62,7 +62,7 @@ class Contexts:
         self._issuing.clear()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class Choice:
     """The context for a connection, and why the session it offered cannot be resumed.
 

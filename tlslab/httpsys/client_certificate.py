@@ -8,17 +8,17 @@ refuses the request otherwise. A policy decides; it never reads, sends or waits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tlslab.knobs import ByteCount, Knob, Seconds
+from tlslab.types import frozen_for_mypy
 
 UNLIMITED = 2**62
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class BodyProgress:
     """Where a request stands: bytes of body received, bytes known to wait behind them, seconds since the question.
 
@@ -34,26 +34,26 @@ class BodyProgress:
     now: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class Take:
     """Take at most this many bytes of body now; 0 leaves the body where it is."""
 
     at_most: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class Ask:
     """Send the request for the certificate now."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class Cancel:
     """Give the request up: more than `max_bytes` of body came before the certificate did."""
 
     max_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class TooLarge:
     """Refuse the request: its body goes on beyond the `size_bytes` that are read before the question."""
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import h11
 
 from tlslab.httpsys.client_certificate import Retrieval
 from tlslab.httpsys.entity_body import BodyFacts
-from tlslab.types import Closing
+from tlslab.types import Closing, frozen_for_mypy
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class Request:
     """The head of a request, and when it was there (lab time).
 
@@ -44,7 +42,7 @@ class Request:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class Service:
     """How a request is to be served. `retrieval` is None where no certificate has to be fetched."""
 
@@ -53,7 +51,7 @@ class Service:
     delay_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class Response:
     """What goes back. `certificate` and `win32` (the log's sc-win32-status) are only told in the event."""
 
@@ -69,19 +67,19 @@ class Response:
 # --- effects: what the owner of the connection must do --------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class DecideService:
     """Call `serve` for this request."""
 
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class RequestClientCertificate:
     """Ask for the certificate; call `question_over` when that is over."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class Answer:
     """Call `respond`: the request is complete, or its body is larger than may be read (`body.complete`)."""
 
@@ -89,14 +87,14 @@ class Answer:
     body: BodyFacts
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class Send:
     """Put plaintext on the connection."""
 
     plaintext: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class Close:
     """End the connection."""
 

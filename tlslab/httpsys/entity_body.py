@@ -7,12 +7,13 @@ thousands of stalled uploads cost nothing here. What is not read stays unread fo
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+
+from tlslab.types import frozen_for_mypy
 
 _NOTHING = hashlib.sha256()  # most requests have no body, and need no hash of their own
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class BodyFacts:
     """What the answer tells of a body: its length in bytes and its SHA-256 in hex.
 

@@ -27,6 +27,8 @@ NO_RENEGOTIATION = int(_lib.SSL_OP_NO_RENEGOTIATION)
 NO_ENCRYPT_THEN_MAC = 0x80000
 # An idle connection gives its 34 KiB of record buffers back: thousands of stalled uploads are part of the job.
 RELEASE_BUFFERS = int(_lib.SSL_MODE_RELEASE_BUFFERS)
+# SSL_MODE_NO_AUTO_CHAIN: what is configured is sent; without it each handshake looks for issuers first.
+NO_AUTO_CHAIN = 0x8
 
 HANDSHAKE, ALERT = 22, 21
 _KEPT_WHOLE = frozenset({1, 2, 13})  # ClientHello, ServerHello, CertificateRequest: the messages whose content is told

@@ -76,7 +76,7 @@ def server_context(settings: ServerSettings, name: str, keylog: KeyLog | None = 
     context.set_max_proto_version(max(settings.protocols))
     _offer_ciphers(context, settings)
     context.set_options(SSL.OP_NO_TICKET | _openssl.NO_RESUMPTION_ON_RENEGOTIATION)
-    context.set_mode(_openssl.RELEASE_BUFFERS)
+    context.set_mode(_openssl.RELEASE_BUFFERS | _openssl.NO_AUTO_CHAIN)
     context.set_session_id(name.encode()[:32])
     context.set_timeout(FOR_EVER)
     _trust(context, settings.client_authorities)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 from hashlib import sha256
@@ -35,7 +34,7 @@ from tlslab.tls import _openssl
 from tlslab.tls.context import Protocol, ServerContext
 from tlslab.tls.engine import Engine
 from tlslab.tls.failures import Failure, FailureKind
-from tlslab.types import CertificateFacts, Direction, HandshakeKind, TlsFacts, Verdict
+from tlslab.types import CertificateFacts, Direction, HandshakeKind, TlsFacts, Verdict, frozen_for_mypy
 from tlslab.wire.alerts import Alert, AlertDescription
 from tlslab.wire.certificate_request import parse_certificate_request_untrusted
 from tlslab.wire.handshake import HandshakeType, message_name
@@ -79,7 +78,7 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class HandshakeEnded:
     """A handshake is complete. `certificate` is what is known of the client now; it may come from an older session."""
 
@@ -87,12 +86,12 @@ class HandshakeEnded:
     certificate: CertificateFacts | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class PlaintextWaits:
     """Application data stands in front now, and this read did not take it: told once, when that begins."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class TlsEnded:
     """Nothing more comes: TLS failed, or (`failure` is None) the client said close_notify."""
 

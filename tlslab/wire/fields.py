@@ -6,7 +6,6 @@ import struct
 
 from tlslab.errors import WireError
 
-
 _EXTENSION = struct.Struct("!HH")  # its number and its length
 
 
