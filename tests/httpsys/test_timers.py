@@ -18,7 +18,7 @@ HEAD = b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
 @pytest.mark.parametrize("timer", list(Timer))
 def test_two_minutes_each(timer):
     """The documented default of every timer; and each has its reason."""
-    assert Timers().seconds(timer) == 120.0
+    assert Stopwatch(Timers(), timer, 0.0).seconds == 120.0
     assert HTTPERR_REASON[timer].startswith("Timer_")
 
 

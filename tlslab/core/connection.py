@@ -39,7 +39,7 @@ from tlslab.events import (
     PeerReset,
 )
 from tlslab.httpsys.client_certificate import UNLIMITED
-from tlslab.httpsys.effects import Answer, Close, DecideService, RequestClientCertificate, Send
+from tlslab.httpsys.effects import Answer, Close, DecideService, Effect, RequestClientCertificate, Send
 from tlslab.httpsys.pipeline import Pipeline
 from tlslab.httpsys.question import Question
 from tlslab.httpsys.settings import OnUnavailable
@@ -297,7 +297,8 @@ class Connection:
                 self.holds_back = True
                 return
             http.decide(tls.pending_plaintext, now)
-            if self._perform(served, now):
+            if effects := http.take_effects():
+                self._perform(effects, served, now)
                 continue
             happened = tls.read(http.capacity, now)
             if not happened:
@@ -305,9 +306,8 @@ class Connection:
             for one in happened:
                 self._on_happening(one, served, now)
 
-    def _perform(self, served: _Served, now: float) -> bool:
-        """Carry out what the pipeline wants; True when there was something."""
-        effects = served.http.take_effects()
+    def _perform(self, effects: list[Effect], served: _Served, now: float) -> None:
+        """Carry out what the pipeline wants."""
         for effect in effects:
             match effect:
                 case Send(plaintext):
@@ -322,7 +322,6 @@ class Connection:
                     served.http.respond(response, now)
                 case Close(how):
                     self._end(how, now)
-        return bool(effects)
 
     def _on_happening(self, happened: Happening, served: _Served, now: float) -> None:
         match happened:

@@ -47,13 +47,15 @@ class Question:
     """The question of one connection. LocalMisuse: a move that makes no sense where it stands.
 
     After `answer` and `cannot` of what a request asked, the pipeline has to go on: call its `question_over`.
+    `is_open`: nothing has happened to it yet, so that a request may still ask. `is_asked`: the answer is awaited.
+    `keeps_waiting`: a request has to wait for the answer, which is wanted or awaited.
     `asked_by` is the retrieval of the request that asked, None where none did; `asked_at` is lab time.
     """
 
-    __slots__ = ("asked_at", "asked_by", "state")
+    __slots__ = ("asked_at", "asked_by", "is_asked", "is_open", "keeps_waiting", "state")
 
     def __init__(self) -> None:
-        self.state = QuestionState.OPEN
+        self._stand(QuestionState.OPEN)
         self.asked_by: Retrieval | None = None
         self.asked_at = 0.0
 
@@ -74,20 +76,12 @@ class Question:
         """There is no way to ask this client."""
         self._go(QuestionCause.CANNOT)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether nothing has happened to it yet, so that a request may still ask."""
-        return self.state is QuestionState.OPEN
-
-    @property
-    def is_asked(self) -> bool:
-        """Whether the answer is awaited."""
-        return self.state is QuestionState.ASKED
-
-    @property
-    def keeps_waiting(self) -> bool:
-        """Whether a request has to wait for the answer, which is wanted or awaited."""
-        return self.state is QuestionState.WANTED or self.state is QuestionState.ASKED
-
     def _go(self, cause: QuestionCause) -> None:
-        self.state = after(NEXT, self.state, cause)
+        self._stand(after(NEXT, self.state, cause))
+
+    def _stand(self, state: QuestionState) -> None:
+        """Move, and say at once what is asked of it at every step."""
+        self.state = state
+        self.is_open = state is QuestionState.OPEN
+        self.is_asked = state is QuestionState.ASKED
+        self.keeps_waiting = state is QuestionState.WANTED or state is QuestionState.ASKED

@@ -63,11 +63,6 @@ class Timers(Knob):
         Seconds, WindowsSetting("HTTP_TIMEOUT_LIMIT_INFO DrainEntityBody", Tool.NONE, TakesEffect.NEXT_CONNECTION)
     ] = Field(default=120.0, gt=0)
 
-    def seconds(self, timer: Timer) -> float:
-        """How long `timer` runs."""
-        value: float = getattr(self, timer)  # a Timer is the name itself, and its `value` two calls
-        return value
-
 
 class Stopwatch:
     """The one timer that runs on a connection at a time: `timer`, for `seconds`; it runs out at `ends` (lab time)."""
@@ -81,5 +76,5 @@ class Stopwatch:
     def start(self, timer: Timer, now: float) -> None:
         """Let `timer` run from now on, instead of what ran before."""
         self.timer = timer
-        self.seconds = self._timers.seconds(timer)
-        self.ends = now + self.seconds
+        seconds: float = getattr(self._timers, timer)  # a Timer is the name of its knob
+        self.seconds, self.ends = seconds, now + seconds

@@ -12,10 +12,11 @@ class Alarms:
 
     A connection's deadline moves back with all that happens on it. So an alarm is only ever put forward: one that is
     early finds nothing to do, and is set anew. Keys, not connections, are what the heap keeps.
+    `at` is what is set, by key: to be read only.
     """
 
     def __init__(self) -> None:
-        self._at: dict[int, float] = {}
+        self.at: dict[int, float] = {}
         self._heap: list[tuple[float, int]] = []
 
     @property
@@ -25,16 +26,16 @@ class Alarms:
 
     def set(self, key: int, at: float) -> None:
         """Look at `key` at that moment, or before."""
-        before = self._at.get(key)
+        before = self.at.get(key)
         if before is None or at < before:
-            self._at[key] = at
+            self.at[key] = at
             heappush(self._heap, (at, key))
 
     def forget(self, key: int) -> None:
         """Do not look at `key` any more."""
-        self._at.pop(key, None)
-        if len(self._heap) > 2 * len(self._at) + STALE:
-            self._heap = [(at, key) for key, at in self._at.items()]
+        self.at.pop(key, None)
+        if len(self._heap) > 2 * len(self.at) + STALE:
+            self._heap = [(at, key) for key, at in self.at.items()]
             heapify(self._heap)
 
     def due(self, now: float) -> list[int]:
@@ -42,7 +43,7 @@ class Alarms:
         keys = []
         while self._heap and self._heap[0][0] <= now:
             at, key = heappop(self._heap)
-            if self._at.get(key) == at:
-                del self._at[key]
+            if self.at.get(key) == at:
+                del self.at[key]
                 keys.append(key)
         return keys

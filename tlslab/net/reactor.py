@@ -120,7 +120,8 @@ class Reactor:
             return
         fd = handler.sock.fileno()
         self._readiness.want(handler.sock, handler.interest)
-        self._set_alarm(fd, handler.deadline)
+        if handler.deadline < self._alarms.at.get(fd, NEVER):
+            self._set_alarm(fd, handler.deadline)
         if handler.interest & HANGUP:
             self._stuck.watch(fd, handler.sock)
         elif fd in self._stuck.watched:

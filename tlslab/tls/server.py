@@ -220,7 +220,7 @@ class ServerTls(Engine):
         self._emit(kind, now, level=alert.level_name, description=alert.name, code=alert.code)
 
     def _on_handshake_message(self, sent: bool, code: int, length: int, body: bytes, now: float) -> None:
-        if self._emit.wants(HandshakeMessage):
+        if HandshakeMessage in self._emit.wanted:
             self._emit(
                 HandshakeMessage,
                 now,
@@ -229,9 +229,13 @@ class ServerTls(Engine):
                 length=length,
                 renegotiation=self._in_renegotiation,
             )
-        if look := self._looks.get((sent, code)):
-            with suppress(WireError):  # OpenSSL took it or will refuse it; the message has no more for us
-                look(self, body, now)
+        look = self._looks.get((sent, code))
+        if look is None:
+            return
+        try:
+            look(self, body, now)
+        except WireError:  # OpenSSL took it or will refuse it; the message has no more for us
+            return
 
     def _on_client_hello(self, body: bytes, now: float) -> None:
         if self.handshake is not Handshake.AWAITED:  # the rest was read and told by whoever chose the context by it
