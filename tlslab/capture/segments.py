@@ -45,7 +45,7 @@ _PORTS = Struct("!HH")
 _TCP_REST = Struct("!IIHHHH")
 _V4_HEADER, _TCP_HEADER = 20, 20  # bytes, without options
 _V4_VERSION, _DONT_FRAGMENT = 0x4500, 0x4000
-_SUMMED_AT_ONCE = MAX_PAYLOAD // 2
+_SUMMED_AT_ONCE = 2048  # bytes, and even; measured
 
 
 class PacketKind(Enum):
@@ -138,8 +138,8 @@ def _sum_of_words(data: bytes) -> int:
     """Add up 16-bit words modulo 0xFFFF (RFC 1071); `-sum % 0xFFFF` is the checksum, and never 0xFFFF.
 
     2^16 is 1 there, so an integer of any length is congruent to the sum of its words, and Python's own division adds
-    them up. As that takes twice as long as to make the integer, long data become several, which are added first: 64 µs
-    for 32 KiB in place of 143.
+    them up. As that takes twice as long as to make the integer, what a merged packet holds becomes several integers,
+    which are added first: 60 µs for 32 KiB in place of 143.
     """
     if len(data) & 1:
         data += b"\0"
