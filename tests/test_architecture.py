@@ -29,7 +29,7 @@ TABLE = {
     "events": ("", "types"),
     "recorder": ("", "events"),
     "knobs": ("pydantic", ""),
-    "wire": ("", "errors"),
+    "wire": ("", "types errors"),
     "schannel": ("pydantic", "events knobs"),
     "httpsys": ("h11 pydantic", "types tables events recorder errors knobs text"),
     "iis": ("", "types events text"),

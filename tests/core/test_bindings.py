@@ -75,7 +75,7 @@ def test_names_alone_leave_the_others_without_a_binding(talk, protocol, server_n
     assert client.only(NoBindingMatched).server_name == named
     assert client.only(ClientHelloReceived).server_name == named
     assert isinstance(client.server.closing, Reset)
-    assert client.server.data_to_send() == b""
+    assert client.server.take_flights() == []
     assert not client.all(BindingChosen)
 
 
@@ -101,7 +101,7 @@ def test_a_record_without_its_certificate_resets(talk, protocol):
     event = client.only(CertificateNotUsable)
     assert (event.connection, event.binding, event.endpoint) == (1, "quiet", "quiet.localhost:8443")
     assert isinstance(client.server.closing, Reset)
-    assert client.server.data_to_send() == b""
+    assert client.server.take_flights() == []
     assert client.server.next_deadline is None
     client.server.receive_data(b"more", 1.0)
     client.server.note_closed(1.0)

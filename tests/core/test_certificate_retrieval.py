@@ -179,7 +179,7 @@ def test_what_follows_the_certificate_at_once_is_read(talk, post):
     client = talk(TLS_1_3, client_cert_retrieval=EarlyAsyncDrain())
     upload = post("/upload", b"abcdef")
     client.server.receive_data(encrypted(client, upload[:-3]), 0.0)
-    client.client.receive(client.server.data_to_send())
+    client.client.receive(b"".join(client.server.take_flights()))
     client.client.read(0)
     client.server.receive_data(encrypted(client, upload[-3:]), 0.0)
     client.run()

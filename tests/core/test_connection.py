@@ -47,7 +47,7 @@ def test_no_binding_for_the_name(talk):
     client = talk(TLS_1_2, bindings={"upload": ("upload.localhost:8443", False)}, name="localhost")
     assert client.only(NoBindingMatched).server_name == "localhost"
     assert client.server.closing == Reset()
-    assert client.server.data_to_send() == b""
+    assert client.server.take_flights() == []
     assert not client.client.established
 
 
@@ -191,7 +191,7 @@ def renegotiated(client, get, target):
     client.client.write(get(target))
     while True:
         client.server.receive_data(client.client.data_to_send(), 0.0)
-        flights = list(iter(client.server.data_to_send, b""))
+        flights = client.server.take_flights()
         for flight in flights:
             client.client.receive(flight)
         if client.client.read(65536):

@@ -155,7 +155,7 @@ def test_a_peer_that_is_gone_has_reset_once(hear):
     client.wire.gone = True
     client.driver.finish_step(0.0)
     assert heard.take() == ["peer reset", "events"]
-    assert (client.driver.unsent, client.server.data_to_send()) == (0, b"")
+    assert (client.driver.unsent, client.server.take_flights()) == (0, [])
     assert client.only(PeerReset)
 
 

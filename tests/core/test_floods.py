@@ -122,7 +122,7 @@ def forge(talk, client_settings):
 def take(client, data):
     """Give the lab bytes, and take what it tells and says; the client engine is left out: it knows nothing of them."""
     client.server.receive_data(data, client.now)
-    sent = client.server.data_to_send()
+    sent = b"".join(client.server.take_flights())
     client.told += client.server.take_events()
     return sent
 
@@ -142,7 +142,7 @@ def test_a_forged_record_is_a_record(forge, protocol):
 def test_application_data_in_the_renegotiation(forge):
     """Between its ClientHello and its Finished no application data may come (RFC 5246, 7.4.1.1, and OpenSSL)."""
     client, forger = forge(TLS_1_2, sends=GET.replace(b"/open", b"/upload"))
-    client.client.receive(client.server.data_to_send())
+    client.client.receive(b"".join(client.server.take_flights()))
     client.client.read(0)
     take(client, client.client.data_to_send())
     forger._sequence += 1  # the ClientHello's

@@ -135,7 +135,7 @@ def is_asked(client):
 def answers_by_half(client):
     """The question was answered with a ClientHello, and nothing follows."""
     is_asked(client)
-    client.client.receive(client.server.data_to_send())
+    client.client.receive(b"".join(client.server.take_flights()))
     client.client.read(0)
     client.server.receive_data(client.client.data_to_send(), client.now)
 

@@ -62,7 +62,7 @@ def unanswered(client, request_bytes):
 def half_a_renegotiation(client, request_bytes):
     """The question was answered with a ClientHello, and the server waits for the certificate."""
     ask(client, request_bytes)
-    client.client.receive(client.server.data_to_send())
+    client.client.receive(b"".join(client.server.take_flights()))
     client.client.read(0)
     client.server.receive_data(client.client.data_to_send(), 0.0)
 
@@ -163,7 +163,7 @@ def test_a_client_that_leaves_with_its_certificate(talk, request_bytes):
     """It answers the question and says goodbye in one flight: the request was whole, and its response was due."""
     client = talk(TLS_1_3, opened=False)
     ask(client, request_bytes)
-    client.client.receive(client.server.data_to_send())
+    client.client.receive(b"".join(client.server.take_flights()))
     client.client.read(0)
     client.client.close()
     client.server.receive_data(client.client.data_to_send(), 0.0)

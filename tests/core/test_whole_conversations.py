@@ -131,7 +131,7 @@ class Anybody:
         """Bring the client what the lab says."""
         server = self.talk.server
         while True:
-            sent = server.data_to_send()
+            sent = b"".join(server.take_flights())
             assert len(sent) <= ANSWERED
             self.talk.client.receive(sent)
             while self.talk.client.read(PIECE):
@@ -198,5 +198,5 @@ def test_somebody(talk, protocol):
     client.shake_hands(4)
     client.do("say", SENTENCES[0])
     client.do("carry", PIECE)
-    assert client.talk.server.data_to_send()
+    assert client.talk.server.take_flights()
     client.falls_silent()

@@ -20,7 +20,6 @@ How a connection comes and goes is a table (`life.py`). `_end` is the way out fo
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 from tlslab.core.answers import Answers
@@ -78,11 +77,10 @@ class _Served:
 class Connection:
     """The server's side of one TCP connection.
 
-    After it was made, and after every call that brings something in, you must call `data_to_send` (until it gives
-    nothing) and `take_events`, and then obey `closing`, `reading_paused`, `read_limit`, `holds_back`,
-    `wants_unread_count` and `next_deadline`. A `Driver` does the first two, in the order that a tap needs. Call
-    `note_closed` in any case, or OpenSSL drops the session. Nothing raises on what a peer does. Times are lab time in
-    seconds, and never go back.
+    After it was made, and after every call that brings something in, you must call `take_flights` and `take_events`,
+    and then obey `closing`, `reading_paused`, `read_limit`, `holds_back`, `wants_unread_count` and `next_deadline`. A
+    `Driver` does the first two, in the order that a tap needs. Call `note_closed` in any case, or OpenSSL drops the
+    session. Nothing raises on what a peer does. Times are lab time in seconds, and never go back.
 
     `closing` is None as long as the connection goes on; then it says how the owner ends it, and nothing more is taken.
     `holds_back`: requests that have come are left until the answers to others are sent; bring nothing in then, and call
@@ -111,7 +109,7 @@ class Connection:
         self._reception: Reception | None = Reception(listener, plan.setup.timers, emit, now)
         self._served: _Served | None = None
         self._question = Question()
-        self._flights: deque[bytes] = deque()
+        self._flights: list[bytes] = []
         self._fin_overdue = 0.0  # when the client's FIN is, while PARTING
         self._after_goodbye = 0  # bytes since its close_notify, thrown away
         self.closing: Closing | None = None
@@ -193,14 +191,15 @@ class Connection:
         """Give away what happened since the last call, in order."""
         return self._emit.take()
 
-    def data_to_send(self) -> bytes:
-        """Give away the bytes that belong on the wire now, a flight at a time; b"" when there are no more.
+    def take_flights(self) -> list[bytes]:
+        """Give away the bytes that belong on the wire now, in flights: each is a write of its own.
 
         An answer that follows a handshake is a flight of its own, as in Microsoft's trace of 2013 (frames 87 and 89).
         """
-        if self._flights:
-            return self._flights.popleft()
-        return self._served.tls.data_to_send() if self._served is not None else b""
+        flights, self._flights = self._flights, []
+        if self._served is not None and (last := self._served.tls.data_to_send()):
+            flights.append(last)
+        return flights
 
     @property
     def next_deadline(self) -> float | None:

@@ -163,11 +163,12 @@ class Driver:
 
         `finish_step` does this, and in a drain the owner. Where the peer is gone it is a reset, and nothing is left.
         """
-        while flight := self.connection.data_to_send():
-            self._unsent += flight
-            self._send_unsent(now)
         if self._unsent:
             self._send_unsent(now)
+        for flight in self.connection.take_flights():
+            self._unsent += flight
+            if not self._send_unsent(now):
+                return  # nothing is left, or the next flight would find the same reset
 
     def output_ended(self, now: float) -> None:
         """The lab's FIN went out: only in a drain, and when nothing is `unsent`."""
@@ -197,20 +198,21 @@ class Driver:
 
     # --- inside -------------------------------------------------------------------------------------
 
-    def _send_unsent(self, now: float) -> None:
+    def _send_unsent(self, now: float) -> bool:
+        """Send as far as there is room; False where the peer is gone."""
         while self._unsent:
             try:
                 taken = self._transport.send(self._unsent)
             except OSError:
                 self.receive_reset(now)
                 self._unsent = b""
-                while self.connection.data_to_send():
-                    pass  # nothing is left, or the next flight would find the same reset
-                return
+                self.connection.take_flights()
+                return False
             if not taken:
-                return
+                break
             self._tap.sent(self._unsent[:taken], now)
             self._unsent = self._unsent[taken:]
+        return True
 
     def _publish_events(self) -> None:
         """Tell what happened to the connection, and what it did to the machine before another does more."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 from tlslab.errors import WireError
+from tlslab.types import frozen_for_mypy
 
 ALERT_BYTES = 2
 
@@ -61,7 +61,7 @@ _LEVEL_NAMES = {level.value: level.name.lower() for level in AlertLevel}
 _NAMES = {description.value: description.name.lower() for description in AlertDescription}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class Alert:
     """An alert as it stands on the wire: both numbers may be any byte."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+
+from tlslab.types import frozen_for_mypy
 
 HEADER_BYTES = 4
 
@@ -34,7 +35,7 @@ class HandshakeType(IntEnum):
 _NAMES = {kind.value: kind.name.title().replace("_", "") for kind in HandshakeType}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class HandshakeHeader:
     """A handshake message's header. `length` counts the bytes of the body, after the header."""
 

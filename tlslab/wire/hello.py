@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from tlslab.errors import WireError
+from tlslab.types import frozen_for_mypy
 from tlslab.wire.fields import (
     Cursor,
     extensions_untrusted,
@@ -37,7 +37,7 @@ def version_name(version: int) -> str:
     return _VERSION_NAMES.get(version, f"0x{version:04x}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class ClientHello:
     """What a client offers, in its own order.
 
@@ -67,7 +67,7 @@ class ClientHello:
         return tuple(version_name(version) for version in self.supported_versions or (self.legacy_version,))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_for_mypy
 class ServerHello:
     """What a server chose. `version` is the negotiated one; `renegotiation_info` as in `ClientHello`.
 
