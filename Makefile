@@ -28,7 +28,7 @@ lint: .venv/.dev ## format, lint and types only
 format: .venv/.dev ## rewrite the code in the house format
 	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format
-bench: .venv/.run ## compare with Apache, Hypercorn and uvicorn, and write docs/benchmarks.md; some four minutes
+bench: .venv/.run ## compare with Apache, Hypercorn and uvicorn, and write docs/benchmarks.md; some seven minutes
 	@$(BIN)/python -m bench $(ARGS)
 docs: .venv/.run ## write the generated pages of docs/ anew; the frames of reading-a-trace.md need tshark
 	@$(BIN)/tlslab schema > docs/scenario.schema.json

@@ -1,11 +1,14 @@
 """The least that does a lab's work with the same libraries: no events, no policies, no timers, no untrusted bytes.
 
-What tlslab costs above this is what its features cost. Run as `python -m bench.bare PORT CHAIN KEY CLIENT_CA`.
+What tlslab costs above this is what its features cost. Run as `python -m bench.bare PORT CHAIN KEY CLIENT_CA`; with
+`--sha256` behind it, it also tells the SHA-256 of each body. An answer's body has BODY_BYTES of the environment.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import sys
 from contextlib import suppress
 from functools import partial
@@ -17,13 +20,14 @@ from OpenSSL import SSL
 READ_BYTES = 16 * 1024
 BUFFER = 40 * 1024  # how much of an upload is read before the certificate is asked for
 NO_RESUMPTION_ON_RENEGOTIATION = 0x10000
+BODY_BYTES = int(os.environ.get("BODY_BYTES", "300"))
 
 
 class Bare:
     """One connection."""
 
-    def __init__(self, stream: trio.SocketStream, context: SSL.Context) -> None:
-        self.stream = stream
+    def __init__(self, stream: trio.SocketStream, context: SSL.Context, hashes: bool) -> None:
+        self.stream, self.hashes = stream, hashes
         self.tls = SSL.Connection(context, None)
         self.tls.set_accept_state()
         self.http = h11.Connection(h11.SERVER)
@@ -69,22 +73,26 @@ class Bare:
     async def request(self) -> None:
         head = await self.next_event()
         assert isinstance(head, h11.Request)
+        digest = hashlib.sha256() if self.hashes else None
         received, wanted = 0, head.target == b"/secure" and self.tls.get_peer_certificate() is None
         while not isinstance(event := await self.next_event(), h11.EndOfMessage):
             assert isinstance(event, h11.Data)
             received += len(event.data)
+            if digest:
+                digest.update(event.data)
             if wanted and received >= BUFFER:
                 await self.certificate()
         if wanted:
             await self.certificate()
-        await self.answer(head.target.decode())
+        await self.answer(head.target.decode(), digest.hexdigest() if digest else None)
 
-    async def answer(self, path: str) -> None:
+    async def answer(self, path: str, digest: str | None) -> None:
         certificate = self.tls.get_peer_certificate(as_cryptography=True)
         subject = certificate.subject.rfc4514_string() if certificate else None
-        body = json.dumps({"path": path, "subject": subject, "padding": "x" * 240}).encode()
+        body = json.dumps({"path": path, "subject": subject, "sha256": digest}).encode().ljust(BODY_BYTES)
+        status = 403 if path == "/secure" and subject is None else 200
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-        for event in (h11.Response(status_code=200, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
+        for event in (h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
             self.tls.sendall(self.http.send(event) or b"")
         await self.flush()
 
@@ -98,14 +106,14 @@ class Bare:
             self.http.start_next_cycle()
 
 
-async def serve(context: SSL.Context, stream: trio.SocketStream) -> None:
+async def serve(context: SSL.Context, hashes: bool, stream: trio.SocketStream) -> None:
     """Serve one connection until it is over."""
     async with stream:
         with suppress(EOFError, trio.BrokenResourceError, SSL.Error):
-            await Bare(stream, context).run()
+            await Bare(stream, context, hashes).run()
 
 
-def main(port: str, chain: str, key: str, client_ca: str) -> None:
+def main(port: str, chain: str, key: str, client_ca: str, *options: str) -> None:
     """Serve on loopback until killed."""
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_max_proto_version(SSL.TLS1_2_VERSION)
@@ -115,7 +123,7 @@ def main(port: str, chain: str, key: str, client_ca: str) -> None:
     context.set_options(SSL.OP_NO_TICKET | NO_RESUMPTION_ON_RENEGOTIATION)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_session_id(b"bare")
-    trio.run(partial(trio.serve_tcp, partial(serve, context), int(port), host="127.0.0.1"))
+    trio.run(partial(trio.serve_tcp, partial(serve, context, "--sha256" in options), int(port), host="127.0.0.1"))
 
 
 if __name__ == "__main__":

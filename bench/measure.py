@@ -1,12 +1,11 @@
-"""Measures: CPU seconds of a server for a fixed number of units, memory of held uploads, time from start to ready."""
+"""Measures what a unit of work costs each server: CPU seconds for a fixed number of units, several rounds in turn."""
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,31 +13,32 @@ from statistics import median
 from typing import NamedTuple
 
 from bench import load, process
-from bench.servers import Files, Server, Skipped, started
+from bench.servers import EVIDENCE, Files, Server, Skipped, started
 
-WORKERS = 4
+AT_ONCE, ALONE = 4, 1  # clients, each a process with one connection at a time
 LOAD_SECONDS = 120.0
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What one unit of work is, the path it asks for, how many make a run, and who does it: the lab first."""
+    """What one unit of work is, the path it asks for, who does it (the lab first), and how many make a run.
+
+    `counts` is by how many clients share them; the labs that write evidence are measured with the first number only.
+    """
 
     kind: str
     path: str
-    count: int
     servers: tuple[str, ...]
+    counts: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """CPU milliseconds of a unit, one number for each run; the units a second that went through; bytes of evidence."""
+class Series:
+    """CPU milliseconds of a unit, one number for each run, and the units a second that went through."""
 
-    version: str
     milliseconds: tuple[float, ...]
     per_second: float
-    written: float
 
     @property
     def median(self) -> float:
@@ -46,33 +46,32 @@ class Cost:
         return median(self.milliseconds)
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a unit costs, by the number of clients; and how many bytes of evidence it leaves."""
+
+    version: str
+    series: Mapping[int, Series]
+    written: float
+
+    @property
+    def median(self) -> float:
+        """The middle run with several clients at once, in milliseconds."""
+        return self.series[AT_ONCE].median
+
+
 class Run(NamedTuple):
-    """CPU and elapsed seconds of so many units, and the bytes of evidence they left."""
+    """CPU and elapsed seconds of so many units, the bytes of evidence they left, and what the clients printed."""
 
     cpu: float
     elapsed: float
     written: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """Seconds from start to ready: elapsed, and of CPU."""
-
-    elapsed: float
-    cpu: float
-
-
-def body_bytes(path: str, files: Files) -> int:
-    """How long the lab's answer is: the peers answer with as much."""
-    with started("tlslab", files) as server:
-        tls = load.context(str(files.ca), str(files.client_cert), str(files.client_key))
-        with load.connect(tls, server.port) as sock:
-            return load.get(sock, path, close=True)
+    printed: tuple[bytes, ...]
 
 
 def costs(unit: Unit, files: Files, rounds: int, say: Say) -> dict[str, Cost | str]:
     """Run every server of a unit in turn, `rounds` times; a server that cannot be had is its reason."""
-    files = replace(files, body_bytes=body_bytes(unit.path, files))
+    files = replace(files, body_bytes=_answer_bytes(unit, files))
     results: dict[str, Cost | str] = {}
     with ExitStack() as stack:
         servers: list[Server] = []
@@ -81,38 +80,68 @@ def costs(unit: Unit, files: Files, rounds: int, say: Say) -> dict[str, Cost | s
                 servers.append(stack.enter_context(started(name, files)))
             except Skipped as skipped:
                 results[name] = str(skipped)
-        for name, runs in _interleaved(unit, servers, files, rounds, say).items():
-            version = next(server.version for server in servers if server.name == name)
-            each = tuple(run.cpu / unit.count * 1000 for run in runs)
-            per_second = unit.count / median(run.elapsed for run in runs)
-            results[name] = Cost(version, each, per_second, median(run.written for run in runs) / unit.count)
+        if unit.kind == "cycle":
+            _check_that_all_ask(servers, files)
+        runs = _interleaved(unit, servers, files, rounds, say)
+        results |= {server.name: _cost(unit, server, runs) for server in servers}
     return {name: results[name] for name in unit.servers}
 
 
-def _interleaved(unit: Unit, servers: list[Server], files: Files, rounds: int, say: Say) -> dict[str, list[Run]]:
+def _answer_bytes(unit: Unit, files: Files) -> int:
+    """How long the lab's answer is: all others must answer with as much."""
+    with started("tlslab", files) as server:
+        peer = load.Peer(load.context(*files.client), server.port)
+        with peer.connect() as sock:
+            return peer.post(sock) if unit.kind == "upload" else peer.get(sock, unit.path, close=False)
+
+
+def _check_that_all_ask(servers: list[Server], files: Files) -> None:
     for server in servers:
-        _run(server, unit.kind, max(unit.count // 10, WORKERS), files)  # warm: imports, caches, the first allocations
-    runs: dict[str, list[Run]] = {server.name: [] for server in servers}
+        if not load.refuses(load.Peer(load.context(str(files.ca)), server.port)):
+            raise SystemExit(f"bench: {server.name} answers with 200 although the client has no certificate")
+
+
+def _interleaved(
+    unit: Unit, servers: list[Server], files: Files, rounds: int, say: Say
+) -> dict[tuple[str, int], list[Run]]:
+    for server in servers:  # warm: imports, caches, the first allocations
+        run(server, unit.kind, max(unit.counts[AT_ONCE] // 10, AT_ONCE), files, AT_ONCE)
+    ways = [
+        (server, many) for server in servers for many in unit.counts if many == AT_ONCE or server.name not in EVIDENCE
+    ]
+    runs: dict[tuple[str, int], list[Run]] = {(server.name, many): [] for server, many in ways}
     for number in range(rounds):
-        for server in servers:
-            runs[server.name].append(_run(server, unit.kind, unit.count, files))
-            cpu = runs[server.name][-1].cpu
-            say(f"{unit.kind} {number + 1}/{rounds}: {server.name} {cpu / unit.count * 1000:.3f} ms")
+        for server, many in ways:
+            ran = run(server, unit.kind, unit.counts[many], files, many)
+            runs[server.name, many].append(ran)
+            milliseconds = ran.cpu / unit.counts[many] * 1000
+            say(f"{unit.kind} {number + 1}/{rounds}: {server.name} {milliseconds:.3f} ms, {many} at once")
     return runs
 
 
-def _run(server: Server, kind: str, count: int, files: Files) -> Run:
-    """What `count` units cost, done by a few client processes at once."""
-    server.settle()
+def _cost(unit: Unit, server: Server, runs: Mapping[tuple[str, int], list[Run]]) -> Cost:
+    series = {}
+    for clients, count in unit.counts.items():
+        if of_it := runs.get((server.name, clients)):
+            each = tuple(one.cpu / count * 1000 for one in of_it)
+            series[clients] = Series(each, count / median(one.elapsed for one in of_it))
+    written = median(one.written for one in runs[server.name, AT_ONCE]) / unit.counts[AT_ONCE]
+    return Cost(server.version, series, written)
+
+
+def run(server: Server, kind: str, count: int, files: Files, clients: int) -> Run:
+    """What `count` units cost, done by so many client processes at once."""
     evidence = files.evidence(server.name)
-    written, before, begun = _size(evidence), server.cpu_seconds(), time.monotonic()
-    with _clients(kind, count, server, files) as clients:
-        for client in clients:
-            if client.wait(LOAD_SECONDS) != 0:
-                raise RuntimeError(f"a client of {server.name} failed ({kind})")
+    with started_clients(kind, count, server, files, clients) as working:
+        server.settle()
+        written, before, begun = _size(evidence), server.cpu_seconds(), time.monotonic()
+        tell_to_go(working)
+        printed = tuple(client.communicate(timeout=LOAD_SECONDS)[0] for client in working)
         elapsed = time.monotonic() - begun
+        if any(client.returncode for client in working):
+            raise SystemExit(f"bench: a client of {server.name} failed ({kind}), see above")
     server.settle()
-    return Run(server.cpu_seconds() - before, elapsed, _size(evidence) - written)
+    return Run(server.cpu_seconds() - before, elapsed, _size(evidence) - written, printed)
 
 
 def _size(path: Path) -> int:
@@ -121,39 +150,33 @@ def _size(path: Path) -> int:
 
 
 @contextmanager
-def _clients(kind: str, count: int, server: Server, files: Files) -> Iterator[list[subprocess.Popen[bytes]]]:
-    line = [sys.executable, "-m", "bench.load", kind, str(count // WORKERS), str(server.port)]
-    line += [str(path) for path in (files.ca, files.client_cert, files.client_key)]
-    clients: list[subprocess.Popen[bytes]] = []
+def started_clients(
+    kind: str, count: int, server: Server, files: Files, clients: int
+) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Client processes that have imported what they need, and wait until they are told to go."""
+    line = [sys.executable, "-m", "bench.load", kind, str(count // clients), str(server.port), str(files.body_bytes)]
+    waiting: list[subprocess.Popen[bytes]] = []
     try:
-        for _ in range(WORKERS):
-            clients.append(subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
-        yield clients
+        for _ in range(clients):
+            waiting.append(subprocess.Popen([*line, *files.client], stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        for client in waiting:
+            expect_line(client, b"ready\n", f"a client of {server.name} did not start ({kind})")
+        yield waiting
     finally:
-        for client in clients:
+        for client in waiting:
             process.end(client)
 
 
-def held_bytes(name: str, uploads: int, files: Files) -> float:
-    """Resident bytes that each of so many stalled uploads takes in a server that was warm before."""
-    with started(name, files) as server:
-        _run(server, "cycle", 20 * WORKERS, files)
-        before = process.rss_bytes(server.process.pid)
-        with _clients("hold", uploads, server, files) as clients:
-            for client in clients:
-                assert client.stdout is not None
-                if client.stdout.readline() != b"held\n":
-                    raise RuntimeError(f"{name} did not stall {uploads} uploads")
-            server.settle()
-            return (process.rss_bytes(server.process.pid) - before) / uploads
+def tell_to_go(clients: list[subprocess.Popen[bytes]]) -> None:
+    """Let them work."""
+    for client in clients:
+        assert client.stdin is not None
+        client.stdin.write(b"go\n")
+        client.stdin.flush()
 
 
-def ready(name: str, files: Files, times: int, *, fresh: bool) -> Ready:
-    """How long a server takes from its start until it is ready; `fresh`: the lab makes its certificates on the way."""
-    runs: list[Ready] = []
-    for _ in range(times):
-        home = files.folder / "fresh-home"
-        shutil.rmtree(home, ignore_errors=True)
-        with started(name, files, {"TLSLAB_HOME": str(home)} if fresh else {}) as server:
-            runs.append(Ready(server.ready_after, server.cpu_seconds()))
-    return Ready(median(run.elapsed for run in runs), median(run.cpu for run in runs))
+def expect_line(client: subprocess.Popen[bytes], line: bytes, otherwise: str) -> None:
+    """Wait until a client has printed this line."""
+    assert client.stdout is not None
+    if client.stdout.readline() != line:
+        raise SystemExit(f"bench: {otherwise}, see above")

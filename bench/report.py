@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.load import CIPHER, HELD_BYTES, UPLOAD_BYTES
-from bench.measure import WORKERS, Cost, Ready, Unit
+from bench.machine import Work, facts
+from bench.measure import ALONE, AT_ONCE, Cost, Series, Unit
+from bench.scale import BATCHES, CONNECTIONS, GETS, Step
 from bench.servers import EVIDENCE
+from bench.starts import FIRST_SERVE, SERVE, Start
 
 MIB = 1024 * 1024
 KEPT = "<!-- Above: written by `make bench`. Below: written by hand, and kept. -->"
@@ -23,6 +23,7 @@ NAMES = {
     "tlslab-logs": "tlslab serve --logs DIR",
     "tlslab-pcapng": "tlslab serve --pcapng FILE",
     "bare": "bare loop, same libraries",
+    "bare-sha256": "bare loop that tells the SHA-256 too",
     "apache": "Apache mod_ssl",
     "hypercorn": "Hypercorn",
     "uvicorn": "uvicorn",
@@ -35,17 +36,22 @@ UNITS = {
 }
 PLURALS = {"cycle": "cycles", "connect": "connections", "keepalive": "GETs", "upload": "uploads"}
 SINGULARS = {"cycle": "a cycle", "connect": "a connection", "keepalive": "a GET", "upload": "an upload"}
+STARTS = {SERVE: "`tlslab serve`, until it is ready", FIRST_SERVE: "the first time: keys and certificates are made"}
+UPLOADS = """The lab tells the SHA-256 of each body in its answer. The bare loop of the last row does that too, the one
+above it does not. So the upper ratio has the price of the hash in it, the lower one has not.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Everything of one run: `held` is bytes by server and number of uploads, `ready` is by whether a PKI was there."""
+    """Everything of one run; `stalled` by server and number of uploads, `sessions` by their number."""
 
     rounds: int
-    load_before: float
+    work: Work
     costs: Mapping[str, tuple[Unit, Mapping[str, Cost | str]]]
-    held: Mapping[tuple[str, int], float]
-    ready: Mapping[bool, Ready]
+    stalled: Mapping[str, Mapping[int, Step | str]]
+    sessions: Mapping[int, Step | str]
+    starts: Mapping[str, Start]
 
 
 def write(path: Path, measured: Measured) -> None:
@@ -58,8 +64,8 @@ def page(measured: Measured) -> str:
     """The page as Markdown."""
     parts = [_beginning(measured)]
     parts += [_costs(kind, unit, results) for kind, (unit, results) in measured.costs.items()]
-    parts += [_evidence(measured), _held(measured), _ready(measured), _versions(measured), _method(measured)]
-    return "\n".join(parts)
+    parts += [_evidence(measured), _crowd(measured), _memory(measured), _starts(measured), _versions(measured)]
+    return "\n".join([*parts, _method(measured), ""])
 
 
 def _beginning(measured: Measured) -> str:
@@ -68,24 +74,44 @@ def _beginning(measured: Measured) -> str:
 What the lab costs, beside servers that do a part of its work. A ratio above 1 means that tlslab needs more. Measured
 on {datetime.now(UTC):%d %B %Y} by `make bench`, which writes this page.
 
-The machine: {_machine()}. Its load average was {measured.load_before:.1f} when it began.
+Each unit is measured with {AT_ONCE} clients at once, and with one that does one after the other. Then each wait is a
+wake-up, and all servers need more. In brackets: the lowest and the highest run.
+
+The machine: {facts()}.
+{measured.work}
 """
 
 
+# --- what a unit costs -----------------------------------------------------------------------------------------------
+
+
 def _costs(kind: str, unit: Unit, results: Mapping[str, Cost | str]) -> str:
-    lines = [f"## {UNITS[kind]}", "", "| server | CPU ms | lowest to highest | tlslab needs | a second |"]
-    lines.append("|---|---|---|---|---|")
+    lines = [f"## {UNITS[kind]}", ""]
+    lines.append(
+        f"| server | CPU ms, {AT_ONCE} at once | tlslab needs | a second | CPU ms, one by one | tlslab needs |"
+    )
+    lines.append("|---|---|---|---|---|---|")
     lab = results["tlslab"]
     assert isinstance(lab, Cost)
     for name in (server for server in unit.servers if server not in EVIDENCE):
         cost = results[name]
         if isinstance(cost, str):
-            lines.append(f"| {NAMES[name]} | skipped: {cost} | | | |")
+            lines.append(f"| {NAMES[name]} | skipped: {cost} | | | | |")
             continue
-        spread = f"{min(cost.milliseconds):.2f} to {max(cost.milliseconds):.2f}"
-        ratio = "" if name == "tlslab" else f"{lab.median / cost.median:.2f} times that"
-        lines.append(f"| {NAMES[name]} | {cost.median:.2f} | {spread} | {ratio} | {cost.per_second:,.0f} |")
-    return "\n".join([*lines, ""])
+        (busy, more), (alone, more_alone) = (_series(lab.series[many], cost.series[many]) for many in (AT_ONCE, ALONE))
+        lines.append(
+            f"| {NAMES[name]} | {busy} | {more} | {cost.series[AT_ONCE].per_second:,.0f} | {alone} | {more_alone} |"
+        )
+    return "\n".join([*lines, "", *([UPLOADS] if kind == "upload" else [])])
+
+
+def _series(lab: Series, its: Series) -> tuple[str, str]:
+    """The cell with milliseconds, and the one that compares."""
+    digits = 1 if its.median > 10 else 2 if its.median > 1 else 3
+    low, middle, high = (
+        f"{number:.{digits}f}" for number in (min(its.milliseconds), its.median, max(its.milliseconds))
+    )
+    return f"{middle} ({low} to {high})", "" if its is lab else f"{lab.median / its.median:.2f} times that"
 
 
 def _evidence(measured: Measured) -> str:
@@ -93,7 +119,7 @@ def _evidence(measured: Measured) -> str:
     lines = [
         "## What evidence costs",
         "",
-        "CPU beside the lab that writes none of it, and what one unit leaves in the file.",
+        f"CPU beside the lab that writes none of it, with {AT_ONCE} clients, and what one unit leaves in the file.",
         "",
     ]
     lines += [f"| server | {' | '.join(SINGULARS[kind] for kind in kinds)} |", f"|---{'|---' * len(kinds)}|"]
@@ -122,19 +148,57 @@ def _uploads(results: Mapping[str, Cost | str]) -> str:
     )
 
 
-def _held(measured: Measured) -> str:
-    lines = ["## Memory of a stalled upload", "", "| server | uploads held | KiB each |", "|---|---|---|"]
-    for (name, uploads), size in measured.held.items():
-        lines.append(f"| {NAMES[name]} | {uploads:,} | {size / 1024:.0f} |")
+# --- many at once, and the start -------------------------------------------------------------------------------------
+
+
+def _crowd(measured: Measured) -> str:
+    lines = [
+        "## What thousands do to one more client",
+        "",
+        "In brackets: times what a lab that holds nothing shows at the same time.",
+        "",
+        "| held | a new client is done in | 19 of 20 within | CPU for that | CPU of one more GET | CPU for holding |",
+        "|---|---|---|---|---|---|",
+    ]
+    for what, steps in (("stalled uploads", measured.stalled["tlslab"]), ("sessions", measured.sessions)):
+        for count, step in steps.items():
+            if isinstance(step, str):
+                lines.append(f"| {count:,} {what} | skipped: {step} | | | | |")
+            elif step.probes:
+                cells = (f"{here:.2f} ms ({here / idle:.2f})" for here, idle in zip(*step.probes, strict=True))
+                lines.append(f"| {count:,} {what} | {' | '.join(cells)} | {step.holding:.1f} ms a second |")
     return "\n".join([*lines, ""])
 
 
-def _ready(measured: Measured) -> str:
-    lines = ["## From start to ready", "", "| | seconds | CPU seconds |", "|---|---|---|"]
-    for fresh, ready in measured.ready.items():
-        what = "first start: keys and certificates are made" if fresh else "every other start"
-        lines.append(f"| {what} | {ready.elapsed:.2f} | {ready.cpu:.2f} |")
+def _memory(measured: Measured) -> str:
+    counts = [count for count in measured.stalled["tlslab"] if count]
+    lines = ["## Memory, KiB each", "", f"| what | {' | '.join(f'{count:,} held' for count in counts)} |"]
+    lines.append(f"|---{'|---' * len(counts)}|")
+    rows = {f"a stalled upload, {NAMES[name]}": steps for name, steps in measured.stalled.items()}
+    rows[f"a session, {NAMES['tlslab']}"] = measured.sessions
+    for what, steps in rows.items():
+        lines.append(f"| {what} | {' | '.join(_kibibytes(steps.get(count)) for count in counts)} |")
     return "\n".join([*lines, ""])
+
+
+def _kibibytes(step: Step | str | None) -> str:
+    if isinstance(step, Step):
+        size = step.bytes_each / 1024
+        return f"{size:.0f}" if size > 10 else f"{size:.1f}"
+    return f"skipped: {step}" if step else ""
+
+
+def _starts(measured: Measured) -> str:
+    lines = ["## From start to end, or to ready", ""]
+    lines += ["| command | seconds | CPU ms | what its imports cost | the command needs |", "|---|---|---|---|---|"]
+    for what, start in measured.starts.items():
+        name = STARTS.get(what, f"`tlslab {what}`")
+        milliseconds = f"{start.cpu * 1000:.0f} | {start.floor * 1000:.0f}"
+        lines.append(f"| {name} | {start.elapsed:.2f} | {milliseconds} | {start.cpu / start.floor:.2f} times that |")
+    return "\n".join([*lines, ""])
+
+
+# --- how it was measured ---------------------------------------------------------------------------------------------
 
 
 def _versions(measured: Measured) -> str:
@@ -142,23 +206,42 @@ def _versions(measured: Measured) -> str:
         name: cost.version
         for _, results in measured.costs.values()
         for name, cost in results.items()
-        if isinstance(cost, Cost) and name not in EVIDENCE
+        if isinstance(cost, Cost) and name not in (*EVIDENCE, "bare-sha256")
     }
     return "\n".join(["## Versions", "", *(f"- {NAMES[name]}: {version}" for name, version in found.items()), ""])
 
 
 def _method(measured: Measured) -> str:
-    counts = ", ".join(f"{unit.count:,} {PLURALS[kind]}" for kind, (unit, _) in measured.costs.items())
-    return f"""## Method
+    return METHOD.format(
+        at_once=AT_ONCE,
+        rounds=measured.rounds,
+        cipher=CIPHER,
+        counts=", ".join(
+            f"{unit.counts[AT_ONCE]:,} and {unit.counts[ALONE]:,} {PLURALS[kind]}"
+            for kind, (unit, _) in measured.costs.items()
+        ),
+        connections=BATCHES * CONNECTIONS,
+        gets=BATCHES * GETS,
+        held=HELD_BYTES // 1024,
+        batches=BATCHES,
+    )
 
-- CPU is user and system time of the server and its children, from the kernel's accounts, for a fixed number of units
-  a run: {counts}. The clients' is not in it.
-- "A second" is how many units went through, with {WORKERS} client processes in Python on the same machine. It says as
+
+METHOD = """## Method
+
+- CPU is user and system time of a server, of all processes that it started and of those of them that have ended, from
+  the scheduler's own accounts in nanoseconds, ended threads included. The clients' is not in it.
+- A run, with {at_once} clients and with one, is
+  {counts}.
+- "A second" is how many units went through, with {at_once} client processes in Python on the same machine. It says as
   much about them as about the server, and is here for orientation.
-- The servers of a table run at the same time and are measured in turn, {measured.rounds} rounds after a warm-up.
-  The middle run counts.
-- TLS 1.2, {CIPHER}, P-256 certificates, no resumption, HTTP/1.1, loopback; answers as
-  long as the lab's everywhere. OpenSSL is not the same everywhere, see above.
+- The servers of a table run at the same time and are measured in turn, {rounds} rounds after a warm-up. The middle run
+  counts.
+- TLS 1.2, {cipher}, P-256 certificates, HTTP/1.1, loopback. Each client checks that
+  no session was resumed, that a cycle had a second handshake and that this was a full one too; and before a cycle is
+  measured, that each server refuses a client without a certificate.
+- The body of each answer is as long as the lab's, which the clients check. The head is each server's own, and its
+  length differs. OpenSSL is not the same everywhere, see above.
 - tlslab is `tlslab serve`, its timeline going to a file. The peers write no access log. Apache is the system's, in a
   private instance with its MPM's defaults and `SSLVerifyClient require` in a `<Location>`. Hypercorn and uvicorn run
   one worker in an environment of their own (`bench/requirements.txt`) and serve a constant from memory.
@@ -166,15 +249,13 @@ def _method(measured: Measured) -> str:
   what arrives, or a word on the screen. What tlslab needs above it is what its features cost.
 - Evidence is measured in the same rounds: each of the labs writes one kind of it, to a file that nobody reads
   meanwhile. What the captures of this page leave in the temporary folder is some 500 MB, removed at the end.
-- A stalled upload announced {HELD_BYTES // 1024} KiB to a path that wants a certificate, and is held after 40 KiB.
-  Memory is the growth of the server's resident set, divided. The kernel's socket buffers are not in it.
+- A stalled upload announced {held} KiB to a path that wants a certificate, and is held after 40 KiB. Sessions are those
+  of ended connections that a client may resume; that the first still can be is checked.
+- What thousands do is measured with {connections} new connections with a GET, one after the other, from before the
+  handshake until the connection is closed, and with {gets} GETs on one; an idle lab is measured in turn with the other.
+  CPU is that of the cheapest of {batches} batches, and so without what holding takes by itself: that comes in bursts.
+- `tlslab serve` does not raise its limit of open files; here it is started with the soft limit as high as the hard one.
+- Memory is the growth of the server's resident set, divided. The kernel's socket buffers are not in it.
+- What imports cost is the CPU of a bare Python that imports the packages and standard modules that the command cannot
+  do without (`bench/starts.py`), and ends.
 """
-
-
-def _machine() -> str:
-    info = Path("/proc/cpuinfo").read_text()
-    model = re.search(r"model name\s*: (.*)", info)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    cpu = model[1].strip() if model else platform.machine()
-    system = f"{platform.system()} {platform.release().split('-')[0]}"
-    return f"{os.cpu_count()} CPUs ({cpu}), {memory:.0f} GiB, {system}, Python {platform.python_version()}"

@@ -39,7 +39,7 @@ class Skipped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """A folder for everything a run writes, and the certificates in it."""
+    """A folder for everything a run writes, the certificates in it, and how long an answer's body is."""
 
     folder: Path
     server_cert: Path
@@ -49,6 +49,11 @@ class Files:
     client_cert: Path
     client_key: Path
     body_bytes: int = 0
+
+    @property
+    def client(self) -> tuple[str, str, str]:
+        """What a client needs: whom it trusts, its certificate and its key."""
+        return str(self.ca), str(self.client_cert), str(self.client_key)
 
     def evidence(self, name: str) -> Path:
         """Where the server of that name writes what it was told to, if it was."""
@@ -66,7 +71,7 @@ class Server:
     ready_after: float
 
     def cpu_seconds(self) -> float:
-        """What it and its children have used so far."""
+        """What it and all processes that it started have used so far."""
         return process.cpu_seconds(self.process.pid)
 
     def settle(self) -> None:
@@ -101,7 +106,8 @@ def started(name: str, files: Files, environment: Mapping[str, str] = NOTHING) -
             stdout=out,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
-            env={**os.environ, **extra, **environment},
+            env={**os.environ, "BODY_BYTES": str(files.body_bytes), **extra, **environment},
+            start_new_session=True,  # by which `process` knows its processes
         )
     try:
         port = _wait(child, port, Path(extra["READY"]) if "READY" in extra else None, log)
@@ -137,8 +143,8 @@ def _free_port() -> int:
 Start = tuple[str, list[str], int, dict[str, str]]
 
 
-def _lab(files: Files, *more: str) -> Start:
-    ready = files.folder / f"ready{''.join(more[:1])}.json"
+def _lab(files: Files, name: str, *more: str) -> Start:
+    ready = files.folder / f"{name}-ready.json"
     ready.unlink(missing_ok=True)
     line = [sys.executable, "-m", "tlslab", "serve", "--scenario", "bench/lab.yaml", "--port", "0"]
     line += ["--ready-file", str(ready), *more]
@@ -149,13 +155,13 @@ def _lab(files: Files, *more: str) -> Start:
 
 
 def _lab_writing(name: str) -> Callable[[Files], Start]:
-    return lambda files: _lab(files, f"--{name.partition('-')[2]}", str(files.evidence(name)))
+    return lambda files: _lab(files, name, f"--{name.partition('-')[2]}", str(files.evidence(name)))
 
 
-def _bare(files: Files) -> Start:
+def _bare(files: Files, *options: str) -> Start:
     port = _free_port()
     line = [sys.executable, "-m", "bench.bare", str(port), *map(str, (files.server_cert, files.server_key))]
-    return f"bench/bare.py, {_stack()}", [*line, str(files.client_ca)], port, {}
+    return f"bench/bare.py, {_stack()}", [*line, str(files.client_ca), *options], port, {}
 
 
 def _stack() -> str:
@@ -225,7 +231,7 @@ def _hypercorn(files: Files) -> Start:
     python, port = _peers_python(), _free_port()
     line = [str(python), "bench/app.py", str(port), str(files.server_cert), str(files.server_key)]
     label = f"Hypercorn {_peer_version('hypercorn')}, trio worker, OpenSSL {_peer_openssl()}"
-    return label, line, port, {"BODY_BYTES": str(files.body_bytes)}
+    return label, line, port, {}
 
 
 def _uvicorn(files: Files) -> Start:
@@ -233,13 +239,15 @@ def _uvicorn(files: Files) -> Start:
     line = [str(python), "-m", "uvicorn", "bench.app:app", "--port", str(port), "--no-access-log", "--http", "h11"]
     line += ["--ssl-certfile", str(files.server_cert), "--ssl-keyfile", str(files.server_key), "--ssl-ciphers", CIPHER]
     label = f"uvicorn {_peer_version('uvicorn')}, asyncio, h11, OpenSSL {_peer_openssl()}"
-    return label, line, port, {"BODY_BYTES": str(files.body_bytes)}
+    return label, line, port, {}
 
 
 SERVERS: dict[str, Callable[[Files], Start]] = {
-    "tlslab": _lab,
+    "tlslab": lambda files: _lab(files, "tlslab"),
     **{name: _lab_writing(name) for name in EVIDENCE},
+    "tlslab-idle": lambda files: _lab(files, "tlslab-idle"),  # one more, that has nothing to hold
     "bare": _bare,
+    "bare-sha256": lambda files: _bare(files, "--sha256"),
     "apache": _apache,
     "hypercorn": _hypercorn,
     "uvicorn": _uvicorn,
