@@ -63,8 +63,11 @@ class Readiness:
         """Return when something has happened."""
         await self._some.wait()
 
-    def happened(self) -> Happened:
-        """Which descriptors something has happened to, and what; a word too much does no harm."""
+    def happened(self, linger: float = 0.0) -> Happened:
+        """Which descriptors something has happened to, and what; a word too much does no harm.
+
+        It may wait for that, so many seconds of the wall, and hold up everything else meanwhile.
+        """
         if self._happened:
             self._some = trio.Event()
         happened, self._happened = self._happened, []
@@ -155,8 +158,8 @@ if sys.platform == "linux":
         async def wait(self) -> None:
             await trio.lowlevel.wait_readable(self._fd)
 
-        def happened(self) -> Happened:
-            return self._epoll.poll(0)
+        def happened(self, linger: float = 0.0) -> Happened:
+            return self._epoll.poll(linger)
 
         def close(self) -> None:
             self._epoll.close()
