@@ -45,6 +45,10 @@ class Series:
         """The middle run."""
         return median(self.milliseconds)
 
+    def beside(self, other: Series) -> float:
+        """How many times the CPU of another: the middle of the rounds' own ratios, for a machine's speed drifts."""
+        return median(mine / its for mine, its in zip(self.milliseconds, other.milliseconds, strict=True))
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -58,6 +62,10 @@ class Cost:
     def median(self) -> float:
         """The middle run with several clients at once, in milliseconds."""
         return self.series[AT_ONCE].median
+
+    def beside(self, other: Cost) -> float:
+        """How many times the CPU of another, with several clients at once."""
+        return self.series[AT_ONCE].beside(other.series[AT_ONCE])
 
 
 class Run(NamedTuple):
@@ -111,7 +119,7 @@ def _interleaved(
     ]
     runs: dict[tuple[str, int], list[Run]] = {(server.name, many): [] for server, many in ways}
     for number in range(rounds):
-        for server, many in ways:
+        for server, many in ways if number % 2 == 0 else reversed(ways):  # so that nobody is always the first
             ran = run(server, unit.kind, unit.counts[many], files, many)
             runs[server.name, many].append(ran)
             milliseconds = ran.cpu / unit.counts[many] * 1000

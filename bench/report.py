@@ -111,7 +111,7 @@ def _series(lab: Series, its: Series) -> tuple[str, str]:
     low, middle, high = (
         f"{number:.{digits}f}" for number in (min(its.milliseconds), its.median, max(its.milliseconds))
     )
-    return f"{middle} ({low} to {high})", "" if its is lab else f"{lab.median / its.median:.2f} times that"
+    return f"{middle} ({low} to {high})", "" if its is lab else f"{lab.beside(its):.2f} times that"
 
 
 def _evidence(measured: Measured) -> str:
@@ -134,7 +134,7 @@ def _beside(lab: Cost | str, cost: Cost | str) -> str:
         return f"skipped: {cost}"
     if lab is cost:
         return f"{lab.median:.2f} ms"
-    return f"{cost.median / lab.median:.2f} times that, {cost.written / 1024:,.1f} KiB"
+    return f"{cost.beside(lab):.2f} times that, {cost.written / 1024:,.1f} KiB"
 
 
 def _uploads(results: Mapping[str, Cost | str]) -> str:
@@ -235,8 +235,9 @@ METHOD = """## Method
   {counts}.
 - "A second" is how many units went through, with {at_once} client processes in Python on the same machine. It says as
   much about them as about the server, and is here for orientation.
-- The servers of a table run at the same time and are measured in turn, {rounds} rounds after a warm-up. The middle run
-  counts.
+- The servers of a table run at the same time and are measured in turn, {rounds} rounds after a warm-up, forwards and
+  backwards. A ratio is the middle one of the rounds' own, milliseconds are those of the middle run: how fast a machine
+  is changes within minutes, so the ratio of two numbers of a table may be another.
 - TLS 1.2, {cipher}, P-256 certificates, HTTP/1.1, loopback. Each client checks that
   no session was resumed, that a cycle had a second handshake and that this was a full one too; and before a cycle is
   measured, that each server refuses a client without a certificate.

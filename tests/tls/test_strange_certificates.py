@@ -18,6 +18,7 @@ from tlslab.types import Verdict
 
 VERSION_3, VERSION_21 = b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x14"
 UTF8_NAME, OTHER_NAME = b"\x0c\x05alice", b"\x07\x05alice"  # the same name as a UTF8String and an ObjectDescriptor
+BIT_STRING = b"\x03\x05\0lice"  # which names no person, and of which cryptography makes a TypeError
 
 
 @pytest.fixture
@@ -47,6 +48,7 @@ def shows(certificates, client_settings):
         (VERSION_3, VERSION_3, "CN=alice", Verdict.TRUSTED),
         (VERSION_3, VERSION_21, UNREADABLE, Verdict.INVALID),
         (UTF8_NAME, OTHER_NAME, UNREADABLE, Verdict.INVALID),
+        (UTF8_NAME, BIT_STRING, UNREADABLE, Verdict.INVALID),
         (UTF8_NAME, UTF8_NAME.replace(b"ali", b"\x1b[2"), "CN=\x1b[2ce", Verdict.INVALID),
     ],
 )

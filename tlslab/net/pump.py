@@ -25,11 +25,13 @@ import errno
 import socket
 import struct
 from collections.abc import Callable, Set
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tlslab.core.driver import Driver
 from tlslab.events import Event, UnreadBytesChanged
 from tlslab.net.readiness import ERROR, HANGUP, NEVER, READ, STUCK, WRITE
+from tlslab.net.transport import error_of
 from tlslab.types import Drain, Reset
 
 READ_BYTES = 64 * 1024
@@ -144,7 +146,7 @@ class Pump:
         self.deadline = min(self.deadline, self._recount_at)
 
     def _hang_up(self, happened: int) -> None:
-        now, error = self._now(), self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        now, error = self._now(), error_of(self.sock)
         if error or happened & ERROR:
             # Linux: a reset is ECONNRESET only where no FIN came first.
             self._driver.receive_reset(now, after_fin=error == errno.EPIPE)
@@ -169,7 +171,8 @@ class Pump:
 
     def _end(self, closing: Drain | Reset) -> None:
         if isinstance(closing, Reset):
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
+            with suppress(OSError):
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
             self.is_over = True
             return
         self._drain = _Drain(closing.limit_bytes)

@@ -75,7 +75,7 @@ class Reactor:
     def add(self, handler: Handler) -> None:
         """Serve a socket, too."""
         self._handlers[handler.sock.fileno()] = handler
-        self._look_after(handler)
+        self._give_turn(handler, lambda: None)
 
     def _serve_ready(self) -> None:
         """Give a turn to each socket that something has happened to, and again, while there are any."""
@@ -113,16 +113,15 @@ class Reactor:
     def _give_turn(self, handler: Handler, turn: Callable[..., None], *what: int) -> None:
         try:
             turn(*what)
+            if not handler.is_over:
+                self._look_after(handler)
+                return
         except Exception as error:
-            handler.is_over = True
             self._failed(handler, error)
-        self._look_after(handler)
+        self._close(handler)
 
     def _look_after(self, handler: Handler) -> None:
-        """Wait for what it wants now, or close it."""
-        if handler.is_over:
-            self._close(handler)
-            return
+        """Wait for what it wants now."""
         fd = handler.sock.fileno()
         self._readiness.want(handler.sock, handler.interest)
         if handler.deadline < self._alarms.at.get(fd, NEVER):

@@ -16,7 +16,7 @@ from pathlib import Path
 import trio
 
 LOOK_SECONDS = 1.0
-LOOK_UP_SHARE = 0.05  # of the time at most: the kernel's table is long where thousands of connections have just ended
+LOOK_UP_SHARE = 0.02  # of the time at most: the kernel's table is long where thousands of connections have just ended
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 FIN_WAIT1 = b" 04 "
 # local address, remote address, state FIN_WAIT1, queues, timer, retransmits, uid, timeout, inode 0: nobody holds it
@@ -46,7 +46,10 @@ class StuckFins:
         self.watched.pop(fd, None)
 
     async def run(self, found: Callable[[int], None]) -> None:
-        """Call `found` with the descriptor for each peer that has left, until cancelled."""
+        """Call `found` with the descriptor for each peer that has left, until cancelled.
+
+        Where the table cannot be read (it takes a descriptor, of which there may be none for a while), nobody is found.
+        """
         spent = 0.0
         while TABLES[0].exists():
             await self._someone.wait()
@@ -55,7 +58,9 @@ class StuckFins:
             if not self.watched:
                 self._someone = trio.Event()
                 continue
-            orphans = _orphans()
+            orphans: set[Row] = set()
+            with contextlib.suppress(OSError):
+                orphans = _orphans()
             for fd in [fd for fd, row in self.watched.items() if row in orphans]:
                 self.forget(fd)
                 found(fd)

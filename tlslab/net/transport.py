@@ -30,7 +30,8 @@ class SocketTransport:
             from termios import FIONREAD
 
             count = array.array("i", [0])
-            ioctl(self._sock.fileno(), FIONREAD, count)
+            with contextlib.suppress(OSError):
+                ioctl(self._sock.fileno(), FIONREAD, count)
             return count[0]
         return 0
 
@@ -50,5 +51,12 @@ class SocketTransport:
         return False
 
     def peer_has_reset(self) -> bool:
-        """Whether the kernel knows of a reset; asked once, it forgets it (SO_ERROR)."""
-        return self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+        """Whether the kernel knows of a reset; asked once, it forgets it. False where it cannot be asked."""
+        return error_of(self._sock) != 0
+
+
+def error_of(sock: socket.socket) -> int:
+    """The error that the kernel keeps for a socket, and then forgets (SO_ERROR); 0 where it cannot be asked."""
+    with contextlib.suppress(OSError):
+        return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    return 0

@@ -364,7 +364,9 @@ def _facts_untrusted(der: bytes, verify_result: int) -> CertificateFacts:
     verdict = Verdict.INVALID
     with warnings.catch_warnings():  # about serial numbers and the like: for those who make certificates
         warnings.simplefilter("ignore")
-        with suppress(ValueError, x509.InvalidVersion):  # DER that is none, a version 21, a name of another ASN.1 type
+        # DER that is none, a version 21, a name of another ASN.1 type: ValueError, InvalidVersion, TypeError, and what
+        # else a library may make of a peer's bytes. It is the only one here to read a client's certificate.
+        with suppress(Exception):
             certificate = x509.load_der_x509_certificate(der)
             subject, issuer = certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
             verdict = _VERDICTS.get(verify_result, Verdict.INVALID)
