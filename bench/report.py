@@ -194,7 +194,7 @@ def _starts(measured: Measured) -> str:
     for what, start in measured.starts.items():
         name = STARTS.get(what, f"`tlslab {what}`")
         milliseconds = f"{start.cpu * 1000:.0f} | {start.floor * 1000:.0f}"
-        lines.append(f"| {name} | {start.elapsed:.2f} | {milliseconds} | {start.cpu / start.floor:.2f} times that |")
+        lines.append(f"| {name} | {start.elapsed:.2f} | {milliseconds} | {start.needs:.2f} times that |")
     return "\n".join([*lines, ""])
 
 

@@ -51,20 +51,25 @@ FLOORS[FIRST_SERVE] = FLOORS[SERVE]
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Seconds: elapsed and of CPU, and of CPU for a Python that imports only what is needed. The middle of some."""
+    """Seconds: elapsed and of CPU, and of CPU for a Python that imports only what is needed; `needs` is times that.
+
+    The middle of some, and of their own ratios.
+    """
 
     elapsed: float
     cpu: float
     floor: float
+    needs: float
 
 
 def starts(files: Files, times: int) -> dict[str, Start]:
     """Start every command and its floor in turn, once more than told: the first fills the caches."""
-    runs: dict[str, list[tuple[float, float, float]]] = {what: [] for what in FLOORS}
+    runs: dict[str, list[tuple[float, float, float, float]]] = {what: [] for what in FLOORS}
     for _ in range(times + 1):
         for what in FLOORS:
             elapsed, cpu = _command(COMMANDS[what], files) if what in COMMANDS else _serve(files, what == FIRST_SERVE)
-            runs[what].append((elapsed, cpu, _imports(FLOORS[what])))
+            floor = _imports(FLOORS[what])
+            runs[what].append((elapsed, cpu, floor, cpu / floor))
     return {what: Start(*map(median, zip(*some[1:], strict=True))) for what, some in runs.items()}
 
 
