@@ -49,6 +49,21 @@ def test_a_request_is_told_and_answered(converse, method):
     assert talk.closed is None
 
 
+@pytest.mark.parametrize("lines", [b"\r\n", b"\n", b"\r\n" * 3])
+def test_empty_lines_in_front_of_a_request_are_ignored(converse, lines):
+    """Alone they are nothing; in front of the first request and behind a body they do not stand in its way."""
+    talk = converse()
+    talk.feed(lines)
+    assert talk.pipeline.phase is Phase.IDLE
+    talk.feed(lines + post(3) + b"abc" + lines)
+    assert talk.pipeline.phase is Phase.IDLE
+    talk.feed(lines)
+    talk.feed(GET + lines + GET + lines + GET[:9])
+    talk.feed(GET[9:])
+    assert [answer.status for answer in talk.all(ResponseSent)] == [200] * 4
+    assert not talk.all(BadRequestReceived)
+
+
 @pytest.mark.parametrize(("method", "body"), [(b"GET", b"fine\n"), (b"HEAD", b"")])
 def test_head_has_the_length_and_no_body(converse, method, body):
     """The answer to HEAD says how long that to GET would be."""

@@ -85,6 +85,18 @@ def test_ready_file(tmp_path):
 
 
 @posix
+def test_ready_file_follows_no_link(tmp_path):
+    """A link that somebody has put where the file goes, or its draft by the process id, is not followed."""
+    path, other = tmp_path / "ready.json", tmp_path / "other"
+    other.write_text("untouched")
+    path.symlink_to(other)
+    (tmp_path / f".ready.json.{os.getpid()}").symlink_to(other)
+    write_ready_file(path, {"pid": 1})
+    assert (path.is_symlink(), json.loads(path.read_text())) == (False, {"pid": 1})
+    assert other.read_text() == "untouched"
+
+
+@posix
 def test_ready_file_is_a_file(tmp_path):
     """A device or a pipe is not replaced."""
     path = tmp_path / "pipe"

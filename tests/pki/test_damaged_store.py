@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from datetime import UTC, datetime, timedelta
 
@@ -24,6 +25,16 @@ def test_an_unknown_identity_is_a_lab_error(tmp_path):
     with pytest.raises(LabError, match="bob") as caught:
         open_pki(tmp_path, NOW).identity("bob")
     assert "alice" in caught.value.hint
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX pipes")
+@pytest.mark.parametrize("name", READ_AT_START)
+def test_a_pipe_in_a_files_place_is_named(copied, name, refusal):
+    """It would be read for ever."""
+    path = open_pki(copied, NOW).folder / name
+    path.unlink()
+    os.mkfifo(path)
+    assert f"{path} is no file" in str(refusal(copied))
 
 
 @pytest.mark.parametrize("name", READ_AT_START)

@@ -74,7 +74,13 @@ def test_second_use_changes_nothing(tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX modes")
 def test_only_the_owner_reads_it(tmp_path):
-    """The folders are 0700 and each file 0600, made at once or added later."""
+    """The folders are 0700 and each file 0600, made at once or added later, the home too, whatever the umask."""
+    before = os.umask(0)
+    try:
+        home = open_pki(tmp_path / "some" / "home", NOW).folder.parent
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
     for folder in (
         open_pki(tmp_path / "new", NOW).folder,
         open_pki(old_pki(tmp_path / "old").folder.parent, NOW).folder,

@@ -60,8 +60,13 @@ MAX_REQUEST_BYTES = 16384  # http.sys MaxRequestBytes, the request line and head
 HEAD_CHUNK = 1024  # small, so that a head takes little of the body behind it with it
 BODY_CHUNK = 16384  # the most a TLS record holds
 PIPELINED_LIMIT = MAX_REQUEST_BYTES  # what may be kept of a next request while this one waits
+LINE_END = b"\r\n"  # RFC 9112, 2.2: empty lines in front of a request are ignored
 # Chosen: bytes thrown away after an early answer so that it is not lost to a reset.
 DRAIN_LIMIT = 64 * 1024 * 1024
+
+
+def _reader() -> h11.Connection:
+    return h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_REQUEST_BYTES - 1)
 
 
 class Pipeline:
@@ -71,7 +76,7 @@ class Pipeline:
         self._timers = timers
         self._question = question
         self._emit = emit
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_REQUEST_BYTES - 1)
+        self._http = _reader()
         self._effects: list[Effect] = []
         self._request: Request | None = None
         self._retrieval: Retrieval | None = None  # of the request at hand, where it may ask
@@ -89,6 +94,9 @@ class Pipeline:
     def receive(self, plaintext: bytes, now: float) -> None:
         """Take plaintext that was read, at most `capacity` bytes."""
         if self.phase is Phase.IDLE:
+            plaintext = plaintext.lstrip(LINE_END)
+            if not plaintext:
+                return
             self._go(Cause.BYTES)
             self._start(Timer.HEADER_WAIT, now)
         elif self._watch.timer is Timer.ENTITY_BODY:
@@ -132,7 +140,7 @@ class Pipeline:
         self._start(Timer.IDLE_CONNECTION, now)
         if self._retrieval is not None and self._retrieval.answers_first:
             self._ask(now)
-        if self._http.trailing_data[0]:  # the next head came along
+        if self._next_came_along():
             self._parse(now)
             if self.phase is Phase.IDLE:  # the beginning of it
                 self._go(Cause.BYTES)
@@ -227,6 +235,15 @@ class Pipeline:
         return self._body.received if self._request is not None else 0
 
     # --- inside ------------------------------------------------------------------------------------
+
+    def _next_came_along(self) -> bool:
+        """Whether the next head, or its beginning, is here already; h11 lets no empty lines stand in front of it."""
+        came: bytes = self._http.trailing_data[0]
+        if came[:1] in (b"\r", b"\n"):
+            self._http, came = _reader(), came.lstrip(LINE_END)
+            if came:
+                self._http.receive_data(came)
+        return bool(came)
 
     def _go(self, cause: Cause) -> None:
         self.phase = after(NEXT, self.phase, cause)

@@ -193,7 +193,7 @@ def upload_file(folder: Path, size: int) -> Path:
     path = folder / f"{format_bytes(size).replace(' ', '').replace(',', '')}.bin"
     with in_words(f"cannot make {path}, which the printed commands upload", SET_HOME):
         if not path.is_file() or path.stat().st_size != size:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with path.open("wb") as file:
                 file.truncate(size)
     return path

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields
 from math import isfinite
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from tlslab.capture.files import NAME_A_FILE
@@ -68,12 +69,13 @@ def write_ready_file(path: Path, content: dict[str, Any]) -> None:
 
     LabError: it cannot be written, or something that is no file (a device, a pipe) stands in its place.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{token_hex(8)}")  # a name nobody knows, in a folder that others write to
     with in_words(f"cannot write the ready file {path}", NAME_A_FILE):
         if path.exists() and not path.is_file():
             raise OSError(0, "it is there, and no file")
         try:
-            draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            with draft.open("x", encoding="utf-8") as file:  # new, and no link to somewhere else
+                file.write(json.dumps(content, indent=1) + "\n")
             os.replace(draft, path)
         finally:
             with contextlib.suppress(OSError, ValueError):

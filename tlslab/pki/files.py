@@ -37,7 +37,7 @@ def draft(folder: Path, contents: Contents) -> Iterator[Path]:
     LabError: an OSError, here or in the `with`.
     """
     with in_words(f"cannot keep the lab's certificates in {folder.parent}", SET_HOME):
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         place = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))  # 0700, and the rename keeps it
         try:
             for name, content in contents.items():
@@ -95,6 +95,8 @@ def read_key(path: Path, certificate: x509.Certificate) -> ec.EllipticCurvePriva
 
 def read(path: Path) -> bytes:
     """Read a file. LabError: it cannot be read."""
+    if path.exists() and not path.is_file():  # a pipe would be read for ever
+        raise unusable(path, "is no file")
     try:
         return path.read_bytes()
     except OSError as error:

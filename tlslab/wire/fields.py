@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 from tlslab.errors import WireError
 
@@ -32,6 +33,14 @@ class Cursor:
             raise WireError(f"{self._what} is cut short")
         self._at = end
         return self._data[start:end]
+
+    def fixed(self, fields: struct.Struct) -> tuple[Any, ...]:
+        """Read several fields of fixed length at once."""
+        start, end = self._at, self._at + fields.size
+        if end > self._end:
+            raise WireError(f"{self._what} is cut short")
+        self._at = end
+        return fields.unpack_from(self._data, start)
 
     def uint(self, size: int) -> int:
         """Read an unsigned number of `size` bytes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from struct import Struct
 
 from tlslab.errors import WireError
 from tlslab.types import frozen_for_mypy
@@ -22,8 +23,8 @@ POST_HANDSHAKE_AUTH = 49
 RENEGOTIATION_INFO = 0xFF01
 EMPTY_RENEGOTIATION_INFO_SCSV = 0x00FF  # RFC 5746, 3.3: a cipher suite that stands for an empty renegotiation_info
 
-VERSION_BYTES = 2
-RANDOM_BYTES = 32
+_BEGINNING = Struct("!H32sB")  # a version, the random, and how long the session id is
+_CHOICE = Struct("!HB")  # a cipher suite and a compression method
 MAX_SESSION_ID_BYTES = 32
 HOST_NAME = 0  # RFC 6066, 3: the only kind of server name there is
 # RFC 8446, 4.1.3: the random that makes a ServerHello a HelloRetryRequest, SHA-256 of that name.
@@ -90,7 +91,7 @@ class ServerHello:
 def parse_client_hello_untrusted(body: bytes) -> ClientHello:
     """Read a ClientHello from its body, without the four-byte handshake header; WireError where it does not parse."""
     cursor = Cursor(body, "the ClientHello")
-    legacy_version, random, session_id = cursor.uint(2), cursor.take(RANDOM_BYTES), _session_id(cursor)
+    legacy_version, random, session_id = _beginning(cursor)
     cipher_suites = uint16s_untrusted(cursor.vector(2, at_least=2), "the list of cipher suites")
     cursor.vector(1, at_least=1)  # compression methods
     extensions = _trailing_extensions(cursor, "the ClientHello")
@@ -109,17 +110,14 @@ def parse_client_hello_untrusted(body: bytes) -> ClientHello:
 
 def parse_session_id_untrusted(body: bytes) -> bytes:
     """Read of a ClientHello's body its session id only; WireError where not even that is there."""
-    cursor = Cursor(body, "the ClientHello")
-    cursor.take(VERSION_BYTES + RANDOM_BYTES)
-    return _session_id(cursor)
+    return _beginning(Cursor(body, "the ClientHello"))[2]
 
 
 def parse_server_hello_untrusted(body: bytes) -> ServerHello:
     """Read a ServerHello from its body, without the four-byte handshake header; WireError where it does not parse."""
     cursor = Cursor(body, "the ServerHello")
-    legacy_version, random, session_id = cursor.uint(2), cursor.take(RANDOM_BYTES), _session_id(cursor)
-    cipher_suite = cursor.uint(2)
-    cursor.uint(1)  # compression method
+    legacy_version, random, session_id = _beginning(cursor)
+    cipher_suite, _compression_method = cursor.fixed(_CHOICE)
     extensions = _trailing_extensions(cursor, "the ServerHello")
     return ServerHello(
         version=_selected_version(extensions, legacy_version),
@@ -131,11 +129,13 @@ def parse_server_hello_untrusted(body: bytes) -> ServerHello:
     )
 
 
-def _session_id(cursor: Cursor) -> bytes:
-    session_id = cursor.vector(1)
-    if len(session_id) > MAX_SESSION_ID_BYTES:
-        raise WireError(f"a session id of {len(session_id)} bytes, {MAX_SESSION_ID_BYTES} are the most")
-    return session_id
+def _beginning(cursor: Cursor) -> tuple[int, bytes, bytes]:
+    """What both hellos begin with: a version, the random, the session id."""
+    version, random, length = cursor.fixed(_BEGINNING)
+    session_id = cursor.take(length)
+    if length > MAX_SESSION_ID_BYTES:
+        raise WireError(f"a session id of {length} bytes, {MAX_SESSION_ID_BYTES} are the most")
+    return version, random, session_id
 
 
 def _trailing_extensions(cursor: Cursor, what: str) -> dict[int, bytes]:
