@@ -176,7 +176,12 @@ def held(server: Any) -> int:
 
 @pytest.mark.parametrize("retrieval", RETRIEVALS, ids=lambda retrieval: retrieval.kind)
 @pytest.mark.parametrize("protocol", [Protocol.TLS1_2, Protocol.TLS1_3])
-@settings(max_examples=40, print_blob=True, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=2 * settings().max_examples,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+)
 @given(data=st.data())
 def test_anybody(talk, protocol, retrieval, data):
     """Whatever is done and in whatever order, it ends, nothing raises, and little is kept."""

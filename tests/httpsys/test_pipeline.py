@@ -13,8 +13,9 @@ from tlslab.events import ALL, BadRequestReceived, EntityBodyReceived, HttpErrLo
 from tlslab.httpsys.client_certificate import Synchronous
 from tlslab.httpsys.effects import Close, Response, Service
 from tlslab.httpsys.phases import NEXT, Cause, Phase
-from tlslab.httpsys.pipeline import MAX_REQUEST_BYTES, PIPELINED_LIMIT, Pipeline
+from tlslab.httpsys.pipeline import PIPELINED_LIMIT, Pipeline
 from tlslab.httpsys.question import Question
+from tlslab.httpsys.reader import MAX_REQUEST_BYTES
 from tlslab.httpsys.timers import Timers
 from tlslab.recorder import Recorder
 from tlslab.types import Drain

@@ -48,6 +48,7 @@ from tlslab.httpsys.effects import (
 from tlslab.httpsys.entity_body import EntityBody
 from tlslab.httpsys.phases import ACTIVITY, NEXT, WAITS_FOR, Cause, Phase
 from tlslab.httpsys.question import Question
+from tlslab.httpsys.reader import MAX_REQUEST_BYTES, make_reader, next_reader, without_empty_lines
 from tlslab.httpsys.refusals import refusal, version_refusal
 from tlslab.httpsys.responses import encode
 from tlslab.httpsys.stall import Stall
@@ -56,17 +57,11 @@ from tlslab.recorder import Recorder
 from tlslab.tables import after
 from tlslab.types import Activity, Closing, Drain, Reset
 
-MAX_REQUEST_BYTES = 16384  # http.sys MaxRequestBytes, the request line and headers together (KB820129)
 HEAD_CHUNK = 1024  # small, so that a head takes little of the body behind it with it
 BODY_CHUNK = 16384  # the most a TLS record holds
 PIPELINED_LIMIT = MAX_REQUEST_BYTES  # what may be kept of a next request while this one waits
-LINE_END = b"\r\n"  # RFC 9112, 2.2: empty lines in front of a request are ignored
 # Chosen: bytes thrown away after an early answer so that it is not lost to a reset.
 DRAIN_LIMIT = 64 * 1024 * 1024
-
-
-def _reader() -> h11.Connection:
-    return h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_REQUEST_BYTES - 1)
 
 
 class Pipeline:
@@ -76,7 +71,7 @@ class Pipeline:
         self._timers = timers
         self._question = question
         self._emit = emit
-        self._http = _reader()
+        self._http = make_reader()
         self._effects: list[Effect] = []
         self._request: Request | None = None
         self._retrieval: Retrieval | None = None  # of the request at hand, where it may ask
@@ -94,7 +89,7 @@ class Pipeline:
     def receive(self, plaintext: bytes, now: float) -> None:
         """Take plaintext that was read, at most `capacity` bytes."""
         if self.phase is Phase.IDLE:
-            plaintext = plaintext.lstrip(LINE_END)
+            plaintext = without_empty_lines(plaintext)
             if not plaintext:
                 return
             self._go(Cause.BYTES)
@@ -135,12 +130,13 @@ class Pipeline:
             self._close(self._drain(now))
             return
         self._http.start_next_cycle()
+        self._http = next_reader(self._http)
         self._request, self._answering = None, False
         self._go(Cause.ANSWERED)
         self._start(Timer.IDLE_CONNECTION, now)
         if self._retrieval is not None and self._retrieval.answers_first:
             self._ask(now)
-        if self._next_came_along():
+        if self._http.trailing_data[0]:  # the next head came along
             self._parse(now)
             if self.phase is Phase.IDLE:  # the beginning of it
                 self._go(Cause.BYTES)
@@ -235,15 +231,6 @@ class Pipeline:
         return self._body.received if self._request is not None else 0
 
     # --- inside ------------------------------------------------------------------------------------
-
-    def _next_came_along(self) -> bool:
-        """Whether the next head, or its beginning, is here already; h11 lets no empty lines stand in front of it."""
-        came: bytes = self._http.trailing_data[0]
-        if came[:1] in (b"\r", b"\n"):
-            self._http, came = _reader(), came.lstrip(LINE_END)
-            if came:
-                self._http.receive_data(came)
-        return bool(came)
 
     def _go(self, cause: Cause) -> None:
         self.phase = after(NEXT, self.phase, cause)

@@ -1,0 +1,30 @@
+"""Reads requests, by h11: within http.sys' limit, and whatever empty lines stand in front of one."""
+
+from __future__ import annotations
+
+import h11
+
+MAX_REQUEST_BYTES = 16384  # http.sys MaxRequestBytes, the request line and headers together (KB820129)
+LINE_END = b"\r\n"
+
+
+def make_reader() -> h11.Connection:
+    """What reads the first request of a connection."""
+    return h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_REQUEST_BYTES - 1)
+
+
+def without_empty_lines(plaintext: bytes) -> bytes:
+    """The empty lines in front of a request are ignored (RFC 9112, 2.2); h11 refuses them."""
+    return plaintext.lstrip(LINE_END)
+
+
+def next_reader(reader: h11.Connection) -> h11.Connection:
+    """What reads the next request: the same, or another one where empty lines came along in front of it."""
+    came: bytes = reader.trailing_data[0]
+    head = without_empty_lines(came)
+    if head == came:
+        return reader
+    reader = make_reader()
+    if head:
+        reader.receive_data(head)
+    return reader
