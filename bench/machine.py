@@ -63,5 +63,5 @@ def facts() -> str:
         f"{os.cpu_count()} CPUs ({model[1].strip() if model else platform.machine()}"
         f"{'' if has_sha else ', without SHA instructions'}), {memory:.0f} GiB,\n"
         f"{platform.system()} {platform.release().split('-')[0]}, "
-        f"Python {platform.python_version()} built with{'' if optimized else 'out'} profile-guided optimization"
+        f"Python {platform.python_version()} configured with{'' if optimized else 'out'} --enable-optimizations"
     )

@@ -30,7 +30,7 @@ from tlslab.tls.context import ClientSettings, Protocol, ServerSettings
 
 # Random on every run, with the blob that repeats a failure; no deadline, for a busy machine is not a defect.
 # CI looks longer than a developer waits; a test that needs more looks asks for a multiple of what this profile has.
-EXAMPLES = 100 if os.environ.get("CI") else 15
+EXAMPLES = 100 if os.environ.get("CI") else 20
 settings.register_profile("tlslab", derandomize=False, print_blob=True, deadline=None, max_examples=EXAMPLES)
 settings.load_profile("tlslab")
 

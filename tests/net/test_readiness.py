@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -155,6 +156,25 @@ async def test_reset_behind_unread_bytes(readiness: Readiness, autojump_clock: M
         reset(peer)
         assert (await told(readiness))[ours.fileno()] & (HANGUP | ERROR) == HANGUP | ERROR
         readiness.forget(ours)
+
+
+async def test_a_socket_that_cannot_be_asked(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where each wait is a task, the system may refuse for a while to say what became of a socket."""
+
+    def refuse(*_args: object) -> int:
+        raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+
+    ours, peer = connected()
+    async with trio.open_nursery() as nursery:
+        anywhere = Readiness(nursery)
+        with ours:
+            with monkeypatch.context() as patched:
+                patched.setattr(socket.socket, "getsockopt", refuse)
+                anywhere.want(ours, HANGUP)
+                assert await nothing(anywhere)
+            reset(peer)
+            assert (await told(anywhere))[ours.fileno()] & ERROR
+            anywhere.forget(ours)
 
 
 async def test_where_a_reset_alone_is_seen(autojump_clock: MockClock) -> None:

@@ -58,6 +58,17 @@ def alice(client_settings):
     return client_context(client_settings("alice"))
 
 
+@pytest.mark.parametrize(("mode", "sent"), [(0, 2), (_openssl.NO_AUTO_CHAIN, 1)])
+def test_no_auto_chain_sends_what_is_configured(server, certificates, mode, sent):
+    """Without it OpenSSL adds an issuer that it happens to trust to the chain it was given."""
+    context, client = server(), SSL.Context(SSL.TLS_CLIENT_METHOD)
+    authority = crypto.X509.from_cryptography(certificates.server_authority.certificate)
+    context.get_cert_store().add_cert(authority)
+    context.set_mode(mode)
+    _, ours, _ = joined(context, client)
+    assert len(ours.get_peer_cert_chain()) == sent
+
+
 def joined(server, client):
     """Two connections after their handshake; (server side, client side, the messages of the server)."""
     ends = SSL.Connection(server, None), SSL.Connection(client, None)

@@ -243,7 +243,7 @@ class Pipeline:
     def _reads_on_at(self) -> float:
         retrieval = self._question.asked_by
         reads_on_after = retrieval.reads_on_after if retrieval else None
-        return UNLIMITED if reads_on_after is None else self._question.asked_at + reads_on_after
+        return float("inf") if reads_on_after is None else self._question.asked_at + reads_on_after
 
     def _begin(self, cause: Cause, now: float) -> None:
         self._go(cause)

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 
 import trio
 
+from tlslab.net.transport import error_of
+
 # What to wait for, and what happened: epoll's numbers. An error is told whether or not anybody waits for it.
 READ, WRITE, HANGUP = 0x001, 0x004, 0x2000  # EPOLLIN, EPOLLOUT, EPOLLRDHUP
 ERROR = 0x008  # EPOLLERR: the peer has reset the connection
@@ -109,7 +111,7 @@ async def _first(sock: socket.socket, interest: int) -> int:
 
     async def reset() -> None:
         nonlocal happened
-        while not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):  # noqa: ASYNC110 - the kernel sets it
+        while not error_of(sock):  # noqa: ASYNC110 - the kernel sets it
             await trio.sleep(RECHECK_SECONDS)
         happened |= HANGUP | ERROR
 

@@ -7,6 +7,7 @@ on this machine, its socket can be looked up instead: closed by its program, and
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import socket
 import struct
@@ -51,7 +52,7 @@ class StuckFins:
         Where the table cannot be read (it takes a descriptor, of which there may be none for a while), nobody is found.
         """
         spent = 0.0
-        while TABLES[0].exists():
+        while _has_table():
             await self._someone.wait()
             await trio.sleep(max(LOOK_SECONDS, spent / LOOK_UP_SHARE))
             began = trio.current_time()
@@ -65,6 +66,10 @@ class StuckFins:
                 self.forget(fd)
                 found(fd)
             spent = trio.current_time() - began
+
+
+def _has_table() -> bool:
+    return os.path.exists(TABLES[0])  # which raises nothing, as a Path may
 
 
 def _orphans() -> set[Row]:
