@@ -17,6 +17,7 @@ from bench.servers import EVIDENCE, Files, Server, Skipped, started
 
 AT_ONCE, ALONE = 4, 1  # clients, each a process with one connection at a time
 LOAD_SECONDS = 120.0
+WRITTEN_AT_ONCE = 32 * 1024
 Say = Callable[[str], None]
 
 
@@ -52,11 +53,12 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a unit costs, by the number of clients; and how many bytes of evidence it leaves."""
+    """What a unit costs, by the number of clients; and how many bytes of evidence it leaves for each."""
 
     version: str
     series: Mapping[int, Series]
     written: float
+    writing: float  # CPU milliseconds to write as much and do nothing else
 
     @property
     def median(self) -> float:
@@ -69,11 +71,15 @@ class Cost:
 
 
 class Run(NamedTuple):
-    """CPU and elapsed seconds of so many units, the bytes of evidence they left, and what the clients printed."""
+    """CPU and elapsed seconds of so many units, the bytes of evidence they left, and what the clients printed.
+
+    `writing` is what it takes to write as many bytes and do nothing else, in CPU seconds.
+    """
 
     cpu: float
     elapsed: float
     written: int
+    writing: float
     printed: tuple[bytes, ...]
 
 
@@ -133,8 +139,9 @@ def _cost(unit: Unit, server: Server, runs: Mapping[tuple[str, int], list[Run]])
         if of_it := runs.get((server.name, clients)):
             each = tuple(one.cpu / count * 1000 for one in of_it)
             series[clients] = Series(each, count / median(one.elapsed for one in of_it))
-    written = median(one.written for one in runs[server.name, AT_ONCE]) / unit.counts[AT_ONCE]
-    return Cost(server.version, series, written)
+    of_many, count = runs[server.name, AT_ONCE], unit.counts[AT_ONCE]
+    written = median(one.written for one in of_many) / count
+    return Cost(server.version, series, written, median(one.writing for one in of_many) / count * 1000)
 
 
 def run(server: Server, kind: str, count: int, files: Files, clients: int) -> Run:
@@ -149,7 +156,17 @@ def run(server: Server, kind: str, count: int, files: Files, clients: int) -> Ru
         if any(client.returncode for client in working):
             raise SystemExit(f"bench: a client of {server.name} failed ({kind}), see above")
     server.settle()
-    return Run(server.cpu_seconds() - before, elapsed, _size(evidence) - written, printed)
+    cpu, left = server.cpu_seconds() - before, _size(evidence) - written
+    return Run(cpu, elapsed, left, _writing(evidence.with_suffix(".beside"), left), printed)
+
+
+def _writing(path: Path, count: int) -> float:
+    """CPU seconds of writing so many bytes behind those that the file has, as large as a read of the lab's brings."""
+    piece, begun = bytes(WRITTEN_AT_ONCE), time.process_time()
+    with path.open("ab", buffering=0) as file:
+        for _ in range(count // WRITTEN_AT_ONCE):
+            file.write(piece)
+    return time.process_time() - begun
 
 
 def _size(path: Path) -> int:

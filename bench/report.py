@@ -142,9 +142,13 @@ def _uploads(results: Mapping[str, Cost | str]) -> str:
     if isinstance(lab, str) or isinstance(capture, str):
         return "No upload was measured."
     plain, captured = (UPLOAD_BYTES / MIB / cost.median * 1000 for cost in (lab, capture))
+    bare = (capture.median - capture.writing) / lab.median
     return (
         f"A CPU second reads {plain:,.0f} MiB of uploads, or {captured:,.0f} MiB where they are captured; a capture\n"
-        f"takes {capture.written / UPLOAD_BYTES:.2f} MiB for each MiB of body."
+        f"takes {capture.written / UPLOAD_BYTES:.2f} MiB for each MiB of body. "
+        f"Of the {capture.median:.1f} ms of a captured upload\n"
+        f"{capture.writing:.1f} are what any program takes to write as much; "
+        f"without them it is {bare:.2f} times one\nthat is not captured."
     )
 
 

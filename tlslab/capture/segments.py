@@ -13,6 +13,10 @@ machine whose system merges them before anybody sees them (generic receive offlo
 in Windows). A packet costs the same whatever is in it, and nobody reads an upload segment by segment: one of 8 MiB is
 some 260 packets here and not 5,745. Handshakes, requests and answers are shorter than that. So are the pieces of a
 frozen upload, which the server takes by the page; and what waits unread is shown in segments, however much it is.
+
+A merged packet has the checksum that Linux and Windows leave to their network card to complete: the sum of the pseudo
+header (Wireshark, "Capture setup: offloading"; since 4.2 it is shown as partial, and older ones check nothing unless
+they are told to). To sum the bytes as well was three fifths of what the capture of an upload costs.
 """
 
 from __future__ import annotations
@@ -45,7 +49,6 @@ _PORTS = Struct("!HH")
 _TCP_REST = Struct("!IIHHHH")
 _V4_HEADER, _TCP_HEADER = 20, 20  # bytes, without options
 _V4_VERSION, _DONT_FRAGMENT = 0x4500, 0x4000
-_SUMMED_AT_ONCE = 2048  # bytes, and even; measured
 
 
 class PacketKind(Enum):
@@ -77,7 +80,8 @@ class Sender:
         # What is the same in every sum. Here and below a sum is one of 16-bit words, modulo 0xFFFF.
         addresses = int(source.address) + int(target.address)
         self._ip_constant = (_V4_VERSION + _DONT_FRAGMENT + (TTL << 8 | TCP) + addresses) % 0xFFFF
-        self._tcp_constant = (TCP + source.port + target.port + addresses) % 0xFFFF
+        self._pseudo_constant = (TCP + addresses) % 0xFFFF
+        self._tcp_constant = self._pseudo_constant + source.port + target.port
         self._identification = initial & 0xFFFF
         self._acknowledged = -1
         self.next = initial  # sequence number, modulo 2^32
@@ -101,12 +105,12 @@ class Sender:
         header = _TCP_HEADER + len(options)
         length = header + len(payload)
         offset_flags = header // 4 << 12 | flags
-        total = self._tcp_constant + length + sequence + acknowledgment + offset_flags + window
-        if payload:
-            total += _sum_of_words(payload)
-        if options:
-            total += _sum_of_words(options)
-        tcp = _TCP_REST.pack(sequence, acknowledgment, offset_flags, window, -total % 0xFFFF, 0)
+        if len(payload) > MAX_PAYLOAD:
+            checksum = (self._pseudo_constant + length - 1) % 0xFFFF + 1  # never 0, as a sum with carries is
+        else:
+            total = self._tcp_constant + length + sequence + acknowledgment + offset_flags + window
+            checksum = -(total + _sum_of_words(payload) + _sum_of_words(options)) % 0xFFFF
+        tcp = _TCP_REST.pack(sequence, acknowledgment, offset_flags, window, checksum, 0)
         begin = self._v4_begin(length) if self._v4 else _V6_BEGIN.pack(6 << 28, length, TCP, TTL)
         return Packet(begin + self._ends + tcp + options, payload, self._is_client, kind)
 
@@ -138,15 +142,9 @@ def _sum_of_words(data: bytes) -> int:
     """Add up 16-bit words modulo 0xFFFF (RFC 1071); `-sum % 0xFFFF` is the checksum, and never 0xFFFF.
 
     2^16 is 1 there, so an integer of any length is congruent to the sum of its words, and Python's own division adds
-    them up. As that takes twice as long as to make the integer, what a merged packet holds becomes several integers,
-    which are added first: 60 µs for 32 KiB in place of 143.
+    them up.
     """
-    if len(data) & 1:
-        data += b"\0"
-    if len(data) <= _SUMMED_AT_ONCE:
-        return int.from_bytes(data, "big") % 0xFFFF
-    starts = range(0, len(data), _SUMMED_AT_ONCE)
-    return sum([int.from_bytes(data[start : start + _SUMMED_AT_ONCE], "big") for start in starts]) % 0xFFFF
+    return int.from_bytes(data + b"\0" if len(data) & 1 else data, "big") % 0xFFFF
 
 
 class ConnectionPackets:
