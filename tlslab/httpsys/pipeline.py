@@ -50,7 +50,7 @@ from tlslab.httpsys.phases import ACTIVITY, NEXT, WAITS_FOR, Cause, Phase
 from tlslab.httpsys.question import Question
 from tlslab.httpsys.reader import MAX_REQUEST_BYTES, make_reader, next_reader, without_empty_lines
 from tlslab.httpsys.refusals import refusal, version_refusal
-from tlslab.httpsys.responses import encode
+from tlslab.httpsys.responses import closes_after, encode
 from tlslab.httpsys.stall import Stall
 from tlslab.httpsys.timers import Stopwatch, Timer, Timers
 from tlslab.recorder import Recorder
@@ -125,11 +125,11 @@ class Pipeline:
         request = self._request
         if request is None:
             raise LocalMisuse("there is no request to answer")
-        self._send_response(response, request, now)
-        if self._http.our_state is h11.MUST_CLOSE or self._http.their_state is h11.MUST_CLOSE:
+        closes = closes_after(self._http)
+        self._send_response(response, request, now, closes=closes)
+        if closes:
             self._close(self._drain(now))
             return
-        self._http.start_next_cycle()
         self._http = next_reader(self._http)
         self._request, self._answering = None, False
         self._go(Cause.ANSWERED)
@@ -360,15 +360,13 @@ class Pipeline:
     def _refuse(self, response: Response, detail: str, reason: str, now: float) -> None:
         """Answer what is not a request, log it, and close."""
         self._emit(BadRequestReceived, now, detail=detail)
-        answers = self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE)
-        error_log.log(self._emit, reason, self._request, response.status if answers else None, now)
-        if answers:
-            self._send_response(response, self._request, now)
+        error_log.log(self._emit, reason, self._request, response.status, now)
+        self._send_response(response, self._request, now, closes=True)
         self._close(self._drain(now))
 
-    def _send_response(self, response: Response, request: Request | None, now: float) -> None:
+    def _send_response(self, response: Response, request: Request | None, now: float, *, closes: bool) -> None:
         method = request.method if request else "-"
-        self._effects.append(Send(encode(self._http, response, method)))
+        self._effects.append(Send(encode(response, method, closes=closes)))
         self._emit(
             ResponseSent,
             now,

@@ -12,34 +12,45 @@ from tlslab.httpsys.effects import Response
 # 413: the phrase of RFC 2616 and of IIS; HTTPStatus has RFC 9110's "Content Too Large" from Python 3.13 on.
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus} | {413: b"Request Entity Too Large"}
 
+_REFUSAL = h11.Response(status_code=400, headers=[("Content-Length", "0")])
+# What is left, h11's MIGHT_SWITCH_PROTOCOL, is a state that it does not export.
+_DECIDED = (h11.DONE, h11.MUST_CLOSE, h11.SEND_BODY, h11.ERROR)
+_REQUEST = h11.Request(method="GET", target="/", headers=[("Host", "x")])
 
-_END = h11.EndOfMessage()
 
+def closes_after(reader: h11.Connection) -> bool:
+    """Whether the connection ends with the answer to the request at hand.
 
-def encode(http: h11.Connection, response: Response, method: str) -> bytes:
-    """The bytes of a whole response to a request of this method; that to a HEAD has its length and no body.
-
-    One that comes before the body was read to its end closes the connection: what follows is no request.
+    It does where the request says so, or was not read to its end: what follows is no request then. An offer to go on
+    with another protocol is declined.
     """
-    early = http.their_state is h11.SEND_BODY
-    head = _head(response.status, response.content_type, len(response.body), response.headers, early)
-    pieces = [http.send(head)]
-    if method != "HEAD":
-        pieces.append(http.send(h11.Data(data=response.body)))
-    pieces.append(http.send(_END))
-    return b"".join(piece for piece in pieces if piece)
+    if reader.their_state not in _DECIDED:
+        reader.send(_REFUSAL)  # h11 knows what that leaves
+    return reader.their_state is not h11.DONE
 
 
-# Kept, for h11 checks the fields when a head is made, and changes nothing of it when it is sent.
+def encode(response: Response, method: str, *, closes: bool) -> bytes:
+    """The bytes of a whole response to a request of this method; that to a HEAD has its length and no body."""
+    head = _head(response.status, response.content_type, len(response.body), response.headers, closes)
+    return head if method == "HEAD" else head + response.body
+
+
+# Kept, for few heads are sent, again and again: h11 takes as long to write one as to read the request.
 @lru_cache(maxsize=256)
-def _head(
-    status: int, content_type: str, length: int, headers: tuple[tuple[str, str], ...], early: bool
-) -> h11.Response:
+def _head(status: int, content_type: str, length: int, headers: tuple[tuple[str, str], ...], closes: bool) -> bytes:
     fields = [
         ("Content-Type", content_type),
         ("Content-Length", str(length)),
         ("Cache-Control", "no-store"),
         *headers,
-        *([("Connection", "close")] if early else []),
+        *([("Connection", "close")] if closes else []),
     ]
-    return h11.Response(status_code=status, headers=fields, reason=_REASONS.get(status, b""))
+    return _written(h11.Response(status_code=status, headers=fields, reason=_REASONS.get(status, b"")))
+
+
+def _written(response: h11.Response) -> bytes:
+    """The head of a response, as h11 writes and checks it."""
+    asker, writer = h11.Connection(h11.CLIENT), h11.Connection(h11.SERVER)
+    writer.receive_data(asker.send(_REQUEST) or b"")
+    writer.next_event()
+    return writer.send(response) or b""
