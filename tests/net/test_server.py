@@ -207,7 +207,7 @@ async def test_a_binding_without_its_certificate_resets(plan: Callable[..., LabP
         with pytest.raises(ssl.SSLCertVerificationError):
             await trio.to_thread.run_sync(shake_hands, other.port)
         [event] = running.of(CertificateNotUsable)
-        assert (event.connection, event.endpoint) == (1, "0.0.0.0:8443")
+        assert (event.connection, event.endpoint) == (1, f"0.0.0.0:{gone.port}")  # the one that is served
         closed = await running.wait_for(ConnectionClosed, 2)
         assert [one.how for one in closed if one.connection == 1] == ["reset"]
 

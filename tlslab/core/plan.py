@@ -19,6 +19,10 @@ class Listener:
     port: int
     bindings: tuple[Binding, ...]
 
+    def on_port(self, port: int) -> Listener:
+        """The same, on the port that it got: its records are for that one, and events and logs name it."""
+        return Listener(self.host, port, tuple(binding.on_port(port) for binding in self.bindings))
+
 
 @dataclass(frozen=True, slots=True)
 class CutIssuers:

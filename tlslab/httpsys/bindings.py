@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -109,6 +109,11 @@ class Binding:
 
     name: str
     record: BindingRecord
+
+    def on_port(self, port: int) -> Binding:
+        """The same record, for another port."""
+        endpoint = replace(self.record.endpoint, port=port)
+        return replace(self, record=self.record.model_copy(update={"endpoint": endpoint}))
 
 
 def choose(bindings: Iterable[Binding], server_name: str | None) -> Binding | None:

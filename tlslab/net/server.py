@@ -46,7 +46,7 @@ LAB_TICK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A listener with its socket; `host` and `port` are where it really listens."""
+    """A listener, on the port that it got, with its socket; `host` and `port` are where it really listens."""
 
     listener: Listener
     sock: socket.socket
@@ -89,7 +89,7 @@ def _bind(listener: Listener) -> Bound:
         sock.listen(BACKLOG)
         undo.pop_all()  # it listens, and stays open
     host, port = sock.getsockname()[:2]
-    return Bound(listener, sock, host, port)
+    return Bound(listener.on_port(port), sock, host, port)
 
 
 async def serve(machine: Machine, bound: Iterable[Bound], bus: Bus, tap: Tap = NO_TAP) -> None:
