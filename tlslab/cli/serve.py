@@ -18,6 +18,7 @@ from tlslab.cli.console import LabConsole, console, prose
 from tlslab.cli.options import between, evidence_options
 from tlslab.cli.timeline import COUNTED, Tally, Timeline
 from tlslab.core.machine import Machine
+from tlslab.core.patience import Patience
 from tlslab.core.plan import LabPlan
 from tlslab.events import ALL
 from tlslab.lab import evidence
@@ -27,7 +28,6 @@ from tlslab.lab.options import Options
 from tlslab.lab.running import Running
 from tlslab.lab.sinks import write_ready_file
 from tlslab.net.bus import Bus, Watch
-from tlslab.net.clock import patience_at
 from tlslab.net.server import bind, close_all
 from tlslab.pki.store import Pki
 from tlslab.scenario.build import build
@@ -123,10 +123,10 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
     bound = bind(plan.listeners)  # before any file is opened: the files may be those of the lab that has the port
     with contextlib.ExitStack() as stack:
         stack.callback(close_all, bound)
-        running = Running.of(loaded, plan, pki, bound, options, home())
+        running = Running.of(loaded, plan, pki, [one.listener for one in bound], options, home())
         show_panel = panel.compose(running)
         files = evidence.Evidence(options, plan, bus, stack)
-        lab = Machine(plan, bus.wanted, files.keylog, patience_at(options.speed))
+        lab = Machine(plan, bus.wanted, files.keylog, Patience(options.speed))
         started = time.perf_counter()
         stopped_by = run(
             lab,
