@@ -15,6 +15,7 @@ from tlslab.httpsys.bindings import ServerCertificate
 from tlslab.lab.options import undone_by
 from tlslab.lab.running import Running
 from tlslab.lab.shell import join, program
+from tlslab.scenario.schema import Expectation
 from tlslab.text import format_count, format_seconds
 
 
@@ -108,13 +109,15 @@ def _warnings(running: Running) -> Iterator[str]:
             if undone_by(setting, paths):
                 yield f"--set {setting} is laid over what the fix {name} sets, and may undo it."
     if options.speed != 1:
-        yield (
-            "the lab's clock alone has another speed. Not scaled: a client's own timers (curl -m, the second it waits "
-            "for 100 Continue), the kernel's, and the dates in certificates."
-        )
+        yield "a client's own timers keep their speed (curl -m, the second that it waits for 100 Continue)."
     if held := _held_up(running):
         least, longest = format_seconds(REACTION_SECONDS), format_seconds(REACTION_SECONDS * options.speed)
         yield f"{', '.join(held)}: no client reacts so fast; each lasts {least} on your watch, {longest} of the lab's."
+    expect = running.loaded.scenario.symptom.expect
+    if isinstance(expect, Expectation) and expect.outcome == "reset" and expect.after and not options.settings:
+        twice = format_seconds(2 * expect.after)
+        watch = f" ({format_seconds(2 * expect.after / options.speed)} on your watch)" if options.speed != 1 else ""
+        yield f"a browser sends an upload that was reset once more by itself, so it freezes twice: {twice}{watch}."
     if options.speed > 1:
         wait = format_seconds(max(running.plan.setup.timers.ssl_renegotiation / options.speed, REACTION_SECONDS))
         yield f"a browser that asks you for a certificate has {wait} for your answer; use --speed 1 with it."

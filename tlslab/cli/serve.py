@@ -118,7 +118,7 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
     out = console(stderr=STANDARD_OUTPUT in (options.events, options.pcapng), patient=True)
     bus, tally = Bus(), Tally()
     bus.record(COUNTED, tally.count)
-    timeline = Timeline(out, options.verbose)
+    timeline = Timeline(out, options.verbose, options.speed)
     watch = bus.watch(ALL if options.verbose else MATTERS)
     bound = bind(plan.listeners)  # before any file is opened: the files may be those of the lab that has the port
     with contextlib.ExitStack() as stack:
@@ -138,6 +138,7 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
             watch=watch,
             heading=lambda: show_panel(out),
             show=timeline.show,
+            show_always=timeline.is_live,
         )
         seconds = (time.perf_counter() - started) * options.speed
     _leave(out, [*_lost(watch), tally.summary(seconds), *files.notes()], 130 if stopped_by is signal.SIGINT else 0)
