@@ -83,9 +83,10 @@ class NoBindingMatched(Event):
 
 @t.frozen_for_mypy
 class CertificateNotUsable(Event):
-    """The record that was chosen names a certificate that is no longer in the store: the connection is reset."""
+    """The record that was chosen names a certificate that is gone, or whose key is: the connection is reset."""
 
     endpoint: str
+    why: t.Unusable
 
 
 @t.frozen_for_mypy

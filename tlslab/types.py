@@ -88,6 +88,13 @@ class Unavailable(StrEnum):
     NO_POST_HANDSHAKE_AUTH = "no_post_handshake_auth"  # TLS 1.3, and the client did not offer it
 
 
+class Unusable(StrEnum):
+    """Why a binding's certificate cannot be used."""
+
+    DELETED = "deleted"  # it is no longer in the store
+    KEY_MISSING = "key_missing"  # it is there, and its private key is not
+
+
 class EvidenceFile(StrEnum):
     """A file that a lab writes while it runs."""
 

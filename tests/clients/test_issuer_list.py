@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tlslab.events import ClientCertificateReceived, IssuerListTruncated
+from tlslab.pki.root_names import root_name
 from tlslab.scenario.issuers import issuer_names
 from tlslab.scenario.load import load
 from tlslab.scenario.schema import Step
@@ -161,7 +162,7 @@ def test_tshark_reads_the_names(wireshark: tuple[str, str], tapped: tuple[LabPro
     assert seen.settled()
     [event] = seen.of(IssuerListTruncated)
     names, shown = read_names(tshark, tap.write(text2pcap, tmp_path), lab.key_log)
-    store = issuer_names(SOURCE.stores, None, [])
+    store = issuer_names(SOURCE.stores, None, root_name)
     texts = {name.public_bytes(): name.rfc4514_string() for name in store}
     assert [texts[name] for name in names] == list(event.sent)
     assert sum(2 + len(name) for name in names) == event.wire_bytes <= LIMIT

@@ -38,7 +38,7 @@ from tlslab.events import (
 )
 from tlslab.httpsys.bindings import Binding, BindingRecord, Endpoint, ServerCertificate, Toggle
 from tlslab.httpsys.client_certificate import Synchronous
-from tlslab.httpsys.settings import Continue100, OnUnavailable
+from tlslab.httpsys.settings import BindingPrecedence, Continue100, OnUnavailable
 from tlslab.httpsys.timers import Timers
 from tlslab.iis.access import SslFlag
 from tlslab.iis.pages import Landing
@@ -114,11 +114,12 @@ def setup_of_machine(
         "enable_kernel_ssl": True,
         "sstp_listener_port": None,
         "on_unavailable": OnUnavailable.RESET,
+        "binding_precedence": BindingPrecedence.EXACT_ADDRESS_FIRST,
     }
     return MachineSetup(timers=timers or Timers(), schannel=Schannel(**SCHANNEL | (schannel or {})), **usual | changes)
 
 
-OF_MACHINE = {"timers", "schannel", "enable_kernel_ssl", "sstp_listener_port", "on_unavailable"}
+OF_MACHINE = MachineSetup.model_fields.keys()
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ def make_lab(server_settings) -> Callable[..., Machine]:
             tls={
                 name: server_settings(*protocols, asks=asks)
                 for name, (_, asks) in endpoints.items()
-                if named.get(name) is not ServerCertificate.DELETED
+                if named.get(name, ServerCertificate.SERVER).unusable is None
             },
             cut_issuers=cut_issuers or {},
             sites=(site("/upload", REQUIRE, **changes), site("/accept", ACCEPT), site("/open", ())),

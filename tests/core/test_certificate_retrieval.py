@@ -300,6 +300,24 @@ def test_unavailable_ends_in_a_500(talk, get, no_offer):
     assert "0x80070032" in client.answers()[0][1]["error"]
 
 
+@pytest.mark.parametrize(
+    ("how", "statuses"),
+    [
+        (OnUnavailable.NO_CERTIFICATE, ["200", "403.7", "200", "403.7"]),
+        (OnUnavailable.STATUS_500, ["500", "500", "200", "500"]),
+        (OnUnavailable.RESET, []),
+    ],
+)
+def test_a_request_goes_on_without_a_certificate(talk, get, no_offer, how, statuses):
+    """As if the client had none, and nobody is asked twice; the contrasts are the two ends that are documented."""
+    client = talk(TLS_1_3, client=no_offer, on_unavailable=how)
+    for target in ("/accept", "/upload", "/open", "/upload"):
+        if client.server.closing is None:
+            client.send(get(target))
+    assert client.statuses() == statuses
+    assert len(client.all(CertificateUnavailable)) == 1
+
+
 def test_unavailable_is_cured_by_the_binding(talk, get, no_offer):
     """Asked in the first handshake, the same client shows its certificate."""
     client = talk(TLS_1_3, client=no_offer, asks=True)

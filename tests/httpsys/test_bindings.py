@@ -16,6 +16,7 @@ from tlslab.httpsys.bindings import (
     choose,
     wildcard_certificates,
 )
+from tlslab.httpsys.settings import BindingPrecedence
 
 ENDPOINT = TypeAdapter(EndpointText)
 
@@ -99,7 +100,6 @@ WILDCARD, EXACT, NAME = binding("0.0.0.0:1"), binding("127.0.0.1:1"), binding("u
         ([WILDCARD, NAME], "localhost", WILDCARD),
         ([WILDCARD, NAME], "x.upload.localhost", WILDCARD),
         ([WILDCARD, NAME], None, WILDCARD),
-        ([EXACT, NAME], "upload.localhost", NAME),
         ([WILDCARD, EXACT], "anything", EXACT),
         ([EXACT, WILDCARD], None, EXACT),
         ([NAME], "localhost", None),
@@ -107,9 +107,20 @@ WILDCARD, EXACT, NAME = binding("0.0.0.0:1"), binding("127.0.0.1:1"), binding("u
         ([], "localhost", None),
     ],
 )
-def test_choose(bindings, server_name, chosen):
-    """A name's own record first, then an exact address, then the wildcard; maybe nothing at all."""
-    assert choose(bindings, server_name) is chosen
+@pytest.mark.parametrize("precedence", list(BindingPrecedence))
+def test_choose(bindings, server_name, chosen, precedence):
+    """A name's own record or that of an exact address, then the wildcard; maybe nothing at all."""
+    assert choose(bindings, server_name, precedence) is chosen
+
+
+@pytest.mark.parametrize("bindings", [[EXACT, NAME, WILDCARD], [WILDCARD, NAME, EXACT]])
+def test_an_exact_address_beside_the_name(bindings):
+    """Sources disagree on which of the two answers, so it can be set; who asks for no such name gets the address."""
+    address, name = BindingPrecedence
+    found = [choose(bindings, server_name, address) for server_name in ("upload.localhost", "localhost", None)]
+    assert found == [EXACT, EXACT, EXACT]
+    found = [choose(bindings, server_name, name) for server_name in ("upload.localhost", "localhost", None)]
+    assert found == [NAME, EXACT, EXACT]
 
 
 @pytest.mark.parametrize(

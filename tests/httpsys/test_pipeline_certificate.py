@@ -24,8 +24,7 @@ from tlslab.httpsys.client_certificate import (
     Synchronous,
 )
 from tlslab.httpsys.effects import Response, Service
-from tlslab.httpsys.pipeline import DRAIN_LIMIT
-from tlslab.httpsys.timers import Timers
+from tlslab.httpsys.timers import DRAIN_LIMIT, Timers
 from tlslab.types import Drain, Reset
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"

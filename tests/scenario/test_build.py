@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from tlslab.core.plan import CutIssuers
 from tlslab.errors import LabError
+from tlslab.httpsys.bindings import ServerCertificate
 from tlslab.iis.access import SslFlag
+from tlslab.pki.servers import FAULTS
 from tlslab.scenario.build import build
 from tlslab.scenario.load import parse_scenario
 from tlslab.tls.context import Protocol
@@ -221,3 +224,24 @@ def test_fixes_that_contradict(sound, pki, path, value, agree):
         else:
             with pytest.raises(LabError, match=r"both set bindings\.site\.client_cert_negotiation"):
                 build(loaded, fixes, {}, pki)
+
+
+def test_every_certificate_that_can_be_named_is_made():
+    """What a scenario can say of a binding is issued, or said to be unusable."""
+    usable = {kind.value for kind in ServerCertificate if kind.unusable is None}
+    assert usable == {"server", "server-rsa", *FAULTS}
+    assert {kind.value for kind in ServerCertificate} - usable == {"deleted", "key-missing"}
+
+
+def test_each_binding_has_its_own_certificate(loaded, pki):
+    """Of the kind that it names, with every name of the file where it is a good one; a missing key is none."""
+    kinds = {"site": "server", "shop": "wrong-name", "old": "expired", "gone": "key-missing"}
+    bindings = {
+        name: {"endpoint": f"0.0.0.0:{9000 + number}", "certificate": kind}
+        for number, (name, kind) in enumerate(kinds.items())
+    }
+    tls = build(loaded, [], {"bindings": bindings}, pki).tls
+    assert set(tls) == {"site", "shop", "old"}
+    assert len({settings.chain[0].fingerprint(SHA256()) for settings in tls.values()}) == 3
+    assert tls["old"].chain[0].not_valid_after_utc < tls["site"].chain[0].not_valid_before_utc
+    assert tls["shop"].chain[0].subject.rfc4514_string() == "CN=wrong-name.localhost"

@@ -88,7 +88,7 @@ def test_knobs_of_a_lab():
     paths = [knob.path for knob in knobs_of(load("post-request-renegotiation").scenario)]
     assert paths[0] == "bindings.site.endpoint"
     assert "sites./accept.ssl_flags" in paths
-    assert paths[-2:] == ["sstp_listener_port", "on_unavailable"]
+    assert paths[-3:] == ["sstp_listener_port", "binding_precedence", "on_unavailable"]
     assert paths.index("timers.header_wait") < paths.index("schannel.maximum_cache_size")
     assert len(paths) == len(set(paths))
 

@@ -51,6 +51,8 @@ def test_a_profile_knows_every_knob(profile):
         "capi2_operational_log",
         "enable_kernel_ssl",
         "sstp_listener_port",
+        "drain_entity_body_limit",
+        "binding_precedence",
         "on_unavailable",
     }
     assert set(profile.defaults) == knobs

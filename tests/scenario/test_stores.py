@@ -9,11 +9,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from tlslab.pki.root_names import root_name
 from tlslab.scenario.issuers import issuer_names
-from tlslab.scenario.stores import Roots, Store, StoreName, Stores, has_intermediate, trusts_clients
+from tlslab.scenario.stores import AUTHORITIES, Roots, Store, StoreName, Stores, trusted
 from tlslab.schannel.issuer_list import CLIENT_AUTH_ISSUER, ROOT
+from tlslab.schannel.settings import ClientAuthTrustMode
 
-OURS = root_name("Lab CA")
-LAB = {"authority": "client"}
+NAMES = {name: root_name(f"Lab {name} CA") for name in AUTHORITIES} | {"client": root_name("Lab CA")}
+LAB, BETWEEN, OTHER = {"authority": "client"}, {"authority": "intermediate"}, {"authority": "untrusted"}
+MACHINE, ROOTS, CAS = ClientAuthTrustMode
 
 
 def store(*roots: Mapping[str, object], without: tuple[str, ...] = ()) -> Store:
@@ -23,7 +25,7 @@ def store(*roots: Mapping[str, object], without: tuple[str, ...] = ()) -> Store:
 
 def texts(stores: dict[str, Store], ctl_store: str | None = None) -> list[str]:
     """The names that a binding would send."""
-    return [name.rfc4514_string() for name in issuer_names(stores, ctl_store, [OURS])]
+    return [name.rfc4514_string() for name in issuer_names(stores, ctl_store, NAMES.__getitem__)]
 
 
 def test_a_group_is_so_many_names():
@@ -55,26 +57,49 @@ def test_the_store_that_counts():
 
 
 @pytest.mark.parametrize(
-    ("stores", "trusted"),
+    ("stores", "names"),
     [
-        ({}, True),
-        ({"Mine": store({"name": "A"})}, True),
-        ({ROOT: store({"name": "A"}, LAB)}, True),
-        ({ROOT: store({"name": "A"})}, False),
-        ({ROOT: store(LAB | {"state": "unused"})}, True),
-        ({ROOT: store(LAB | {"state": "unused"}, without=("unused",))}, False),
-        ({ROOT: store(), "Mine": store(LAB)}, False),
+        ({}, "client"),
+        ({"Mine": store({"name": "A"})}, "client"),
+        ({ROOT: store({"name": "A"}, LAB)}, "client"),
+        ({ROOT: store({"name": "A"})}, ""),
+        ({ROOT: store(LAB | {"state": "unused"})}, "client"),
+        ({ROOT: store(LAB | {"state": "unused"}, without=("unused",))}, ""),
+        ({ROOT: store(), "Mine": store(LAB), CLIENT_AUTH_ISSUER: store(LAB)}, ""),
+        ({ROOT: store(OTHER, LAB)}, "client untrusted"),
+        ({ROOT: store(OTHER, {"authority": "server"})}, "untrusted server"),
+        ({"CA": store(BETWEEN)}, "client intermediate"),
+        ({ROOT: store(OTHER), "CA": store(BETWEEN)}, "untrusted"),
     ],
 )
-def test_whom_the_server_trusts(stores, trusted):
-    """Trusted Roots decide, whatever store the list is made of."""
-    assert trusts_clients(stores) is trusted
+def test_whom_the_server_trusts(stores, names):
+    """Trusted Roots decide, whatever store the list is made of; an intermediate is nothing without its root."""
+    assert trusted(stores) == tuple(names.split())
+
+
+@pytest.mark.parametrize(
+    ("own", "machine", "roots", "cas"),
+    [
+        ([{"name": "Our Partner CA"}], "", "", ""),
+        ([LAB], "client", "client", "client"),
+        ([OTHER], "", "untrusted", "untrusted"),
+        ([OTHER, LAB], "client", "client untrusted", "client untrusted"),
+        ([BETWEEN], "intermediate", "", "intermediate"),
+        ([], "client", "client", "client"),
+    ],
+)
+def test_a_store_of_the_bindings_own_restricts_whom_it_trusts(own, machine, roots, cas):
+    """By the trust mode: as well as Trusted Roots, or in their place; the contrast is the binding without it."""
+    stores = {ROOT: store(LAB), "Mine": store(*own)}
+    found = {mode: trusted(stores, "Mine", mode) for mode in ClientAuthTrustMode}
+    assert found == {MACHINE: tuple(machine.split()), ROOTS: tuple(roots.split()), CAS: tuple(cas.split())}
+    assert {trusted(stores, None, mode) for mode in ClientAuthTrustMode} == {("client",)}
 
 
 @pytest.mark.parametrize(
     ("group", "complaint"),
     [
-        ({}, "expected a name, or authority: client"),
+        ({}, "expected a name, or authority: client, intermediate, untrusted, server"),
         ({"name": "A", "authority": "client"}, "expected a name, or authority: client"),
         (LAB | {"count": 2}, "is there once"),
         (LAB | {"organization": "O"}, "has its own name"),
@@ -117,11 +142,10 @@ def test_store_names():
         assert TypeAdapter(StoreName).validate_python(name) == name
 
 
-def test_the_intermediate():
-    """The server has it where it is among Intermediate Certification Authorities, and names it to nobody."""
-    between = store({"authority": "intermediate"})
-    assert [has_intermediate(stores) for stores in ({}, {"CA": store()}, {"CA": between})] == [False, False, True]
-    assert texts({ROOT: store(LAB), "CA": between}) == ["CN=Lab CA"]
+def test_the_names_of_the_labs_own():
+    """Each authority has its own, and the one among Intermediate Certification Authorities is named to nobody."""
+    assert texts({ROOT: store(LAB), "CA": store(BETWEEN)}) == ["CN=Lab CA"]
+    assert texts({ROOT: store(OTHER, LAB)}) == ["CN=Lab untrusted CA", "CN=Lab CA"]
 
 
 @pytest.mark.parametrize(
@@ -130,8 +154,11 @@ def test_the_intermediate():
         ("CA", "intermediate", True),
         (ROOT, "client", True),
         ("Mine", "client", True),
+        (ROOT, "untrusted", True),
+        ("Mine", "intermediate", True),
         (ROOT, "intermediate", False),
         ("CA", "client", False),
+        ("CA", "untrusted", False),
     ],
 )
 def test_each_authority_in_its_place(name, authority, sound):
@@ -141,5 +168,5 @@ def test_each_authority_in_its_place(name, authority, sound):
     if sound:
         assert adapter.validate_python(stores)[name].has(authority)
     else:
-        with pytest.raises(ValidationError, match="belongs into CA"):
+        with pytest.raises(ValidationError, match=r"belongs (into CA|here)"):
             adapter.validate_python(stores)

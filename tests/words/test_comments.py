@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tlslab import events as e
-from tlslab.types import Activity, BindingKey, HandshakeKind, Unavailable, Verdict
+from tlslab.types import Activity, BindingKey, HandshakeKind, Unavailable, Unusable, Verdict
 from tlslab.words.comments import ABOUT_WHAT_CAME, CONTINUES, KINDS, LONGEST, comment
 
 AT = (1.5, 7, "site")
@@ -24,8 +24,12 @@ SENTENCES = [
     (e.NoBindingMatched(*AT, "h"), "no binding for h"),
     (e.NoBindingMatched(*AT, None), "no binding for a client that names no server"),
     (
-        e.CertificateNotUsable(*AT, "0.0.0.0:443"),
-        "the certificate that the record of 0.0.0.0:443 names is no longer in the store (HttpEvent 15021)",
+        e.CertificateNotUsable(*AT, "0.0.0.0:443", Unusable.DELETED),
+        "the record of 0.0.0.0:443 still names a certificate that is no longer in the store (HttpEvent 15021)",
+    ),
+    (
+        e.CertificateNotUsable(*AT, "h:443", Unusable.KEY_MISSING),
+        "the record of h:443 names a certificate whose private key is not there or not readable (Schannel 36870)",
     ),
     (e.SessionResumed(*AT, SESSION), "session abababab resumed"),
     (

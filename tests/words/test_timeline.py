@@ -14,6 +14,7 @@ from tlslab.types import (
     Fault,
     HandshakeKind,
     Unavailable,
+    Unusable,
     Verdict,
 )
 from tlslab.words.timeline import MATTERS, say, say_verbosely
@@ -71,10 +72,16 @@ SENTENCES = [
     (e.NoBindingMatched(*AT, "h"), "bad", "no binding on this port for the name h: connection reset"),
     (e.NoBindingMatched(*AT, None), "bad", "no binding on this port for a client that names none: connection reset"),
     (
-        e.CertificateNotUsable(*AT, "0.0.0.0:443"),
+        e.CertificateNotUsable(*AT, "0.0.0.0:443", Unusable.DELETED),
         "bad",
-        "NO CERTIFICATE: the record of 0.0.0.0:443 still names one that is no longer in the store: connection reset; "
-        "Windows writes event 15021 of HttpEvent",
+        "NO CERTIFICATE: the record of 0.0.0.0:443 still names a certificate that is no longer in the store: "
+        "connection reset; Windows writes event 15021 of HttpEvent",
+    ),
+    (
+        e.CertificateNotUsable(*AT, "0.0.0.0:443", Unusable.KEY_MISSING),
+        "bad",
+        "NO CERTIFICATE: the record of 0.0.0.0:443 names a certificate whose private key is not there or not readable: "
+        "connection reset; Windows writes event 36870 of Schannel",
     ),
     (
         e.SstpCertificatesDiffer(*AT, 443, "server", ""),

@@ -16,12 +16,13 @@ from tlslab.events import (
 )
 from tlslab.schannel.event_log import ALERT_SENT, HANDSHAKE_COMPLETED, ISSUER_LIST_TRUNCATED
 from tlslab.schannel.settings import Schannel
-from tlslab.types import Verdict
+from tlslab.types import Unusable, Verdict
 from tlslab.words.windows_events import (
     BINDING_UNUSABLE,
     CHAIN_FAILED,
     ENTRIES,
     HEADING,
+    KEY_UNREADABLE,
     SSTP_CERTIFICATES_DIFFER,
     Record,
     entry_for,
@@ -129,11 +130,21 @@ def test_schannel_asks_its_mask(schannel):
 def test_the_neighbours_do_not_ask_the_mask_of_schannel(schannel, mask):
     """HttpEvent and RasSstp write theirs whatever EventLogging is."""
     machine = schannel.model_copy(update={"event_logging": mask})
-    gone = CertificateNotUsable(*AT, "[::]:443")
+    gone = CertificateNotUsable(*AT, "[::]:443", Unusable.DELETED)
     assert entry_for(gone, machine, capi2=False) == (BINDING_UNUSABLE, {"endpoint": "[::]:443"})
     differ = SstpCertificatesDiffer(0.0, 0, "", 443, "server", "")
     data = {"port": 443, "ipv4": "server", "ipv6": "none"}
     assert entry_for(differ, machine, capi2=False) == (SSTP_CERTIFICATES_DIFFER, data)
+
+
+@pytest.mark.parametrize(("mask", "written"), [(0, False), (1, True), (2, False), (7, True)])
+def test_a_missing_key_is_an_error_of_schannels(schannel, mask, written):
+    """Schannel writes it, unlike its neighbours, by EventLogging; the code is that of a key container not there."""
+    machine = schannel.model_copy(update={"event_logging": mask})
+    missing = CertificateNotUsable(*AT, "[::]:443", Unusable.KEY_MISSING)
+    wanted = (KEY_UNREADABLE, {"endpoint": "[::]:443", "code": "0x80090016"})
+    assert entry_for(missing, machine, capi2=False) == (wanted if written else None)
+    assert (KEY_UNREADABLE.event_id, KEY_UNREADABLE.source, KEY_UNREADABLE.level) == (36870, "Schannel", "Error")
 
 
 def test_the_documented_numbers():

@@ -72,8 +72,9 @@ def _facts(running: Running) -> Iterator[tuple[str, str]]:
     label = "URL"
     for one in running.served:
         record = one.binding.record
-        gone = ", its certificate is deleted" if record.certificate is ServerCertificate.DELETED else ""
-        yield label, f"{one.url}/  {one.binding.name}: clientcertnegotiation={record.client_cert_negotiation}{gone}"
+        usual = record.certificate in (ServerCertificate.SERVER, ServerCertificate.SERVER_RSA)
+        fault = "" if usual else f", certificate {record.certificate}"
+        yield label, f"{one.url}/  {one.binding.name}: clientcertnegotiation={record.client_cert_negotiation}{fault}"
         label = ""
     name, files = next(iter(running.pki.identities.items()))
     yield "Files", f"{running.pki.folder}:"

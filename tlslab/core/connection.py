@@ -97,7 +97,7 @@ class Connection:
         self._timers = timers
         self._opened = now
         self._life = Life.GREETING
-        self._reception: Reception | None = Reception(listener, timers, emit, now)
+        self._reception: Reception | None = Reception(listener, plan.setup.binding_precedence, timers, emit, now)
         self._served: _Served | None = None
         self._question = Question()
         self._flights: list[bytes] = []
@@ -244,7 +244,7 @@ class Connection:
         self._emit = emit
         if plan.tls[name].asks_in_handshake:
             self._question.ask(None, now)
-        http = Pipeline(self._timers, self._question, emit, self._opened)
+        http = Pipeline(self._timers, self._question, emit, self._opened, plan.setup.drain_entity_body_limit)
         choice = self._sessions.choose(name, admitted.hello, now)
         tls = ServerTls(choice.context, emit, Witness(http, plan.cut_issuers.get(name), plan.setup.schannel, emit))
         self._reception = None  # with all that it kept
@@ -327,9 +327,13 @@ class Connection:
     def _request_certificate(self, served: _Served, now: float) -> None:
         if served.tls.request_client_certificate(now):
             return
-        self._question.cannot()
         self._emit(CertificateUnavailable, now, reason=Unavailable.NO_POST_HANDSHAKE_AUTH)
-        if self._plan.setup.on_unavailable is OnUnavailable.RESET:
+        how = self._plan.setup.on_unavailable
+        if how is OnUnavailable.NO_CERTIFICATE:
+            self._question.answer()
+        else:
+            self._question.cannot()
+        if how is OnUnavailable.RESET:
             self._end(Reset(), now)
         else:
             served.http.question_over(now)

@@ -13,7 +13,8 @@ from tlslab.events import (
     TlsFailed,
 )
 from tlslab.httpsys import error_log
-from tlslab.httpsys.bindings import Binding, ServerCertificate, choose
+from tlslab.httpsys.bindings import Binding, choose
+from tlslab.httpsys.settings import BindingPrecedence
 from tlslab.httpsys.timers import Stopwatch, Timer, Timers
 from tlslab.recorder import Recorder
 from tlslab.tls.failures import FailureKind
@@ -51,8 +52,11 @@ class Reception:
     Call `receive` for what comes and `tick` at `next_deadline`, until one of them gives an answer: then it is done.
     """
 
-    def __init__(self, listener: Listener, timers: Timers, emit: Recorder, opened: float) -> None:
+    def __init__(
+        self, listener: Listener, precedence: BindingPrecedence, timers: Timers, emit: Recorder, opened: float
+    ) -> None:
         self._listener = listener
+        self._precedence = precedence
         self._emit = emit
         self._reader = ClientHelloReader()
         self._watch = Stopwatch(timers, Timer.HEADER_WAIT, opened)
@@ -89,7 +93,7 @@ class Reception:
         return TurnedAway(self._emit, resets=False, alert=record)
 
     def _find_binding(self, hello: ClientHello, now: float) -> Admitted | TurnedAway:
-        binding = choose(self._listener.bindings, hello.server_name)
+        binding = choose(self._listener.bindings, hello.server_name, self._precedence)
         emit = self._emit.of(binding.name if binding else "")
         tell_hello(emit, hello, now)
         if binding is None:
@@ -102,9 +106,11 @@ class Reception:
             endpoint=str(binding.record.endpoint),
             client_cert_negotiation=binding.record.client_cert_negotiation,
         )
-        if binding.record.certificate is ServerCertificate.DELETED:
-            # Reset, with event 15021 of HttpEvent; that nothing goes before the reset, no alert either, is unverified.
-            emit(CertificateNotUsable, now, endpoint=str(binding.record.endpoint))
+        unusable = binding.record.certificate.unusable
+        if unusable is not None:
+            # Reset, with event 15021 of HttpEvent, or 36870 of Schannel where the key is missing. That nothing goes
+            # before the reset, no alert either, is unverified, as is that a missing key always ends so: one trace does.
+            emit(CertificateNotUsable, now, endpoint=str(binding.record.endpoint), why=unusable)
             return TurnedAway(emit, resets=True)
         return Admitted(binding, hello, self._reader.buffered, emit)
 

@@ -7,10 +7,10 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StrictBool
 
 from tlslab.httpsys.client_certificate import ClientCertRetrieval
-from tlslab.httpsys.settings import Continue100, OnUnavailable
-from tlslab.httpsys.timers import Timers
+from tlslab.httpsys.settings import BindingPrecedence, Continue100, OnUnavailable
+from tlslab.httpsys.timers import DRAIN_LIMIT, Timers
 from tlslab.iis.access import SslFlag
-from tlslab.knobs import PORT, Knob, Seconds, TakesEffect, Tool, WindowsSetting, matching
+from tlslab.knobs import PORT, ByteCount, Knob, Seconds, TakesEffect, Tool, WindowsSetting, matching
 from tlslab.schannel.settings import Schannel
 
 SitePath = Annotated[str, AfterValidator(matching(r"/(?:(?![?#])[!-~])*", "a path such as /upload"))]
@@ -62,6 +62,14 @@ class MachineSetup(Knob):
     """What is set for the whole machine. `sstp_listener_port` is None where no SSTP runs on it."""
 
     timers: Timers
+    drain_entity_body_limit: Annotated[
+        ByteCount,
+        WindowsSetting(
+            "the lab's own: how much of a refused upload is thrown away so that the answer arrives; 0 resets at once",
+            Tool.NONE,
+            TakesEffect.LAB_START,
+        ),
+    ] = DRAIN_LIMIT
     schannel: Schannel
     capi2_operational_log: Annotated[
         StrictBool,
@@ -86,6 +94,14 @@ class MachineSetup(Knob):
             r"registry, SstpSvc\Parameters: ListenerPort, 443 unless set; none: no SSTP on this machine",
             Tool.REGISTRY,
             TakesEffect.RESTART,
+        ),
+    ]
+    binding_precedence: Annotated[
+        BindingPrecedence,
+        WindowsSetting(
+            "not a setting: which record of netsh http show sslcert answers, an exact address's or a name's",
+            Tool.NONE,
+            TakesEffect.LAB_START,
         ),
     ]
     on_unavailable: Annotated[

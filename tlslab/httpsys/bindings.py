@@ -11,8 +11,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+from tlslab.httpsys.settings import BindingPrecedence
 from tlslab.knobs import Knob, TakesEffect, Tool, WindowsSetting
 from tlslab.text import format_host_port
+from tlslab.types import Unusable
 
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d{1,5})", re.ASCII)
 _NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*", re.ASCII)
@@ -75,11 +77,27 @@ class Toggle(StrEnum):
 
 
 class ServerCertificate(StrEnum):
-    """What a record's certhash names: a certificate of the lab's, or one that is no longer in the store."""
+    """What a record's certhash names: a certificate of the lab's, good or faulty, or one that cannot be used.
+
+    The faulty ones are served as they are, for http.sys checks none of this: it is the client that refuses them.
+    """
 
     SERVER = "server"
     SERVER_RSA = "server-rsa"
+    EXPIRED = "expired"
+    WRONG_NAME = "wrong-name"
+    SELF_SIGNED = "self-signed"
+    NO_INTERMEDIATE = "no-intermediate"
+    KEY_MISSING = "key-missing"
     DELETED = "deleted"
+
+    @property
+    def unusable(self) -> Unusable | None:
+        """Why nobody can be served with it; None where somebody can."""
+        return _UNUSABLE.get(self)
+
+
+_UNUSABLE = {ServerCertificate.DELETED: Unusable.DELETED, ServerCertificate.KEY_MISSING: Unusable.KEY_MISSING}
 
 
 class BindingRecord(Knob):
@@ -116,20 +134,23 @@ class Binding:
         return replace(self, record=self.record.model_copy(update={"endpoint": endpoint}))
 
 
-def choose(bindings: Iterable[Binding], server_name: str | None) -> Binding | None:
+def choose(bindings: Iterable[Binding], server_name: str | None, precedence: BindingPrecedence) -> Binding | None:
     """Pick the binding for a ClientHello among those that share an address and port.
 
-    SNI records come before address records (serverfault 909918); an exact address before the wildcard. Windows'
-    whole order is not documented in one place, and where an exact address stands to a name is unverified.
+    An exact address and the name that was asked for go before the wildcard; which of the two goes first is disputed.
     """
-    candidates = list(bindings)
-    if server_name is not None:
-        for binding in candidates:
-            if binding.record.endpoint.is_name and binding.record.endpoint.host == server_name.lower().rstrip("."):
-                return binding
-    addresses = [binding for binding in candidates if not binding.record.endpoint.is_name]
-    addresses.sort(key=lambda binding: binding.record.endpoint.host in WILDCARDS)
-    return addresses[0] if addresses else None
+    wanted = None if server_name is None else server_name.lower().rstrip(".")
+    named = exact = wildcard = None
+    for binding in bindings:
+        endpoint = binding.record.endpoint
+        if endpoint.is_name:
+            named = named or (binding if endpoint.host == wanted else None)
+        elif endpoint.host in WILDCARDS:
+            wildcard = wildcard or binding
+        else:
+            exact = exact or binding
+    first = (exact, named) if precedence is BindingPrecedence.EXACT_ADDRESS_FIRST else (named, exact)
+    return next((binding for binding in (*first, wildcard) if binding is not None), None)
 
 
 def wildcard_certificates(bindings: Iterable[Binding], port: int) -> tuple[str, str]:

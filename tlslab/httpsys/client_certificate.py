@@ -22,7 +22,8 @@ UNLIMITED = 2**62
 class BodyProgress:
     """Where a request stands: bytes of body received, bytes known to wait behind them, seconds since the question.
 
-    `announced` is the body's Content-Length, None where it is chunked.
+    `announced` is the body's Content-Length, None where it is chunked. `is_time`: an application that asks at a moment
+    of its own has come to it.
     """
 
     received: int
@@ -32,6 +33,7 @@ class BodyProgress:
     client_waits_for_100: bool
     asked_at: float
     now: float
+    is_time: bool = True
 
 
 @frozen_for_mypy
@@ -76,6 +78,11 @@ class Retrieval(Knob):
     @property
     def reads_on_after(self) -> float | None:
         """Seconds after the question at which a stopped reading goes on by itself; None: never."""
+        return None
+
+    @property
+    def asks_later_by(self) -> float | None:
+        """Seconds after the headers at which the question is asked, whatever has come; None: the body decides."""
         return None
 
     @property
@@ -205,6 +212,40 @@ class EarlyAsyncDrain(Retrieval):
         return self.max
 
 
+class AfterAWhile(Retrieval):
+    """Ask `delay` after the headers, with whatever of the body has come by then, and read meanwhile.
+
+    The lab's own: an application with work of its own to do first. Until it asks, it reads up to `buffer`. While the
+    answer is awaited it reads on and gives up past `max`; with no `max` it reads nothing then, as with a blocking call.
+    """
+
+    kind: Literal["after_a_while"] = "after_a_while"
+    delay: Seconds = 1.0
+    buffer: ByteCount = 4 * 1024 * 1024
+    max: ByteCount | None = 4 * 1024 * 1024
+
+    @property
+    def ask_after(self) -> int:
+        """The buffer, which is only filled and not waited for."""
+        return self.buffer
+
+    @property
+    def reads_on_up_to(self) -> int | None:
+        """The maximum."""
+        return self.max
+
+    @property
+    def asks_later_by(self) -> float | None:
+        """The delay."""
+        return self.delay
+
+    def before_asking(self, progress: BodyProgress) -> Take | Ask | TooLarge:
+        """Ask when it is time."""
+        if progress.is_time:
+            return Ask()
+        return Take(UNLIMITED if progress.complete else max(0, self.buffer - progress.received))
+
+
 class AfterResponse(EarlyAsyncDrain):
     """Answer the request without a certificate, then ask: the next request on the connection has it.
 
@@ -220,5 +261,6 @@ class AfterResponse(EarlyAsyncDrain):
 
 
 ClientCertRetrieval = Annotated[
-    Synchronous | ReadAhead413 | AfterBody | AsyncDrain | EarlyAsyncDrain | AfterResponse, Field(discriminator="kind")
+    Synchronous | ReadAhead413 | AfterBody | AsyncDrain | EarlyAsyncDrain | AfterAWhile | AfterResponse,
+    Field(discriminator="kind"),
 ]

@@ -50,25 +50,29 @@ from tlslab.httpsys.phases import ACTIVITY, NEXT, WAITS_FOR, Cause, Phase
 from tlslab.httpsys.question import Question
 from tlslab.httpsys.reader import MAX_REQUEST_BYTES, make_reader, next_reader, without_empty_lines
 from tlslab.httpsys.refusals import refusal, version_refusal
-from tlslab.httpsys.responses import closes_after, encode
+from tlslab.httpsys.responses import closes_after, encode, ending
 from tlslab.httpsys.stall import Stall
-from tlslab.httpsys.timers import Stopwatch, Timer, Timers
+from tlslab.httpsys.timers import DRAIN_LIMIT, Stopwatch, Timer, Timers
 from tlslab.recorder import Recorder
 from tlslab.tables import after
-from tlslab.types import Activity, Closing, Drain, Reset
+from tlslab.types import Activity, Closing, Reset
 
 HEAD_CHUNK = 1024  # small, so that a head takes little of the body behind it with it
 BODY_CHUNK = 16384  # the most a TLS record holds
 PIPELINED_LIMIT = MAX_REQUEST_BYTES  # what may be kept of a next request while this one waits
-# Chosen: bytes thrown away after an early answer so that it is not lost to a reset.
-DRAIN_LIMIT = 64 * 1024 * 1024
 
 
 class Pipeline:
-    """The requests of one connection, one after the other. It was accepted at `opened` (lab time)."""
+    """The requests of one connection, one after the other. It was accepted at `opened` (lab time).
 
-    def __init__(self, timers: Timers, question: Question, emit: Recorder, opened: float) -> None:
+    Of a body that is refused, up to `drain_limit` bytes are thrown away behind the answer.
+    """
+
+    def __init__(
+        self, timers: Timers, question: Question, emit: Recorder, opened: float, drain_limit: int = DRAIN_LIMIT
+    ) -> None:
         self._timers = timers
+        self._drain_limit = drain_limit
         self._question = question
         self._emit = emit
         self._http = make_reader()
@@ -81,6 +85,7 @@ class Pipeline:
         self._stall = Stall(emit)
         self._watch = Stopwatch(timers, Timer.HEADER_WAIT, opened)
         self._delay_over: float | None = None
+        self._asks_at: float | None = None  # where the application asks at a moment of its own
         self.phase = Phase.IDLE
         self.capacity = HEAD_CHUNK
 
@@ -105,6 +110,7 @@ class Pipeline:
         self._retrieval = service.retrieval if self._question.is_open else None
         if self._retrieval is not None and not self._retrieval.answers_first:
             self._question.want()
+            self._asks_at = None if self._retrieval.asks_later_by is None else now + self._retrieval.asks_later_by
         if self._retrieval is not None and service.delay_seconds:
             self._delay_over = now + service.delay_seconds
             self._go(Cause.WAIT)
@@ -128,7 +134,7 @@ class Pipeline:
         closes = closes_after(self._http)
         self._send_response(response, request, now, closes=closes)
         if closes:
-            self._close(self._drain(now))
+            self._close(ending(self._timers, self._drain_limit, self._body, now))
             return
         self._http = next_reader(self._http)
         self._request, self._answering = None, False
@@ -153,6 +159,8 @@ class Pipeline:
             self._begin(Cause.DELAY_OVER, now)
         if self.phase is Phase.DELAYED or self.phase is Phase.CLOSED or now < self._watch.ends:
             return
+        if self._asks_at is not None and self._body.complete:
+            return  # the body is here, and the application at work: no timer of http.sys waits for that
         error_log.time_out(self._emit, self._watch, self._request, now)
         self._close(Reset())
 
@@ -198,6 +206,8 @@ class Pipeline:
             return None
         if self._delay_over is not None:
             return self._delay_over
+        if self._asks_at is not None:
+            return self._asks_at if self._body.complete else min(self._asks_at, self._watch.ends)
         return min(self._reads_on_at, self._watch.ends) if self._stall.told else self._watch.ends
 
     @property
@@ -316,11 +326,12 @@ class Pipeline:
             client_waits_for_100=self._http.client_is_waiting_for_100_continue,
             asked_at=self._question.asked_at,
             now=now,
+            is_time=self._asks_at is None or now >= self._asks_at,
         )
         return retrieval.while_asked(progress) if asked else retrieval.before_asking(progress)
 
     def _ask(self, now: float) -> None:
-        retrieval = self._retrieval
+        retrieval, self._asks_at = self._retrieval, None
         self._start(Timer.SSL_RENEGOTIATION, now)
         self._question.ask(retrieval, now)
         self._effects.append(RequestClientCertificate())
@@ -362,7 +373,7 @@ class Pipeline:
         self._emit(BadRequestReceived, now, detail=detail)
         error_log.log(self._emit, reason, self._request, response.status, now)
         self._send_response(response, self._request, now, closes=True)
-        self._close(self._drain(now))
+        self._close(ending(self._timers, self._drain_limit, self._body, now))
 
     def _send_response(self, response: Response, request: Request | None, now: float, *, closes: bool) -> None:
         method = request.method if request else "-"
@@ -378,9 +389,6 @@ class Pipeline:
             win32=response.win32,
             seconds=now - request.received_at if request else 0.0,
         )
-
-    def _drain(self, now: float) -> Drain:
-        return Drain(now + self._timers.drain_entity_body, DRAIN_LIMIT)
 
     def _close(self, how: Closing) -> None:
         self._go(Cause.CLOSE)

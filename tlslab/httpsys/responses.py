@@ -8,6 +8,9 @@ from http import HTTPStatus
 import h11
 
 from tlslab.httpsys.effects import Response
+from tlslab.httpsys.entity_body import EntityBody
+from tlslab.httpsys.timers import DRAIN_LIMIT, Timers
+from tlslab.types import Closing, Drain, Reset
 
 # 413: the phrase of RFC 2616 and of IIS; HTTPStatus has RFC 9110's "Content Too Large" from Python 3.13 on.
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus} | {413: b"Request Entity Too Large"}
@@ -54,3 +57,12 @@ def _written(response: h11.Response) -> bytes:
     writer.receive_data(asker.send(_REQUEST) or b"")
     writer.next_event()
     return writer.send(response) or b""
+
+
+def ending(timers: Timers, drain_limit: int, body: EntityBody, now: float) -> Closing:
+    """How to end behind an answer: a reset where a body is still to come and nothing of it is thrown away."""
+    if timers.drain_entity_body and drain_limit:
+        return Drain(now + timers.drain_entity_body, drain_limit)
+    if body.complete or body.announced == 0:
+        return Drain(now + timers.idle_connection, DRAIN_LIMIT)  # for the client's FIN
+    return Reset()

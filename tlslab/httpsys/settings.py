@@ -1,4 +1,4 @@
-"""What can be set of http.sys that is a choice of two."""
+"""What can be set of http.sys that is a choice."""
 
 from __future__ import annotations
 
@@ -13,10 +13,23 @@ class Continue100(StrEnum):
 
 
 class OnUnavailable(StrEnum):
-    """How a TLS 1.3 connection ends whose client did not offer post-handshake authentication.
+    """What becomes of a request on TLS 1.3 whose client did not offer post-handshake authentication.
 
     Reset: Windows Server 2022. Status 500 with 0x80070032: Windows Server 2025 (IIS Support Blog, 29 August 2025).
+    No certificate: the request goes on as if the client had none, which one user saw of 2022 (dotnet/aspnetcore 41162).
     """
 
     RESET = "reset"
     STATUS_500 = "status_500"
+    NO_CERTIFICATE = "no_certificate"
+
+
+class BindingPrecedence(StrEnum):
+    """Which record answers where both an exact address and the name in the ClientHello have one. Sources disagree.
+
+    The address: what one user saw (win-acme 1686), and what is commonly told. The name: serverfault 909918, of another
+    program. http.h knows both: the record of an address may serve a client that sent a name.
+    """
+
+    EXACT_ADDRESS_FIRST = "exact_address_first"
+    NAME_FIRST = "name_first"

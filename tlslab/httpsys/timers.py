@@ -12,6 +12,9 @@ from pydantic import Field
 
 from tlslab.knobs import Knob, Seconds, TakesEffect, Tool, WindowsSetting
 
+# Chosen: bytes thrown away after an early answer so that it is not lost to a reset.
+DRAIN_LIMIT = 64 * 1024 * 1024
+
 
 class Timer(StrEnum):
     """A timer, by the name of its knob."""
@@ -61,7 +64,7 @@ class Timers(Knob):
     ] = Field(default=120.0, gt=0)
     drain_entity_body: Annotated[
         Seconds, WindowsSetting("HTTP_TIMEOUT_LIMIT_INFO DrainEntityBody", Tool.NONE, TakesEffect.NEXT_CONNECTION)
-    ] = Field(default=120.0, gt=0)
+    ] = 120.0  # 0: reset at once, and the answer may be lost
 
 
 class Stopwatch:

@@ -34,9 +34,11 @@ from tlslab.pki.identities import (
     parse_revocations,
     revocations_json,
 )
+from tlslab.pki.servers import FAULTS, with_fault
 from tlslab.types import Verdict
 
 FOLDER = "pki"
+SERVER, SERVER_RSA = "server", "server-rsa"  # the kinds of server certificates with nothing wrong
 REVOKED = "revoked.json"
 # Browsers and Windows import no key without a password. This one is printed with the file's name: it keeps nobody out.
 PKCS12_PASSWORD = "tlslab"
@@ -103,12 +105,26 @@ class Pki:
         """Load the authority between the client authority and leaf-only. LabError: its file is damaged."""
         return read_chain(self.folder / OTHERS / f"{INTERMEDIATE_CA}.pem", self.client_authorities)
 
-    def server_credential(self, names: Sequence[str], *, rsa: bool = False) -> Credential:
+    def authority(self, name: str) -> x509.Certificate:
+        """Load the certificate of `client`, `intermediate`, `untrusted` or `server`. LabError: its file is damaged."""
+        match name:
+            case "client":
+                return self.client_authorities[0]
+            case "intermediate":
+                return self.client_intermediates()[0]
+            case "untrusted":
+                return self._untrusted()[0]
+        return self.server_authority.certificate
+
+    def server_credential(self, names: Sequence[str], kind: str = SERVER) -> Credential:
         """Issue the server certificate of this start for localhost, 127.0.0.1, ::1 and `names`; it is never stored.
 
-        LabError: a name that is neither a host name nor an IP address.
+        `kind`: `server`, `server-rsa` for an RSA key, or one of `servers.FAULTS`. LabError: a name that is neither a
+        host name nor an IP address.
         """
-        return authorities.server_credential(self.server_authority, names, self.opened, rsa_key=rsa)
+        rsa = kind == SERVER_RSA
+        good = authorities.server_credential(self.server_authority, names, self.opened, rsa_key=rsa)
+        return with_fault(kind, good, self.server_authority) if kind in FAULTS else good
 
     def _issuers(self, name: str) -> tuple[x509.Certificate, ...]:
         """The authorities above an identity, up to its root."""
@@ -117,6 +133,9 @@ class Pki:
             return self.client_authorities
         if kind.issuer == INTERMEDIATE_CA:
             return (*self.client_intermediates(), *self.client_authorities)
+        return self._untrusted()
+
+    def _untrusted(self) -> tuple[x509.Certificate, ...]:
         return read_chain(self.folder / OTHERS / f"{UNTRUSTED_CA}.pem")
 
 

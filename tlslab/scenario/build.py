@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from tlslab.core.plan import CutIssuers, LabPlan, Listener
 from tlslab.errors import UsageProblem
-from tlslab.httpsys.bindings import Binding, Endpoint, ServerCertificate, Toggle
+from tlslab.httpsys.bindings import Binding, Endpoint, Toggle
 from tlslab.iis.access import SslFlag, wants_certificate
 from tlslab.iis.pages import Landing
 from tlslab.pki.authorities import Credential
@@ -20,7 +20,7 @@ from tlslab.scenario.names import suggestion
 from tlslab.scenario.overlay import Keys, path_text, resolve
 from tlslab.scenario.schema import BindingModel, Scenario, Setup
 from tlslab.scenario.setup import setup_of
-from tlslab.scenario.stores import has_intermediate, trusts_clients
+from tlslab.scenario.stores import trusted
 from tlslab.schannel.cipher_suites import openssl_names
 from tlslab.schannel.issuer_list import issuer_list
 from tlslab.schannel.settings import Schannel
@@ -120,8 +120,8 @@ def _demand(flags: Sequence[SslFlag]) -> str:
 
 
 def _tls(setup: Setup, pki: Pki, issuers: Mapping[str, Issuers], names: Sequence[str]) -> dict[str, ServerSettings]:
-    kinds = {model.certificate for model in setup.bindings.values()} - {ServerCertificate.DELETED}
-    credentials = {kind: pki.server_credential(names, rsa=kind is ServerCertificate.SERVER_RSA) for kind in kinds}
+    kinds = {model.certificate for model in setup.bindings.values() if model.certificate.unusable is None}
+    credentials = {kind: pki.server_credential(names, kind) for kind in kinds}
     return {
         name: _server_settings(setup, model, credentials[model.certificate], pki, issuers[name].fitting)
         for name, model in setup.bindings.items()
@@ -132,21 +132,20 @@ def _tls(setup: Setup, pki: Pki, issuers: Mapping[str, Issuers], names: Sequence
 def _server_settings(
     setup: Setup, binding: BindingModel, credential: Credential, pki: Pki, issuers: tuple[RootName, ...]
 ) -> ServerSettings:
-    roots = pki.client_authorities if trusts_clients(setup.stores) else ()
-    intermediates = pki.client_intermediates() if has_intermediate(setup.stores) else ()
+    anchors = trusted(setup.stores, binding.ctl_store, setup.schannel.client_auth_trust_mode)
     return ServerSettings(
         chain=credential.chain,
         key=credential.key,
         protocols=frozenset(Protocol[protocol.replace(".", "_")] for protocol in binding.protocols),
         asks_in_handshake=binding.client_cert_negotiation is Toggle.ENABLE,
-        client_authorities=roots + intermediates,
+        client_authorities=tuple(map(pki.authority, anchors)),
         issuer_names=issuers,
         ciphers=openssl_names(setup.schannel.cipher_suites),
     )
 
 
 def _issuers(setup: Setup, binding: BindingModel, pki: Pki) -> Issuers:
-    names = issuer_names(setup.stores, binding.ctl_store, [authority.subject for authority in pki.client_authorities])
+    names = issuer_names(setup.stores, binding.ctl_store, lambda name: pki.authority(name).subject)
     chosen = issuer_list([name.public_bytes() for name in names], setup.schannel)
     fitting = len(chosen.sent)
     return Issuers(names[:fitting], names[fitting:] if chosen.dropped else ())

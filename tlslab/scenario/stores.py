@@ -1,23 +1,29 @@
 """The certificate stores of a scenario: groups of roots that are alike.
 
 The roots of a group are names and nothing else, because only their names go on the wire. Those that count are the
-lab's own: the client authority among Trusted Roots, the intermediate among Intermediate Certification Authorities.
+lab's own authorities: which of them are where decides whose clients are trusted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
 from tlslab.knobs import PLAIN, Knob, TakesEffect, Tool, WindowsSetting
 from tlslab.schannel.issuer_list import CLIENT_AUTH_ISSUER, ROOT
+from tlslab.schannel.settings import ClientAuthTrustMode
 
 INTERMEDIATES = "CA"  # certutil's word; in certlm.msc: Intermediate Certification Authorities
 NUMBER = "{n}"
 LONGEST = 64  # characters of a common name or an organization (X.520: ub-common-name, ub-organization-name)
+# The lab's own: above alice, between it and leaf-only, above wrong-ca, and above the servers' certificates.
+AuthorityName = Literal["client", "intermediate", "untrusted", "server"]
+AUTHORITIES: tuple[AuthorityName, ...] = get_args(AuthorityName)
+INTERMEDIATE: AuthorityName = "intermediate"
+ROOT_OF: Mapping[AuthorityName, AuthorityName] = {INTERMEDIATE: "client"}
 MOST_ROOTS = 2000  # in a group; some 700 names fill the longest list that TLS can carry
 
 
@@ -55,14 +61,14 @@ class Roots(Knob):
     organization: NamePart | None = None
     count: Annotated[int, PLAIN, Field(ge=1, le=MOST_ROOTS)] = 1
     state: RootState = RootState.VALID
-    authority: Literal["client", "intermediate"] | None = None
+    authority: AuthorityName | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Roots:
         if (self.name is None) == (self.authority is None):
-            raise ValueError("expected a name, or authority: client for the lab's own")
+            raise ValueError(f"expected a name, or authority: {', '.join(AUTHORITIES)} for one of the lab's own")
         if self.name is None and (self.count > 1 or self.organization is not None):
-            raise ValueError("the lab's own authority has its own name, and is there once")
+            raise ValueError("an authority of the lab's own has its own name, and is there once")
         if self.name is not None and self.count > 1 and NUMBER not in self.name:
             raise ValueError(f"{self.count} roots need {NUMBER} in their name, or they are all the same")
         if len(self.common_name(self.count)) > LONGEST:
@@ -97,26 +103,54 @@ class Store(Knob):
         """The groups whose roots are in it."""
         return tuple(group for group in self.roots if group.state not in self.without)
 
-    def has(self, authority: str) -> bool:
+    @property
+    def authorities(self) -> frozenset[AuthorityName]:
+        """The authorities of the lab's own that are in it."""
+        return frozenset(group.authority for group in self.present if group.authority is not None)
+
+    def has(self, authority: AuthorityName) -> bool:
         """Whether this authority of the lab's own is in it."""
-        return any(group.authority == authority for group in self.present)
+        return authority in self.authorities
 
 
 def _in_place(stores: dict[str, Store]) -> dict[str, Store]:
     for name, store in stores.items():
-        if any(group.authority == ("client" if name == INTERMEDIATES else "intermediate") for group in store.roots):
-            raise ValueError(f"authority: intermediate belongs into {INTERMEDIATES}, authority: client into the others")
+        for group in store.roots:
+            if name == ROOT and group.authority == INTERMEDIATE:
+                raise ValueError(
+                    f"authority: {INTERMEDIATE} belongs into {INTERMEDIATES}, not among the roots in {ROOT}"
+                )
+            if name == INTERMEDIATES and group.authority not in (None, INTERMEDIATE):
+                raise ValueError(
+                    f"authority: {group.authority} is a root; of the lab's own {INTERMEDIATE} belongs here"
+                )
     return stores
 
 
 Stores = Annotated[dict[StoreName, Store], AfterValidator(_in_place)]
 
 
-def trusts_clients(stores: Mapping[str, Store]) -> bool:
-    """Whether the lab's own client authority is among Trusted Roots, so that chains that end in it are good."""
-    return ROOT not in stores or stores[ROOT].has("client")
+def trusted(
+    stores: Mapping[str, Store],
+    ctl_store: str | None = None,
+    mode: ClientAuthTrustMode = ClientAuthTrustMode.MACHINE_TRUST,
+) -> tuple[AuthorityName, ...]:
+    """The authorities of the lab's own in one of which a client's chain must end, on a binding with that `ctl_store`.
 
-
-def has_intermediate(stores: Mapping[str, Store]) -> bool:
-    """Whether the server itself has the intermediate that a client may have left out."""
-    return INTERMEDIATES in stores and stores[INTERMEDIATES].has("intermediate")
+    Trusted Roots decide, and where a scenario says nothing of them the client authority is there alone. A store that
+    the binding names restricts them, or takes their place, by the `mode`; an empty one is passed over. That machine
+    trust speaks of that store alone, and not of the list of issuers wherever it comes from, is an assumption.
+    """
+    roots = stores[ROOT].authorities if ROOT in stores else frozenset[AuthorityName](["client"])
+    own = stores.get(ctl_store) if ctl_store is not None else None
+    if own is None or not own.present:
+        found = set(roots)
+    elif mode is ClientAuthTrustMode.EXCLUSIVE_CA_TRUST:
+        found = set(own.authorities)
+    elif mode is ClientAuthTrustMode.EXCLUSIVE_ROOT_TRUST:
+        found = set(own.authorities - {INTERMEDIATE})
+    else:
+        found = {name for name in own.authorities if ROOT_OF.get(name, name) in roots}
+    if INTERMEDIATES in stores and stores[INTERMEDIATES].has(INTERMEDIATE) and ROOT_OF[INTERMEDIATE] in found:
+        found.add(INTERMEDIATE)  # the server has what a client may have left out
+    return tuple(name for name in AUTHORITIES if name in found)

@@ -31,6 +31,10 @@ SSTP_PORT = (
 )
 POST_HANDSHAKE = "IIS Support Blog, 29 August 2025"
 
+PRECEDENCE = (
+    "Sources disagree. The address: a user's report (win-acme/win-acme issue 1686), and what is commonly told. The "
+    "name: serverfault 909918, which speaks of another program."
+)
 SSL_3_TOO = "It also speaks SSL 3.0, which OpenSSL has dropped."
 CTL_BEFORE_2012 = (
     "Before Windows Server 2012 it is a certificate trust list that shortens the list of issuers, and not a store "
@@ -114,6 +118,11 @@ WINDOWS_SERVER_2003 = Profile(
             UNVERIFIED,
             "Commonly quoted as 12,228 (0x3000) bytes, which contradicts itself: 0x3000 is 12,288.",
         ),
+        "schannel.client_auth_trust_mode": Default(
+            0,
+            UNVERIFIED,
+            f"ClientAuthTrustMode came with Windows Server 2012 ({ISSUER_LIST}); this is what 0 means there.",
+        ),
         "schannel.maximum_cache_size": Default(10_000, "KB937687"),
         "schannel.server_cache_time": Default("10h", "KB937687"),
         "schannel.event_logging": Default(
@@ -133,6 +142,10 @@ WINDOWS_SERVER_2003 = Profile(
             "In kernel mode this version knows no client certificates (the same page).",
         ),
         "sstp_listener_port": Default(None, SSTP_SINCE_2008),
+        "drain_entity_body_limit": Default(
+            "64MiB", UNVERIFIED, "The lab's own: how much of a refused upload http.sys throws away is in no document."
+        ),
+        "binding_precedence": Default("exact_address_first", UNVERIFIED, PRECEDENCE),
         "on_unavailable": Default(
             "reset",
             UNVERIFIED,
@@ -197,11 +210,13 @@ WINDOWS_SERVER_2012_R2 = WINDOWS_SERVER_2008_R2.succeeded_by(
             None,
             f"{LEARN}, netsh http: sslctlstorename is null unless set",
             "The list then comes from the store Client Authentication Issuers, and from Trusted Roots where that is "
-            f"empty ({ISSUER_LIST}).",
+            f"empty ({ISSUER_LIST}). That a store which is set also restricts who is trusted is documented for "
+            "ClientAuthTrustMode (the same page: the issuer must be in the list); the status it earns is unverified.",
         ),
         "schannel.send_trusted_issuer_list": Default(
             False, f"{REGISTRY}, and What's new in TLS/SSL: off from Windows Server 2012 on"
         ),
+        "schannel.client_auth_trust_mode": Default(0, f"{ISSUER_LIST}: machine trust unless set"),
         "schannel.trusted_issuer_list_limit": Default(
             "16KiB", f"{ISSUER_LIST}: in Windows Server 2012 the same 16 KB as in 2008 R2"
         ),
@@ -216,7 +231,11 @@ WINDOWS_SERVER_2022 = WINDOWS_SERVER_2012_R2.succeeded_by(
         "schannel.trusted_issuer_list_limit": Default(
             "16KiB", UNVERIFIED, "Documented through 2012; of later versions nothing was found."
         ),
-        "on_unavailable": Default("reset", f"{POST_HANDSHAKE}: Windows Server 2022 resets the connection"),
+        "on_unavailable": Default(
+            "reset",
+            f"{POST_HANDSHAKE}: Windows Server 2022 resets the connection",
+            "One user saw the request go on without a certificate (dotnet/aspnetcore issue 41162): `no_certificate`.",
+        ),
     },
 )
 

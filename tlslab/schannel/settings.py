@@ -2,6 +2,7 @@ r"""What the registry tells Schannel (`HKLM\SYSTEM\CurrentControlSet\Control\Sec
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StrictBool
@@ -11,6 +12,18 @@ from tlslab.schannel.cipher_suites import OPENSSL_NAMES, known_suite
 
 LOG_ERRORS, LOG_WARNINGS, LOG_INFORMATION = 1, 2, 4  # the bits of EventLogging (KB260729)
 CipherSuite = Annotated[str, AfterValidator(known_suite), Field(json_schema_extra={"enum": list(OPENSSL_NAMES)})]
+
+
+class ClientAuthTrustMode(IntEnum):
+    """What a client's chain must end in, where a binding names a store of its own (Microsoft Learn, What's new in TLS).
+
+    Machine trust: in Trusted Roots, with an issuer in that store as well. Exclusive root trust: in a root in that
+    store. Exclusive CA trust: in a root or an intermediate in that store.
+    """
+
+    MACHINE_TRUST = 0
+    EXCLUSIVE_ROOT_TRUST = 1
+    EXCLUSIVE_CA_TRUST = 2
 
 
 class Schannel(Knob):
@@ -31,6 +44,15 @@ class Schannel(Knob):
             "a buffer of Schannel, which has no name; KB933430 made it larger", Tool.NONE, TakesEffect.LAB_START
         ),
     ]
+    client_auth_trust_mode: Annotated[
+        ClientAuthTrustMode,
+        PLAIN,
+        WindowsSetting(
+            "registry, SCHANNEL: ClientAuthTrustMode, 0 machine trust, 1 exclusive root trust, 2 exclusive CA trust",
+            Tool.REGISTRY,
+            TakesEffect.RESTART,
+        ),
+    ] = ClientAuthTrustMode.MACHINE_TRUST
     maximum_cache_size: Annotated[
         int,
         Unit("entries"),

@@ -32,8 +32,8 @@ class Protocol(IntEnum):
 class ServerSettings:
     """What a server context is built from.
 
-    `issuer_names` go into the CertificateRequest; `client_authorities` are the roots that a client's chain is checked
-    against; `asks_in_handshake` puts the request into the first handshake.
+    `issuer_names` go into the CertificateRequest; `client_authorities` are those in which a client's chain must end, an
+    intermediate too; `asks_in_handshake` puts the request into the first handshake.
     `ciphers` are OpenSSL's names of suites below TLS 1.3, the best one first; none are all that OpenSSL offers.
     """
 
@@ -79,7 +79,7 @@ def server_context(settings: ServerSettings, name: str, keylog: KeyLog | None = 
     context.set_mode(_openssl.RELEASE_BUFFERS | _openssl.NO_AUTO_CHAIN)
     context.set_session_id(name.encode()[:32])
     context.set_timeout(FOR_EVER)
-    _trust(context, settings.client_authorities)
+    _trust(context, settings.client_authorities, partial=True)
     names = [issuer.public_bytes() for issuer in settings.issuer_names]
     texts = {name: issuer.rfc4514_string() for name, issuer in zip(names, settings.issuer_names, strict=True)}
     _openssl.set_issuer_names(context, names)
@@ -137,8 +137,11 @@ def _use_identity_by_issuer(context: SSL.Context, chain: tuple[x509.Certificate,
     _openssl.send_by_issuer(context, certificate, pkey, [one.issuer.public_bytes() for one in chain])
 
 
-def _trust(context: SSL.Context, authorities: tuple[x509.Certificate, ...]) -> None:
+def _trust(context: SSL.Context, authorities: tuple[x509.Certificate, ...], *, partial: bool = False) -> None:
+    """Let chains end in these; `partial`: also in one that is no root."""
     store = context.get_cert_store()
     assert store is not None
+    if partial:
+        store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
     for authority in authorities:
         store.add_cert(crypto.X509.from_cryptography(authority))

@@ -11,10 +11,9 @@ from typing import Any
 
 from tlslab import events as e
 from tlslab.text import cut, escaped, format_count, format_plain_seconds, format_status, plural
-from tlslab.words.values import UNAVAILABLE
-from tlslab.words.windows_events import BINDING_UNUSABLE
+from tlslab.words.values import UNAVAILABLE, UNUSABLE
+from tlslab.words.windows_events import UNUSABLE_ENTRIES
 
-_UNUSABLE = f"{BINDING_UNUSABLE.source} {BINDING_UNUSABLE.event_id}"
 LONGEST = 500  # characters; a request's target alone may have 16 KiB
 
 
@@ -35,7 +34,8 @@ def _no_binding(event: e.NoBindingMatched) -> str:
 
 
 def _not_usable(event: e.CertificateNotUsable) -> str:
-    return f"the certificate that the record of {event.endpoint} names is no longer in the store ({_UNUSABLE})"
+    entry = UNUSABLE_ENTRIES[event.why]
+    return f"the record of {event.endpoint} {UNUSABLE[event.why]} ({entry.source} {entry.event_id})"
 
 
 def _resumed(event: e.SessionResumed) -> str:

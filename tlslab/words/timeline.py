@@ -14,8 +14,8 @@ from tlslab import events as e
 from tlslab.schannel.event_log import ISSUER_LIST_TRUNCATED
 from tlslab.text import escaped, format_bytes, format_count, format_seconds, format_status, plural, shortened
 from tlslab.types import Activity, Fault
-from tlslab.words.values import ACTIVITIES, CONNECTION_ENDS, EVIDENCE, UNAVAILABLE, why_ended
-from tlslab.words.windows_events import BINDING_UNUSABLE, SSTP_CERTIFICATES_DIFFER
+from tlslab.words.values import ACTIVITIES, CONNECTION_ENDS, EVIDENCE, UNAVAILABLE, UNUSABLE, why_ended
+from tlslab.words.windows_events import SSTP_CERTIFICATES_DIFFER, UNUSABLE_ENTRIES
 
 
 class Line(NamedTuple):
@@ -48,6 +48,7 @@ KINDS = {
     "after_body": "the body is read as far as it may be; nothing more is read until the answer comes",
     "async_drain": "an asynchronous call: the body is read on meanwhile",
     "early_async_drain": "an asynchronous call, as early as can be: the body is read meanwhile",
+    "after_a_while": "the application had work of its own first, and asks with what has come of the body",
     "after_response": "the answer is out, the next request on this connection will have the certificate",
 }
 
@@ -100,9 +101,10 @@ def _no_binding(event: e.NoBindingMatched) -> Line:
 
 
 def _not_usable(event: e.CertificateNotUsable) -> Line:
+    names, entry = UNUSABLE[event.why], UNUSABLE_ENTRIES[event.why]
     return Line(
-        f"NO CERTIFICATE: the record of {event.endpoint} still names one that is no longer in the store: connection "
-        f"reset; Windows writes event {BINDING_UNUSABLE.event_id} of {BINDING_UNUSABLE.source}",
+        f"NO CERTIFICATE: the record of {event.endpoint} {names}: connection reset; "
+        f"Windows writes event {entry.event_id} of {entry.source}",
         "bad",
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tlslab.text import format_bytes
-from tlslab.types import Activity, ConnectionEnd, EvidenceEnd, EvidenceFile, Unavailable
+from tlslab.types import Activity, ConnectionEnd, EvidenceEnd, EvidenceFile, Unavailable, Unusable
 
 ACTIVITIES = {
     Activity.TLS_HANDSHAKE: "the TLS handshake",
@@ -23,6 +23,10 @@ CONNECTION_ENDS = {
     ConnectionEnd.ABANDONED: "ended with the lab",
 }
 UNAVAILABLE = {Unavailable.NO_POST_HANDSHAKE_AUTH: "the client did not offer post-handshake authentication"}
+UNUSABLE = {
+    Unusable.DELETED: "still names a certificate that is no longer in the store",
+    Unusable.KEY_MISSING: "names a certificate whose private key is not there or not readable",
+}
 EVIDENCE = {
     EvidenceFile.EVENTS_FILE: "the events file",
     EvidenceFile.KEY_LOG: "the key log",

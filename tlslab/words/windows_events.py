@@ -15,7 +15,7 @@ from tlslab.schannel import event_log
 from tlslab.schannel.event_log import SYSTEM, Entry, Level, entry_of, is_logged
 from tlslab.schannel.settings import Schannel
 from tlslab.text import escaped
-from tlslab.types import Verdict
+from tlslab.types import Unusable, Verdict
 
 CAPI2_CHANNEL = "Microsoft-Windows-CAPI2/Operational"
 _CAPI2 = "TechNet Wiki, CAPI2 Diagnostics (the level follows the result); TechNet cc749296"
@@ -54,7 +54,18 @@ CHAIN_FAILED = Entry(
     _CAPI2,
     _CAPI2_UNVERIFIED,
 )
-ENTRIES = (BINDING_UNUSABLE, SSTP_CERTIFICATES_DIFFER, CHAIN_BUILT, CHAIN_FAILED)
+KEY_UNREADABLE = Entry(
+    36870,
+    "Schannel",
+    SYSTEM,
+    Level.ERROR,
+    "the private key of a server's certificate could not be used; the code in the data says that its container is not "
+    "there or not readable",
+    "Microsoft Learn, troubleshooting-ssl, scenario 2 (0x80090016); KB824035 (Error)",
+    "that there is an entry for each connection, and that the connection is then reset: one trace shows it",
+)
+UNUSABLE_ENTRIES = {Unusable.DELETED: BINDING_UNUSABLE, Unusable.KEY_MISSING: KEY_UNREADABLE}
+ENTRIES = (BINDING_UNUSABLE, KEY_UNREADABLE, SSTP_CERTIFICATES_DIFFER, CHAIN_BUILT, CHAIN_FAILED)
 HEADING = f"{'Level':11}  {'Date and Time (UTC)':19}  {'Source':9}  Event ID  Log\n"
 
 
@@ -115,6 +126,9 @@ def entry_for(event: Event, schannel: Schannel, *, capi2: bool) -> tuple[Entry, 
                 return None
             entry = CHAIN_BUILT if event.verdict == Verdict.TRUSTED else CHAIN_FAILED
             return entry, {"subject": event.subject, "verdict": str(event.verdict)}
+        case CertificateNotUsable(why=Unusable.KEY_MISSING):
+            data: dict[str, object] = {"endpoint": event.endpoint, "code": "0x80090016"}
+            return (KEY_UNREADABLE, data) if is_logged(KEY_UNREADABLE, schannel) else None
         case CertificateNotUsable():
             return BINDING_UNUSABLE, {"endpoint": event.endpoint}
         case SstpCertificatesDiffer():
