@@ -149,3 +149,44 @@ def test_any_path(text):
     for path in (text, "sites." + text, "bindings.site." + text):
         with suppress(LabError):
             assert resolve(data, path)
+
+
+# --- names of a scenario's own ---
+
+
+@pytest.mark.parametrize(
+    ("path", "value"), [("bindings.new", {"endpoint": "[::]:9"}), ("stores.Mine", {"roots": [{"authority": "client"}]})]
+)
+def test_a_binding_or_a_store_can_be_added(data, path, value):
+    """Set whole under a new name, it is there with the others, and the profile lies under it."""
+    kind, name = path.split(".")
+    changed = apply(data, {path: value})
+    assert list(changed[kind]) == [*data.get(kind, {}), name]
+    assert changed[kind][name].items() >= value.items()
+    assert (changed["bindings"] | {"new": 0}).keys() == (data["bindings"] | {"new": 0}).keys()
+    assert "protocols" in changed["bindings"]["site"]
+    assert kind == "stores" or "protocols" in changed["bindings"]["new"]
+
+
+def test_a_part_of_what_was_added(data):
+    """What is added in one layer can be changed in the same and in the next."""
+    layers = {"bindings.new.ctl_store": "A", "bindings.new": {"endpoint": "[::]:9"}}
+    assert apply(data, layers)["bindings"]["new"]["ctl_store"] == "A"
+    assert apply(data, layers, {"bindings.new.ctl_store": "B"})["bindings"]["new"]["ctl_store"] == "B"
+
+
+@pytest.mark.parametrize("path", ["bindings.sit.protocols", "stores.Rooot.roots"])
+def test_a_part_of_nothing_says_how_one_is_added(data, path):
+    """A slip of the pen adds nothing."""
+    with pytest.raises(LabError) as caught:
+        resolve(data, path)
+    name = path.rpartition(".")[0]
+    assert f"to add one, set it whole: {name}={{" in caught.value.hint
+
+
+@pytest.mark.parametrize("broken", [3, "a", ["b"]])
+def test_nothing_is_added_to_what_has_no_shape(broken):
+    """The data may be anything: it is told, not raised."""
+    for kind in ("bindings", "stores"):
+        with pytest.raises(LabError):
+            apply({kind: broken, "sites": []}, {f"{kind}.new": {}})

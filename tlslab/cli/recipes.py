@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from rich.console import Console
 
@@ -11,6 +12,7 @@ from tlslab.cli.console import prose
 from tlslab.lab.curl import comes_back
 from tlslab.lab.running import Running
 from tlslab.lab.shell import join, program
+from tlslab.scenario.build import build
 from tlslab.scenario.schema import Case, Expect, Fix, Step, WritingStyle
 from tlslab.text import format_seconds
 
@@ -25,6 +27,7 @@ COMING_BACK = (
 )
 # What a client prints for an end that is no answer, by Debian 12's: curl 7.88, OpenSSL 3.0.
 OWN_WORDS = {
+    ("curl", "alert"): "curl: (60), if it is the certificate that it does not accept",
     ("curl", "closed"): "curl: (52) Empty reply from server",
     ("curl", "gave_up"): "curl: (28) Operation timed out",
     ("openssl", "reset"): "openssl: errno=104, or nothing",
@@ -37,6 +40,7 @@ ENDS = {
     "reset": "the connection is reset",
     "closed": "the connection is closed",
     "gave_up": "the client gives up",
+    "alert": "TLS ends in an alert",
 }
 
 
@@ -71,7 +75,8 @@ def symptom(running: Running) -> Recipe:
 def case(running: Running, name: str, shown: Case) -> Recipe:
     """A case beside the failure; one that sets something needs a lab of its own."""
     steps = shown.client or running.loaded.scenario.symptom.client or ()
-    recipe = _to_send(running, f"Case {name}: {shown.title or name}", "bold", steps, shown.expect)
+    there = _with_all_bindings(running, steps, (), shown.set)
+    recipe = _to_send(there, f"Case {name}: {shown.title or name}", "bold", steps, shown.expect)
     if not shown.set:
         return recipe
     return _on_another_lab(running, recipe, running.options.changed(shown.set, _ports(running)))
@@ -88,12 +93,24 @@ def fix(running: Running, name: str) -> Recipe:
     marks = [", ".join(shown.changes), *(["recommended"] if shown.recommended else [])]
     marks.append("deterministic" if shown.deterministic else "not deterministic")
     heading = f"Fix {name}: {shown.title} ({'; '.join(marks)})"
-    recipe = _to_send(running, heading, GOOD, *_fixed(running, shown))
+    steps, expect = _fixed(running, shown)
+    recipe = _to_send(_with_all_bindings(running, steps, (name,), {}), heading, GOOD, steps, expect)
     if not shown.set:
         return recipe.but("The client does it, and nothing changes on the server.", recipe.lines)
     if name in running.plan.fixes:
         return recipe.but("It is on.", recipe.lines)
     return _on_another_lab(running, recipe, running.options.again(name, shown.set, _ports(running)))
+
+
+def _with_all_bindings(
+    running: Running, steps: Sequence[Step], fixes: tuple[str, ...], overrides: Mapping[str, Any]
+) -> Running:
+    """The lab as it would be, where the steps go to a binding that only what is to be set adds."""
+    if all(step.binding in running.curl.addresses for step in steps):
+        return running
+    options, loaded, pki = running.options, running.loaded, running.pki
+    plan = build(loaded, fixes, overrides, pki, host=options.host, sans=options.sans, port=options.port)
+    return Running.of(loaded, plan, pki, plan.listeners, options, running.home)
 
 
 def _on_another_lab(running: Running, recipe: Recipe, words: list[str]) -> Recipe:

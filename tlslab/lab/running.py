@@ -67,8 +67,9 @@ class Running:
     ) -> Running:
         """Put together what is known, the bindings in the scenario's order; `listeners` are where it really listens."""
         served = [_served(binding, one, options.sans, plan) for one in listeners for binding in one.bindings]
-        order = list(loaded.scenario.bindings)
-        served.sort(key=lambda one: order.index(one.binding.name))
+        first, order = served[0].binding.name, [*loaded.scenario.bindings]
+        order += [one.binding.name for one in served if one.binding.name not in order]  # a fix may have added some
+        served.sort(key=lambda one: (one.binding.name != first, order.index(one.binding.name)))
         return cls(loaded, plan, pki, tuple(served), options, home)
 
     @property
@@ -77,6 +78,8 @@ class Running:
         sans = self.options.sans
         addresses: dict[str | None, Destination] = {one.binding.name: one.address(sans) for one in self.served}
         addresses[None] = self.served[0].address(sans)
+        for name in self.loaded.scenario.bindings:  # one that was taken away has no place of its own any more
+            addresses.setdefault(name, addresses[None])
         folder = self.home / "uploads"
         return Curl(
             self.pki.ca_file,

@@ -36,17 +36,33 @@ def cross_check(data: dict[str, Any], *, valid: bool) -> Iterator[Complaint]:
         if fix.get("deterministic") is False and not fix.get("defeated_by"):
             message = "a fix that is not deterministic needs a defeated_by: how it fails, and what is seen then"
             yield at(data, keys, message, on_key=True)
-    for keys, trial in _trials(data):
-        yield from _steps(data, keys, trial)
+    for keys, laid, client in _trials(data):
+        yield from _steps(data, keys, laid)
+        yield from _left_without(data, keys, laid, client)
 
 
-def _trials(data: dict[str, Any]) -> Iterator[tuple[Keys, dict[str, Any]]]:
-    if isinstance(data.get("symptom"), dict):
-        yield ("symptom",), data["symptom"]
-    yield from items(data, ("cases",))
-    for keys, fix in items(data, ("fixes",)):
-        yield keys, fix
-        yield from items(data, (*keys, "defeated_by"))
+def _trials(data: dict[str, Any]) -> Iterator[tuple[Keys, dict[str, Any], Keys]]:
+    """Each trial, the data with its settings laid over, which is what its steps find, and where those steps are."""
+    symptom: Keys = ("symptom",)
+    for keys in (symptom, *(keys for keys, _ in items(data, ("cases",)))):
+        yield keys, _laid(data, keys), _client(data, keys, symptom)
+    for keys, _ in items(data, ("fixes",)):
+        fixed, client = _laid(data, keys), _client(data, keys, symptom)
+        yield keys, fixed, client
+        for defeat, _ in items(data, (*keys, "defeated_by")):
+            yield defeat, _laid(fixed, defeat), _client(data, defeat, client[:-1])
+
+
+def _client(data: dict[str, Any], trial: Keys, otherwise: Keys) -> Keys:
+    return (*(trial if value_at(data, (*trial, "client")) else otherwise), "client")
+
+
+def _laid(data: dict[str, Any], trial: Keys) -> dict[str, Any]:
+    """The data with the settings of a trial; as it is where those are unknown, which is told elsewhere."""
+    settings = _settings_of(value_at(data, trial))
+    if not settings or any(_unknown(data, settings)):
+        return data
+    return apply(data, settings)
 
 
 # --- settings of cases and fixes -----------------------------------------------------------------------------
@@ -55,10 +71,10 @@ def _trials(data: dict[str, Any]) -> Iterator[tuple[Keys, dict[str, Any]]]:
 def _settings(data: dict[str, Any], sound: bool) -> Iterator[Complaint]:
     for keys in (("symptom",), *(keys for keys, _ in items(data, ("cases",)))):
         yield from _overlay(data, keys, data, sound)
-    for keys, fix in items(data, ("fixes",)):
+    for keys, _ in items(data, ("fixes",)):
         wrong = list(_overlay(data, keys, data, sound))
         yield from wrong
-        fixed = data if wrong else apply(data, _settings_of(fix))
+        fixed = data if wrong else _laid(data, keys)
         for defeat, _ in items(data, (*keys, "defeated_by")):
             yield from _overlay(data, defeat, fixed, sound)
 
@@ -71,7 +87,7 @@ def _settings_of(trial: Any) -> dict[str, Any]:
 def _overlay(data: dict[str, Any], trial: Keys, base: dict[str, Any], sound: bool) -> Iterator[Complaint]:
     """Lay the settings of one trial over `base`, and tell of each what does not fit."""
     settings = _settings_of(value_at(data, trial))
-    unknown = {path: problem for path in settings if (problem := _unknown(base, path))}
+    unknown = dict(_unknown(base, settings))
     for path, problem in unknown.items():
         yield _at_setting(data, trial, (path,), problem, on_key=True)
     if unknown or not settings or not sound:
@@ -92,12 +108,13 @@ def _at_setting(data: Any, trial: Keys, path: Keys, message: str, *, on_key: boo
     return Complaint((*settings, *path), f"{path_text(data, settings)}: {message}", on_key)
 
 
-def _unknown(base: dict[str, Any], path: str) -> str:
-    try:
-        resolve(base, path)
-    except LabError as error:
-        return f"{error}; {error.hint}"
-    return ""
+def _unknown(base: dict[str, Any], settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The paths among `settings` that lead nowhere in `base`, each with what is wrong."""
+    for path in settings:
+        try:
+            resolve(base, path)
+        except LabError as error:
+            yield path, f"{error}; {error.hint}"
 
 
 def _setting_behind(base: dict[str, Any], settings: dict[str, Any], keys: Keys) -> Keys:
@@ -113,15 +130,17 @@ def _setting_behind(base: dict[str, Any], settings: dict[str, Any], keys: Keys) 
 # --- steps ---------------------------------------------------------------------------------------------------
 
 
-def _steps(data: dict[str, Any], trial: Keys, content: dict[str, Any]) -> Iterator[Complaint]:
-    may_be_missing = "404" in _outcomes(content.get("expect"))
+def _steps(data: dict[str, Any], trial: Keys, laid: dict[str, Any]) -> Iterator[Complaint]:
+    """Look at the steps of a trial, which go to a server that was set up as `laid` says."""
+    content = value_at(data, trial)
+    may_be_missing = isinstance(content, dict) and "404" in _outcomes(content.get("expect"))
     previous: dict[str, Any] | None = None
     for keys, step in items(data, (*trial, "client")):
-        yield from _binding(data, keys, step)
+        yield from _binding(laid, keys, step)
         yield from _same_connection(data, keys, step, previous)
         yield from _resumes(data, keys, step, previous)
         if not may_be_missing:
-            yield from _path(data, keys, step)
+            yield from _path(laid, keys, step)
         previous = step
 
 
@@ -135,6 +154,16 @@ def _binding(data: dict[str, Any], keys: Keys, step: dict[str, Any]) -> Iterator
     name, bindings = step.get("binding"), data.get("bindings")
     if isinstance(name, str) and isinstance(bindings, dict) and name not in bindings:
         yield at(data, (*keys, "binding"), f"there is no binding {name!a}; {suggestion(name, bindings)}")
+
+
+def _left_without(data: dict[str, Any], trial: Keys, laid: dict[str, Any], client: Keys) -> Iterator[Complaint]:
+    """Steps that a trial has from elsewhere may go to a binding that its own settings have taken away."""
+    if client[:-1] == trial:
+        return
+    for keys, step in items(data, client):
+        for complaint in _binding(laid, keys, step):
+            message = f"takes away what {path_text(data, keys)} goes to: {complaint.message.partition(': ')[2]}"
+            yield _at_setting(data, trial, (), message)
 
 
 def _path(data: dict[str, Any], keys: Keys, step: dict[str, Any]) -> Iterator[Complaint]:

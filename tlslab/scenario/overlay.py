@@ -3,7 +3,7 @@
 A path names a place in the part of a scenario that `schema.Setup` describes: `timers.ssl_renegotiation`,
 `bindings.site.protocols`, `sites./upload.ssl_flags`. A site is called by its path or its index; of paths with dots in
 them the longest that fits is meant. What is set replaces what was there, wholly; setting a `.kind` drops its siblings,
-which belong to the kind that was.
+which belong to the kind that was. A binding and a store of a new name are added by setting them whole.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ from tlslab.scenario.schema import Setup
 from tlslab.schannel.profiles import PROFILES, WINDOWS_SERVER_2012_R2, Profile
 
 Keys = tuple[str | int, ...]
+# Whatever has names of a scenario's own, and how another one is added.
+NAMED: Mapping[Keys, str] = {
+    ("bindings",): 'bindings.{}={{endpoint: "0.0.0.0:8444"}}',
+    ("stores",): "stores.{}={{roots: [{{authority: client}}]}}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,8 @@ def apply(data: Mapping[str, Any], *layers: Mapping[str, Any], ground: Ground = 
 
 def _set(data: dict[str, Any], keys: Keys, value: object, ground: Ground) -> None:
     *parents, last = keys
+    if tuple(parents) in NAMED and data.get(str(parents[0])) is None:
+        data[str(parents[0])] = {}
     container = value_at(data, parents)
     if last == "kind" and fields_at(ground.model, parents):
         container.clear()
@@ -64,10 +71,17 @@ def resolve(data: Mapping[str, Any], path: str, ground: Ground = WINDOWS) -> Key
     keys = _split(data, path)
     for end, key in enumerate(keys):
         known = _known(data, keys[:end], ground)
-        if key not in known:
+        if key not in known and not (_takes_names(data, keys[:end]) and keys[end:] == (key,)):
             place = f"in {path_text(data, keys[:end])}" if end else "that can be set"
-            raise UsageProblem(f"cannot set {path}: there is no {key!a} {place}", suggestion(str(key), map(str, known)))
+            hint = suggestion(str(key), map(str, known))
+            if keys[:end] in NAMED:
+                hint += f"; to add one, set it whole: {NAMED[keys[:end]].format(key)}"
+            raise UsageProblem(f"cannot set {path}: there is no {key!a} {place}", hint)
     return keys
+
+
+def _takes_names(data: Mapping[str, Any], keys: Keys) -> bool:
+    return keys in NAMED and isinstance(value_at(data, keys), Mapping | None)
 
 
 def parse_set(text: str) -> tuple[str, Any]:

@@ -66,7 +66,7 @@ class Roots(Knob):
     @model_validator(mode="after")
     def _one_kind(self) -> Roots:
         if (self.name is None) == (self.authority is None):
-            raise ValueError(f"expected a name, or authority: {', '.join(AUTHORITIES)} for one of the lab's own")
+            raise ValueError(f"expected a name, or authority: {', '.join(AUTHORITIES)} (the lab's own)")
         if self.name is None and (self.count > 1 or self.organization is not None):
             raise ValueError("an authority of the lab's own has its own name, and is there once")
         if self.name is not None and self.count > 1 and NUMBER not in self.name:
