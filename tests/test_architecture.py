@@ -227,7 +227,7 @@ ALSO = {
     "capture": "client core pki recorder scenario verify",  # the logs of whole scenarios, walked in memory
     "client": "core events",  # its peer is a lab on a socket
     "net": "httpsys pki scenario text",  # listens with the certificates and bindings of a real plan
-    "scenario": "verify",  # every promise of the catalogue is a trial
+    "scenario": "client verify",  # every promise of the catalogue is a trial, which the lab's own client walks
     "verify": "pki",  # the certificates of a home
     "tls": "pki schannel",  # certificates to shake hands with, and the suites of Windows
 }

@@ -66,13 +66,15 @@ class TakesEffect(StrEnum):
 class WindowsSetting:
     """What a knob is in Windows: its name as people know it, what sets it there, and when a change takes effect.
 
-    `effect_source` is the document that says when; without one it is an assumption.
+    `effect_source` is the document that says when; without one it is an assumption. `in_milliseconds`: that is how
+    Windows writes what the lab writes as a duration.
     """
 
     name: str
     tool: Tool
     takes_effect: TakesEffect
     effect_source: str = ""
+    in_milliseconds: bool = False
 
     @property
     def is_effect_verified(self) -> bool:

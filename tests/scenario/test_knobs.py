@@ -11,10 +11,11 @@ from pydantic import BaseModel, Field
 
 from tlslab.core.plan import LabPlan
 from tlslab.knobs import BYTES, PLAIN, PORT, SECONDS, TakesEffect, Tool, Unit, WindowsSetting, declared
+from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
 from tlslab.scenario.knobs import knobs_of, value_text
 from tlslab.scenario.load import load
-from tlslab.scenario.overlay import Ground, with_profile
+from tlslab.scenario.overlay import Ground, parse_set, with_profile
 from tlslab.scenario.schema import Setup, json_schema
 from tlslab.scenario.setup import setup_of
 from tlslab.schannel.profiles import PROFILES, Default
@@ -123,6 +124,48 @@ def test_text_of_a_store(loaded):
     knobs = {knob.path: knob.text for knob in knobs_of(setup_of(loaded.data, {"stores": stores}))}
     assert knobs["stores.Root.roots"] == "name A {n}, count 9, state valid; count 1, state valid, authority client"
     assert knobs["stores.Root.without"] == "expired"
+
+
+CATALOGUE = {name: load(name) for name in catalogue.names()}
+
+
+@pytest.mark.parametrize("loaded", CATALOGUE.values(), ids=list(CATALOGUE))
+def test_what_is_shown_can_be_set(loaded):
+    """Each knob of each scenario, as it is and as each fix leaves it, pasted into --set changes nothing."""
+    for settings in ({}, *(fix.set for fix in loaded.scenario.fixes.values())):
+        setup = setup_of(loaded.data, settings)
+        pasted = [parse_set(f"{knob.path} = {knob.as_set}") for knob in knobs_of(setup)]
+        for path, value in pasted:
+            assert setup_of(loaded.data, settings, {path: value}) == setup
+        assert setup_of(loaded.data, settings, dict(pasted)) == setup
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "shown"),
+    [
+        ("bindings.site.ctl_store", None, "null"),
+        ("bindings.site.endpoint", "[::]:8443", '"[::]:8443"'),
+        ("bindings.site.endpoint", "a-b.localhost:8443", "a-b.localhost:8443"),
+        ("sites./upload.ssl_flags", [], "[]"),
+        ("sites./upload.application_delay", "1500ms", "1500ms"),
+        ("sites./upload.application_delay", 0.0001, "0.0001"),
+        (
+            "sites./upload.client_cert_retrieval",
+            {"kind": "after_a_while", "max": None},
+            "{kind: after_a_while, delay: 1s, buffer: 4MiB, max: null}",
+        ),
+        ("schannel.server_cache_time", "10h", "10h"),
+        ("schannel.trusted_issuer_list_limit", 12_289, "12289"),
+        ("stores", {"true": {"roots": [{"name": "null"}, {"name": "A, {n}", "count": 2}]}}, ""),
+    ],
+)
+def test_as_it_is_set(loaded, path, value, shown):
+    """As a person would write it; what YAML would take for something else is in quotes."""
+    setup = setup_of(loaded.data, {path: value})
+    knobs = {knob.path: knob.as_set for knob in knobs_of(setup)}
+    assert knobs.get(path, "") == shown
+    for one, text in knobs.items():
+        assert setup_of(loaded.data, {path: value}, dict([parse_set(f"{one}={text}")])) == setup
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def _as_json(loaded: LoadedScenario, source: str) -> dict[str, Any]:
         **content,
         "bindings": scenario.model_dump(mode="json")["bindings"],
         "knobs": [
-            {"path": knob.path, "value": knob.value, "windows_name": knob.windows_name}
+            {"path": knob.path, "value": knob.value, "set": knob.as_set, "windows_name": knob.windows_name}
             for knob in knobs_of(loaded.scenario)
         ],
         "fixes": [_fix_json(name, fix) for name, fix in scenario.fixes.items()],
@@ -128,7 +128,11 @@ def _print(loaded: LoadedScenario, source: str, out: Console) -> None:
     prose(out, scenario.title, style="bold")
     _section(out, "What happens", scenario.story)
     _section(out, "How it shows itself", _listed(scenario.symptoms))
-    _section(out, "Bindings and knobs", "Change one: tlslab serve --scenario NAME --set PATH=VALUE")
+    _section(
+        out,
+        "Bindings and knobs",
+        "Change one: tlslab serve --scenario NAME --set 'PATH=VALUE', as they stand here, or by Windows' own name.",
+    )
     knobs = tuple(knobs_of(scenario))
     for knob in knobs:
         _print_knob(knob, out, "  ")
@@ -144,7 +148,7 @@ def _print(loaded: LoadedScenario, source: str, out: Console) -> None:
 
 
 def _print_knob(knob: KnobAt, out: Console, indent: str) -> None:
-    prose(out, f"{knob.path} = {knob.text}", first=indent, rest=f"{indent}    ")
+    prose(out, f"{knob.path} = {knob.as_set}", first=indent, rest=f"{indent}    ")
     prose(out, f"[{knob.windows_name}]", style="dim", first=f"{indent}    ")
 
 

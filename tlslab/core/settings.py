@@ -23,7 +23,8 @@ class Site(Knob):
     ssl_flags: Annotated[
         tuple[SslFlag, ...],
         WindowsSetting(
-            "applicationHost.config <access sslFlags>; IIS Manager: SSL Settings, Ignore / Accept / Require",
+            "applicationHost.config <access sslFlags>; IIS Manager: SSL Settings, Ignore / Accept / Require; IIS 6: "
+            "AccessSSLFlags",
             Tool.CONFIGURATION,
             TakesEffect.NEXT_REQUEST,
         ),

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tlslab.knobs import ByteCount, Knob, Seconds
+from tlslab.knobs import ByteCount, Knob, Seconds, TakesEffect, Tool, WindowsSetting
 from tlslab.types import frozen_for_mypy
 
 UNLIMITED = 2**62
@@ -146,7 +146,11 @@ class ReadAhead413(Retrieval):
     """
 
     kind: Literal["read_ahead_413"] = "read_ahead_413"
-    size: Annotated[ByteCount, Field(le=2**31 - 1)] = 49_152
+    size: Annotated[
+        ByteCount,
+        Field(le=2**31 - 1),
+        WindowsSetting("<serverRuntime uploadReadAheadSize>", Tool.CONFIGURATION, TakesEffect.NEXT_REQUEST),
+    ] = 49_152
 
     @property
     def ask_after(self) -> int:

@@ -17,10 +17,11 @@ from tlslab.pki.store import Pki
 from tlslab.scenario.issuers import issuer_names
 from tlslab.scenario.load import LoadedScenario
 from tlslab.scenario.names import suggestion
-from tlslab.scenario.overlay import Keys, path_text, resolve
+from tlslab.scenario.overlay import Keys, apply, path_text, resolve
 from tlslab.scenario.schema import BindingModel, Scenario, Setup
 from tlslab.scenario.setup import setup_of
 from tlslab.scenario.stores import trusted
+from tlslab.scenario.windows_names import understood
 from tlslab.schannel.cipher_suites import openssl_names
 from tlslab.schannel.issuer_list import issuer_list
 from tlslab.schannel.settings import Schannel
@@ -53,7 +54,9 @@ def build(
     invalid value, a port or address that cannot be listened on.
     """
     chosen = tuple(dict.fromkeys(fixes))
-    setup = setup_of(loaded.data, _merged(loaded, chosen), overrides, ground=loaded.ground)
+    merged = _merged(loaded, chosen)
+    ours = understood(apply(loaded.data, merged, ground=loaded.ground), overrides, loaded.ground)
+    setup = setup_of(loaded.data, merged, ours, ground=loaded.ground)
     issuers = {name: _issuers(setup, model, pki) for name, model in setup.bindings.items()}
     return LabPlan(
         scenario=loaded.name,

@@ -15,6 +15,7 @@ from tlslab.scenario.names import suggestion
 from tlslab.scenario.overlay import Keys, apply, path_text, resolve, value_at
 from tlslab.scenario.schema import Setup, Step
 from tlslab.scenario.setup import items, lay, misfits
+from tlslab.scenario.windows_names import paths_of
 
 START_PAGE = "/"
 CLIENT = ("identity", "renegotiation", "filters_by_issuer")  # what makes a step's client another one
@@ -114,7 +115,9 @@ def _unknown(base: dict[str, Any], settings: dict[str, Any]) -> Iterator[tuple[s
         try:
             resolve(base, path)
         except LabError as error:
-            yield path, f"{error}; {error.hint}"
+            ours = paths_of(base, path)
+            hint = f"in a lab it is {' or '.join(ours)}" if ours else error.hint
+            yield path, f"{error}; {hint}"
 
 
 def _setting_behind(base: dict[str, Any], settings: dict[str, Any], keys: Keys) -> Keys:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from tlslab.knobs import BYTES, PLAIN, PORT, SECONDS, Knob, Unit, WindowsSetting, declared
+from tlslab.knobs import BYTE_UNITS, BYTES, PLAIN, PORT, SECOND_UNITS, SECONDS, Knob, Unit, WindowsSetting, declared
 from tlslab.text import format_bytes, format_seconds
 
 
 @dataclass(frozen=True, slots=True)
 class KnobAt:
-    """A knob of a lab: its path for --set, its value as JSON (sizes in bytes, times in seconds) and in words."""
+    """A knob of a lab: its path for --set, its value as JSON (sizes in bytes, times in seconds) and in words.
+
+    `as_set` is the value as --set takes it. `model` is the value itself where that has settings inside.
+    """
 
     path: str
     value: Any
     text: str
+    as_set: str
     setting: WindowsSetting
+    model: Knob | None
 
     @property
     def windows_name(self) -> str:
@@ -35,7 +42,8 @@ def knobs_of(model: Knob, prefix: str = "") -> Iterator[KnobAt]:
                 yield from knobs_of(inner, f"{prefix}{path}.")
         else:
             plain = model.model_dump(mode="json", include={name})[name]
-            yield KnobAt(f"{prefix}{name}", plain, value_text(value, unit), setting)
+            inside = value if isinstance(value, Knob) else None
+            yield KnobAt(f"{prefix}{name}", plain, value_text(value, unit), as_set(value, unit), setting, inside)
 
 
 @cache
@@ -79,3 +87,47 @@ def _quantity(number: float, unit: Unit) -> str:
     if unit == SECONDS:
         return format_seconds(number) if number else "0 s"
     return str(number) if unit == PORT else f"{number:,} {unit.noun}".strip()
+
+
+def as_set(value: Any, unit: Unit | None = None) -> str:
+    """Write the value of a knob as --set takes it, and as a person would: `16KiB`, `{kind: after_body, max: 4MiB}`."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case Knob():
+            return f"{{{', '.join(_fields_to_set(value, all_of_them=True))}}}"
+        case tuple() if value and isinstance(value[0], Knob):
+            groups = (", ".join(_fields_to_set(one, all_of_them=False)) for one in value)
+            return f"[{', '.join(f'{{{group}}}' for group in groups)}]"
+        case tuple():
+            return f"[{', '.join(as_set(one, unit) for one in value)}]"
+        case int() | float():
+            return _exactly(value, unit or PLAIN)
+    text = str(value)
+    return text if _PLAIN_TEXT.fullmatch(text) else json.dumps(text)
+
+
+# YAML reads such a text as itself, wherever it stands: it is no number and no word for true, false or nothing.
+_PLAIN_TEXT = re.compile(
+    r"(?!(?:true|false|null)\b)[A-Za-z][\w./-]*(?::\d+)?|\d+(?:\.\d+){3}:\d+", re.ASCII | re.IGNORECASE
+)
+
+
+def _fields_to_set(value: Knob, *, all_of_them: bool) -> Iterator[str]:
+    """Of one of many, such as a group of roots, what is not as usual; of another all that is there."""
+    for name, field in type(value).model_fields.items():
+        inner = getattr(value, name)
+        if inner != field.default or (all_of_them and inner is not None):
+            yield f"{name}: {as_set(inner, declared(field, Unit))}"
+
+
+def _exactly(number: float, unit: Unit) -> str:
+    """The number in the largest unit in which it is whole."""
+    units = BYTE_UNITS if unit == BYTES else SECOND_UNITS if unit == SECONDS else {}
+    for name in ("GiB", "MiB", "KiB", "h", "s", "ms"):
+        size = units.get(name)
+        if size and number and (whole := round(number / size)) * size == number:
+            return f"{whole}{name}"
+    return f"{number:.15g}" if isinstance(number, float) else str(int(number))

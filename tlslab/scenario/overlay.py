@@ -9,6 +9,7 @@ which belong to the kind that was. A binding and a store of a new name are added
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from tlslab.scenario.schema import Setup
 from tlslab.schannel.profiles import PROFILES, WINDOWS_SERVER_2012_R2, Profile
 
 Keys = tuple[str | int, ...]
+_APPCMD = re.compile(r"\s*/?[A-Za-z]+:[^:]")
 # Whatever has names of a scenario's own, and how another one is added.
 NAMED: Mapping[Keys, str] = {
     ("bindings",): 'bindings.{}={{endpoint: "0.0.0.0:8444"}}',
@@ -87,6 +89,8 @@ def _takes_names(data: Mapping[str, Any], keys: Keys) -> bool:
 def parse_set(text: str) -> tuple[str, Any]:
     """Read the `PATH=YAML` of `--set` into the path and plain data. UsageProblem says what would be right."""
     path, equals, value = text.partition("=")
+    if not equals and _APPCMD.match(text):  # /uploadReadAheadSize:204800
+        path, equals, value = text.partition(":")
     if not (path.strip() and equals and value.strip()):
         example = "write it like timers.ssl_renegotiation=30s or bindings.site.client_cert_negotiation=enable"
         raise UsageProblem(f"{text!r} is not PATH=VALUE", example)

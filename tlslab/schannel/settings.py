@@ -62,7 +62,10 @@ class Schannel(Knob):
     server_cache_time: Annotated[
         Seconds,
         WindowsSetting(
-            "registry, SCHANNEL: ServerCacheTime, in milliseconds there", Tool.REGISTRY, TakesEffect.RESTART
+            "registry, SCHANNEL: ServerCacheTime, in milliseconds there",
+            Tool.REGISTRY,
+            TakesEffect.RESTART,
+            in_milliseconds=True,
         ),
     ]
     event_logging: Annotated[
