@@ -334,13 +334,14 @@ class TimerExpired(Event):
 
 @t.frozen_for_mypy
 class HttpErrLogged(Event):
-    """http.sys ends the request at hand, if any, and logs why: a documented phrase. `status` is what it answers."""
+    """http.sys ends the request at hand (`is_routed`: it had found its site), and logs why: a documented phrase."""
 
     reason: str
     method: str | None
     target: str | None
     http_version: str | None
     status: int | None
+    is_routed: bool = False
 
 
 @t.frozen_for_mypy

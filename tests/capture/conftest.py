@@ -237,10 +237,11 @@ HTTPERR = {
     "cs-method": TEXT,
     "cs-uri": TEXT,
     "sc-status": r"[1-9]\d\d|-",
-    "s-siteid": "-",
+    "s-siteid": "1|-",
     "s-reason": r"[A-Z][A-Za-z_/]+",
-    "s-queuename": "-",
+    "s-queuename": "DefaultAppPool|-",
 }
+HTTPERR_SOFTWARE = "#Software: Microsoft HTTP API 2.0 (imitated by tlslab)\n#Version: 1.0\n#Date: "
 
 
 def _columns(line: str, names: Iterable[str], types: dict[str, str]) -> dict[str, str]:
@@ -273,10 +274,14 @@ def _read_w3c(path: Path) -> tuple[list[dict[str, str]], int]:
 
 
 def _read_httperr(path: Path) -> list[dict[str, str]]:
-    """The lines of an HTTPERR file, which has nothing else."""
+    """The lines of an HTTPERR file of thirteen fields; its headings stand at the top, and wherever a lab went on."""
     text = path.read_bytes().decode("utf-8")
+    assert text.startswith(HTTPERR_SOFTWARE)
     assert text.endswith("\n")
-    return [_columns(line, HTTPERR, HTTPERR) for line in text[:-1].split("\n")]
+    lines = text[:-1].split("\n")
+    fields = [line.removeprefix("#Fields: ").split() for line in lines if line.startswith("#Fields: ")]
+    assert fields == [list(HTTPERR)] * text.count(HTTPERR_SOFTWARE)
+    return [_columns(line, HTTPERR, HTTPERR) for line in lines if not line.startswith("#")]
 
 
 def _entries(folder: Path) -> list[dict[str, Any]]:

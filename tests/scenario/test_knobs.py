@@ -89,7 +89,7 @@ def test_knobs_of_a_lab():
     paths = [knob.path for knob in knobs_of(load("post-request-renegotiation").scenario)]
     assert paths[0] == "bindings.site.endpoint"
     assert "sites./accept.ssl_flags" in paths
-    assert paths[-3:] == ["sstp_listener_port", "binding_precedence", "on_unavailable"]
+    assert paths[-4:] == ["binding_precedence", "on_unavailable", "error_log_form", "error_page_form"]
     assert paths.index("timers.header_wait") < paths.index("schannel.maximum_cache_size")
     assert len(paths) == len(set(paths))
 

@@ -54,6 +54,8 @@ def test_a_profile_knows_every_knob(profile):
         "drain_entity_body_limit",
         "binding_precedence",
         "on_unavailable",
+        "error_log_form",
+        "error_page_form",
     }
     assert set(profile.defaults) == knobs
 

@@ -9,6 +9,7 @@ import pytest
 from tlslab.schannel.profiles import PROFILES, UNVERIFIED, Default, Profile
 
 EVERY_PROFILE = pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))
+SINCE_2022 = "sites.*.continue_100 error_log_form error_page_form"
 NAMES = ["2003", "2003-kb933430", "2008-r2", "2012-r2", "2022", "2025"]
 
 
@@ -43,6 +44,8 @@ def test_every_profile_is_whole(profile):
         ("capi2_operational_log", [False] * 6),
         ("enable_kernel_ssl", [False, False, True, True, True, True]),
         ("sstp_listener_port", [None] * 6),
+        ("error_log_form", ["api_1.0"] * 2 + ["api_2.0"] * 2 + ["transport"] * 2),
+        ("error_page_form", ["short"] * 2 + ["long"] * 4),
         ("on_unavailable", ["reset"] * 5 + ["status_500"]),
         ("bindings.*.client_cert_negotiation", ["disable"] * 6),
         ("sites.*.ssl_flags", [[]] * 6),
@@ -90,11 +93,11 @@ ALWAYS = {"drain_entity_body_limit", "binding_precedence"}
         ),
         (
             "windows-server-2008-r2",
-            "bindings.*.ctl_store sites.*.continue_100 on_unavailable schannel.client_auth_trust_mode",
+            "bindings.*.ctl_store sites.*.continue_100 error_page_form on_unavailable schannel.client_auth_trust_mode",
         ),
-        ("windows-server-2012-r2", "sites.*.continue_100 on_unavailable"),
-        ("windows-server-2022", "sites.*.continue_100 schannel.trusted_issuer_list_limit"),
-        ("windows-server-2025", "sites.*.continue_100 schannel.trusted_issuer_list_limit"),
+        ("windows-server-2012-r2", "sites.*.continue_100 error_page_form on_unavailable"),
+        ("windows-server-2022", f"{SINCE_2022} schannel.trusted_issuer_list_limit"),
+        ("windows-server-2025", f"{SINCE_2022} schannel.trusted_issuer_list_limit"),
     ],
 )
 def test_what_is_unverified(name, unverified):

@@ -15,6 +15,7 @@ from tlslab.capture.files import OutputFile
 from tlslab.errors import LabError, in_words
 from tlslab.events import ConnectionClosed, ConnectionOpened, Event, HttpErrLogged, RequestReceived, ResponseSent
 from tlslab.httpsys import error_log
+from tlslab.httpsys.settings import ErrorLogForm
 from tlslab.iis import w3c_log
 from tlslab.schannel.settings import Schannel
 from tlslab.text import HostPort, parse_host_port
@@ -43,7 +44,8 @@ class Logs:
     """Writes the logs of one lab; its files are there when they have something in them, and grow if they were before.
 
     Hand every event of `kinds` to `note`. `epoch` is the Unix time of lab time 0, `capi2` whether CAPI2's operational
-    log is on. A log that cannot be written on ends, and `on_end` is told which and why, once; the others go on.
+    log is on, `error_log_form` how HTTPERR looks. A log that cannot be written on ends, and `on_end` is told which and
+    why, once; the others go on.
     LabError: the folder cannot be made, or nothing can be written in it.
     """
 
@@ -56,6 +58,7 @@ class Logs:
         schannel: Schannel,
         *,
         capi2: bool = False,
+        error_log_form: ErrorLogForm = ErrorLogForm.HTTP_API_2_0,
         on_end: OnLogEnd = lambda _what, _why, _detail: None,
     ) -> None:
         _make(folder)
@@ -64,6 +67,7 @@ class Logs:
         self._date_and_time = self._site_name = ""
         self._schannel = schannel
         self._capi2 = capi2
+        self._form = error_log_form
         self._connections: dict[int, _Connection] = {}
         self._site = _Log(folder, EvidenceFile.SITE_LOG, on_end)
         self._httperr = _Log(folder, EvidenceFile.HTTPERR_LOG, on_end)
@@ -96,7 +100,7 @@ class Logs:
                 self._connections.pop(event.connection, None)
             case HttpErrLogged() if connection is not None:
                 connection.request = None  # what http.sys answers or ends by itself is nothing for the site's log
-                self._write_httperr(error_log.line(self._moment(event), connection.client, connection.server, event))
+                self._write_httperr(self._moment(event), connection, event)
             case _ if connection is not None:
                 self._write_entry(event, connection.peer)
             case _ if event.connection == THE_LAB:
@@ -113,12 +117,14 @@ class Logs:
         line = w3c_log.line(self._date_and_time, connection.client[0], connection.server, request, response)
         self._site.write(self._site_name, line, lambda: w3c_log.heading(self._date_and_time))
 
-    def _write_httperr(self, line: str) -> None:
+    def _write_httperr(self, moment: datetime, connection: _Connection, event: HttpErrLogged) -> None:
+        line = error_log.line(moment, connection.client, connection.server, event, self._form)
+        heading = error_log.heading(moment, self._form)  # which comes with the line where the file has to be opened
         name = error_log.file_name(self._httperr_number)
-        if self._httperr.size(name) + len(line.encode()) > error_log.TRUNCATE_SIZE:
+        if self._httperr.size(name) + len(f"{heading}{line}".encode()) > error_log.TRUNCATE_SIZE:
             self._httperr_number += 1
             name = error_log.file_name(self._httperr_number)
-        self._httperr.write(name, line)
+        self._httperr.write(name, line, lambda: heading)
 
     def _write_entry(self, event: Event, peer: str) -> None:
         found = entry_for(event, self._schannel, capi2=self._capi2)

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StrictBool
 
 from tlslab.httpsys.client_certificate import ClientCertRetrieval
-from tlslab.httpsys.settings import BindingPrecedence, Continue100, OnUnavailable
+from tlslab.httpsys.settings import BindingPrecedence, Continue100, ErrorLogForm, ErrorPageForm, OnUnavailable
 from tlslab.httpsys.timers import DRAIN_LIMIT, Timers
 from tlslab.iis.access import SslFlag
 from tlslab.knobs import PORT, ByteCount, Knob, Seconds, TakesEffect, Tool, WindowsSetting, matching
@@ -113,3 +113,20 @@ class MachineSetup(Knob):
             TakesEffect.LAB_START,
         ),
     ]
+    error_log_form: Annotated[
+        ErrorLogForm,
+        WindowsSetting(
+            "not a setting: the columns of HTTPERR by build of Windows; registry, "
+            r"Services\HTTP\Parameters: ErrorLoggingFields chooses among them",
+            Tool.NONE,
+            TakesEffect.LAB_START,
+        ),
+    ] = ErrorLogForm.HTTP_API_2_0
+    error_page_form: Annotated[
+        ErrorPageForm,
+        WindowsSetting(
+            "not a setting: the page that http.sys itself answers with (400, 501, 505)",
+            Tool.NONE,
+            TakesEffect.LAB_START,
+        ),
+    ] = ErrorPageForm.LONG

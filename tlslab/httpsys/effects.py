@@ -53,7 +53,10 @@ class Service:
 
 @frozen_for_mypy
 class Response:
-    """What goes back. `certificate` and `win32` (the log's sc-win32-status) are only told in the event."""
+    """What goes back. `certificate` and `win32` (the log's sc-win32-status) are only told in the event.
+
+    `is_own`: http.sys makes it itself, with no header but those of its own.
+    """
 
     status: int
     substatus: int
@@ -62,6 +65,7 @@ class Response:
     certificate: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
     win32: int | None = None
+    is_own: bool = False
 
 
 # --- effects: what the owner of the connection must do --------------------------------------------

@@ -25,15 +25,7 @@ from tlslab.events import (
     RetrievalCancelled,
 )
 from tlslab.httpsys import error_log
-from tlslab.httpsys.client_certificate import (
-    UNLIMITED,
-    Ask,
-    BodyProgress,
-    Cancel,
-    Retrieval,
-    Take,
-    TooLarge,
-)
+from tlslab.httpsys.client_certificate import UNLIMITED, Ask, BodyProgress, Cancel, Retrieval, Take, TooLarge
 from tlslab.httpsys.effects import (
     Answer,
     Close,
@@ -51,6 +43,7 @@ from tlslab.httpsys.question import Question
 from tlslab.httpsys.reader import MAX_REQUEST_BYTES, make_reader, next_reader, without_empty_lines
 from tlslab.httpsys.refusals import refusal, version_refusal
 from tlslab.httpsys.responses import closes_after, encode, ending
+from tlslab.httpsys.settings import ErrorPageForm
 from tlslab.httpsys.stall import Stall
 from tlslab.httpsys.timers import DRAIN_LIMIT, Stopwatch, Timer, Timers
 from tlslab.recorder import Recorder
@@ -65,16 +58,24 @@ PIPELINED_LIMIT = MAX_REQUEST_BYTES  # what may be kept of a next request while 
 class Pipeline:
     """The requests of one connection, one after the other. It was accepted at `opened` (lab time).
 
-    Of a body that is refused, up to `drain_limit` bytes are thrown away behind the answer.
+    Of a body that is refused, up to `drain_limit` bytes are thrown away behind the answer; `error_page` is the form of
+    what http.sys answers itself.
     """
 
     def __init__(
-        self, timers: Timers, question: Question, emit: Recorder, opened: float, drain_limit: int = DRAIN_LIMIT
+        self,
+        timers: Timers,
+        question: Question,
+        emit: Recorder,
+        opened: float,
+        drain_limit: int = DRAIN_LIMIT,
+        error_page: ErrorPageForm = ErrorPageForm.LONG,
     ) -> None:
         self._timers = timers
         self._drain_limit = drain_limit
         self._question = question
         self._emit = emit
+        self._error_page = error_page
         self._http = make_reader()
         self._effects: list[Effect] = []
         self._request: Request | None = None
@@ -267,7 +268,7 @@ class Pipeline:
             while self._on_event(self._http.next_event(), now):
                 pass
         except h11.RemoteProtocolError as error:
-            self._refuse(*refusal(error), now)
+            self._refuse(*refusal(error, self._error_page), now)
 
     def _on_event(self, event: h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED], now: float) -> bool:
         """Take one event of h11; False when there is nothing more to take now."""
@@ -288,7 +289,7 @@ class Pipeline:
         self._request = request = Request.of(event, now)
         self._body = EntityBody(request.content_length)
         if not request.http_version.startswith("1."):
-            self._refuse(*version_refusal(request.http_version), now)
+            self._refuse(*version_refusal(request.http_version, self._error_page), now)
             return
         self._emit(
             RequestReceived,
@@ -371,7 +372,8 @@ class Pipeline:
     def _refuse(self, response: Response, detail: str, reason: str, now: float) -> None:
         """Answer what is not a request, log it, and close."""
         self._emit(BadRequestReceived, now, detail=detail)
-        error_log.log(self._emit, reason, self._request, response.status, now)
+        is_routed = self.phase is Phase.RECEIVING  # a whole head finds its site; this is about the body then
+        error_log.log(self._emit, reason, self._request, response.status, now, is_routed=is_routed)
         self._send_response(response, self._request, now, closes=True)
         self._close(ending(self._timers, self._drain_limit, self._body, now))
 

@@ -1,5 +1,10 @@
 """What http.sys answers to something that is no request, and the reason its HTTPERR log gives.
 
+Its answer has no substatus: that is IIS' notation, and IIS never saw the request. The short form of the page is that of
+Microsoft's support article on HTTP 400 errors (a trace, headed HTTP API 1.0: 44 bytes for a header that is too long),
+whose two texts are documented, with KB2020943. Every other text, and the whole long form, which users of Windows Server
+2008 and later show, is unverified: no document has it.
+
 The reasons are those of KB820729 and of the page "Types of Errors Logged by the HTTP Server API" (learn.microsoft.com).
 Which fault gets which is documented in a few words each; where they do not decide, it is BadRequest.
 """
@@ -9,6 +14,7 @@ from __future__ import annotations
 import h11
 
 from tlslab.httpsys.effects import Response
+from tlslab.httpsys.settings import ErrorPageForm
 from tlslab.text import shortened
 
 BAD_REQUEST = "BadRequest"
@@ -26,27 +32,49 @@ _FAULTS: tuple[tuple[str, int, str], ...] = (
     ("Only Transfer-Encoding: chunked", 501, "N/I"),
     ("multiple Transfer-Encoding", 501, "N/I"),
 )
-_BODIES = {
-    400: b"400.0 Bad Request\n",
-    501: b"501.0 Not Implemented\n",
-    505: b"505.0 HTTP Version Not Supported\n",
-}
 DETAIL_LIMIT = 200  # characters of a peer's bytes that are told; a request line may have 16 KiB
+SERVER = ("Server", "Microsoft-HTTPAPI/2.0")  # KB820129, DisableServerHeader: unless that says otherwise
+_TITLES = {400: "Bad Request", 501: "Not Implemented", 505: "HTTP Version Not Supported"}
+# Reason -> what stands in parentheses in the short form, behind the hyphen in the long one, and its sentence.
+_TEXTS = {
+    "Hostname": ("Invalid Hostname", "Invalid Hostname", "The request hostname is invalid."),
+    "RequestLength": ("Request Header Too Long", "Request Too Long", "The size of the request headers is too long."),
+    "Header": ("Invalid Header Name", "Invalid Header", "The request has an invalid header name."),
+    "Number": ("Invalid Number", "", "The request is badly formed."),
+    BAD_REQUEST: ("", "", "The request is badly formed."),
+    "N/I": ("", "", "The request is not implemented."),
+    "Version_N/S": ("", "", "The HTTP version of the request is not supported."),
+}
+_LONG = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN""http://www.w3.org/TR/html4/strict.dtd">
+<HTML><HEAD><TITLE>{title}</TITLE>
+<META HTTP-EQUIV="Content-Type" Content="text/html; charset=us-ascii"></HEAD>
+<BODY><h2>{heading}</h2>
+<hr><p>HTTP Error {status}. {sentence}</p>
+</BODY></HTML>
+"""
 
 
-def refusal(error: h11.RemoteProtocolError) -> tuple[Response, str, str]:
+def refusal(error: h11.RemoteProtocolError, form: ErrorPageForm) -> tuple[Response, str, str]:
     """The response, what was wrong, and the reason for the HTTPERR log."""
     detail = str(error)
     for beginning, status, reason in _FAULTS:
         if detail.startswith(beginning):
-            return _response(status), shortened(detail, DETAIL_LIMIT), reason
-    return _response(400), shortened(detail, DETAIL_LIMIT), BAD_REQUEST
+            return page(status, reason, form), shortened(detail, DETAIL_LIMIT), reason
+    return page(400, BAD_REQUEST, form), shortened(detail, DETAIL_LIMIT), BAD_REQUEST
 
 
-def version_refusal(version: str) -> tuple[Response, str, str]:
+def version_refusal(version: str, form: ErrorPageForm) -> tuple[Response, str, str]:
     """The same, for a version that is no HTTP/1: 505 (KB820729)."""
-    return _response(505), f"HTTP/{version} in the request line", "Version_N/S"
+    return page(505, "Version_N/S", form), f"HTTP/{version} in the request line", "Version_N/S"
 
 
-def _response(status: int) -> Response:
-    return Response(status, 0, "text/plain", _BODIES[status])
+def page(status: int, reason: str, form: ErrorPageForm) -> Response:
+    """The answer that http.sys makes itself; the connection ends with it."""
+    short, after_hyphen, sentence = _TEXTS[reason]
+    title = _TITLES[status]
+    if form is ErrorPageForm.SHORT:
+        body = f"<h1>{title} ({short})</h1>" if short else f"<h1>{title}</h1>"
+        return Response(status, 0, "text/html", body.encode(), is_own=True)
+    heading = f"{title} - {after_hyphen}" if after_hyphen else title
+    body = _LONG.format(title=title, heading=heading, status=status, sentence=sentence).replace("\n", "\r\n")
+    return Response(status, 0, "text/html; charset=us-ascii", body.encode(), headers=(SERVER,), is_own=True)

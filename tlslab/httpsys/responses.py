@@ -34,7 +34,11 @@ def closes_after(reader: h11.Connection) -> bool:
 
 def encode(response: Response, method: str, *, closes: bool) -> bytes:
     """The bytes of a whole response to a request of this method; that to a HEAD has its length and no body."""
-    head = _head(response.status, response.content_type, len(response.body), response.headers, closes)
+    head = (
+        _own_head(response)
+        if response.is_own
+        else _head(response.status, response.content_type, len(response.body), response.headers, closes)
+    )
     return head if method == "HEAD" else head + response.body
 
 
@@ -49,6 +53,18 @@ def _head(status: int, content_type: str, length: int, headers: tuple[tuple[str,
         *([("Connection", "close")] if closes else []),
     ]
     return _written(h11.Response(status_code=status, headers=fields, reason=_REASONS.get(status, b"")))
+
+
+def _own_head(response: Response) -> bytes:
+    """The head of an answer of http.sys' own, in the order of the one that was published; it has no date here."""
+    fields = [
+        ("Content-Type", response.content_type),
+        *response.headers,
+        ("Connection", "close"),
+        ("Content-Length", str(len(response.body))),
+    ]
+    reason = _REASONS.get(response.status, b"")
+    return _written(h11.Response(status_code=response.status, headers=fields, reason=reason))
 
 
 def _written(response: h11.Response) -> bytes:

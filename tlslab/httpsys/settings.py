@@ -33,3 +33,31 @@ class BindingPrecedence(StrEnum):
 
     EXACT_ADDRESS_FIRST = "exact_address_first"
     NAME_FIRST = "name_first"
+
+
+class ErrorLogForm(StrEnum):
+    """The columns and headings of HTTPERR. Which build of Windows writes which of the last three is not published.
+
+    kb820729: no headings, and a line ends with the reason (KB820729, and its samples; Windows Server 2003 as it came
+    out). api_1.0, api_2.0: headings, site id and queue name (W32, Error logging in Windows Server 2003 SP1). streamid:
+    KB4464854, a file of 2018. transport: Palo Alto's content pack for IIS. fault_code: a file of 2026 among the test
+    data of log2timeline/plaso.
+    """
+
+    KB820729 = "kb820729"
+    HTTP_API_1_0 = "api_1.0"
+    HTTP_API_2_0 = "api_2.0"
+    STREAMID = "streamid"
+    TRANSPORT = "transport"
+    FAULT_CODE = "fault_code"
+
+
+class ErrorPageForm(StrEnum):
+    """What http.sys itself answers to what is no request.
+
+    short: one heading, as a trace of the HTTP API 1.0 has it (Microsoft's support article on HTTP 400 errors). long: a
+    page that names the error again in a sentence; no document shows it, many users do.
+    """
+
+    SHORT = "short"
+    LONG = "long"

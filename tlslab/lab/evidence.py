@@ -126,9 +126,16 @@ class Evidence:
             return None
         from tlslab.capture.logs import Logs
 
-        schannel, capi2 = plan.setup.schannel, plan.setup.capi2_operational_log
+        setup = plan.setup
         logs = self._stack.enter_context(
-            Logs(options.logs, self._epoch(), schannel, capi2=capi2, on_end=self._tell),
+            Logs(
+                options.logs,
+                self._epoch(),
+                setup.schannel,
+                capi2=setup.capi2_operational_log,
+                error_log_form=setup.error_log_form,
+                on_end=self._tell,
+            ),
         )
         self._bus.record(logs.kinds, logs.note)
         self._begin.append(logs.begin)

@@ -29,6 +29,16 @@ SSTP_PORT = (
     "None: no SSTP runs on this machine. Where it does, the port is 443 unless ListenerPort is set (Routing and Remote "
     "Access Blog, Setting up the SSTP listener and verifying it)."
 )
+ERROR_LOG_SP1 = "Microsoft Learn, W32, Error logging in Windows Server 2003 SP1"
+ERROR_LOG_LATER = (
+    "That later builds have the columns streamid, streamid_ex and transport show files of theirs (Palo Alto's content "
+    "pack for IIS; KB4464854 has streamid alone); which build brought which column is not published."
+)
+ERROR_PAGE = "Microsoft Learn, Troubleshoot HTTP 400 errors in IIS: a trace of the HTTP API 1.0"
+LONG_ERROR_PAGE = (
+    "No document shows it. Users' reports do, and ASP.NET Core's host filtering sends the page for a host name byte by "
+    "byte. Its Server header is KB820129's."
+)
 POST_HANDSHAKE = "IIS Support Blog, 29 August 2025"
 
 PRECEDENCE = (
@@ -146,6 +156,12 @@ WINDOWS_SERVER_2003 = Profile(
             "64MiB", UNVERIFIED, "The lab's own: how much of a refused upload http.sys throws away is in no document."
         ),
         "binding_precedence": Default("exact_address_first", UNVERIFIED, PRECEDENCE),
+        "error_log_form": Default(
+            "api_1.0",
+            ERROR_LOG_SP1,
+            "As EnableKernelSSL, this is SP1's. Before it there were no headings (KB820729): kb820729.",
+        ),
+        "error_page_form": Default("short", ERROR_PAGE),
         "on_unavailable": Default(
             "reset",
             UNVERIFIED,
@@ -198,6 +214,10 @@ WINDOWS_SERVER_2008_R2 = WINDOWS_SERVER_2003_KB933430.succeeded_by(
             True, f"{KERNEL_SSL}: always, from Windows Server 2008 on", "EnableKernelSSL is a value of IIS 6."
         ),
         "sstp_listener_port": Default(None, REMOTE_ACCESS, SSTP_PORT),
+        "error_log_form": Default(
+            "api_2.0", ERROR_LOG_SP1, "That the heading says 2.0 from here on show files of theirs (KB967853)."
+        ),
+        "error_page_form": Default("long", UNVERIFIED, LONG_ERROR_PAGE),
     },
 )
 
@@ -231,6 +251,7 @@ WINDOWS_SERVER_2022 = WINDOWS_SERVER_2012_R2.succeeded_by(
         "schannel.trusted_issuer_list_limit": Default(
             "16KiB", UNVERIFIED, "Documented through 2012; of later versions nothing was found."
         ),
+        "error_log_form": Default("transport", UNVERIFIED, ERROR_LOG_LATER),
         "on_unavailable": Default(
             "reset",
             f"{POST_HANDSHAKE}: Windows Server 2022 resets the connection",
