@@ -97,7 +97,7 @@ ALWAYS = {"drain_entity_body_limit", "binding_precedence"}
         ),
         ("windows-server-2012-r2", "sites.*.continue_100 error_page_form on_unavailable"),
         ("windows-server-2022", f"{SINCE_2022} schannel.trusted_issuer_list_limit"),
-        ("windows-server-2025", f"{SINCE_2022} schannel.trusted_issuer_list_limit"),
+        ("windows-server-2025", f"{SINCE_2022} bindings.*.protocols schannel.trusted_issuer_list_limit"),
     ],
 )
 def test_what_is_unverified(name, unverified):

@@ -152,8 +152,8 @@ SENTENCES = [
     (
         e.SessionNotResumed(*AT, "0123456789", "abcdef0123", "lifetime", "ServerCacheTime", 3, 6144, 12288),
         "bad",
-        "the client offers the session 01234567... and gets the new one abcdef01...: its time was over, however often "
-        "it was used (ServerCacheTime); 3 sessions are kept, some 6 to 12 KB of lsass.exe",
+        "the client offers the session 01234567... and gets the new one abcdef01...: its time was over "
+        "(ServerCacheTime); 3 sessions are kept, some 6 to 12 KB of lsass.exe",
     ),
     (e.AlertReceived(*AT, "warning", "close_notify", 0), None, None),
     (

@@ -193,9 +193,9 @@ WINDOWS_SERVER_2008_R2 = WINDOWS_SERVER_2003_KB933430.succeeded_by(
         "sites.*.ssl_flags": Default([], f"{LEARN}, iis-docs, security/access: sslFlags is None unless set"),
         "sites.*.client_cert_retrieval": Default(
             {"kind": "read_ahead_413", "size": 49_152},
-            f"{LEARN}, iis-docs, serverRuntime (uploadReadAheadSize is 49,152); Exchange 2016, certificate based "
+            f"{LEARN}, iis-docs, serverRuntime (uploadReadAheadSize is 49,152); ASP.NET Core, certificate "
             "authentication (413 above it)",
-            f"{SELF_HOSTED} The page on Exchange refers to that on IIS 6 (cc737382).",
+            SELF_HOSTED,
         ),
         "timers.ssl_renegotiation": Default("120s", "KB820729: Timer_SslRenegotiation, two minutes"),
         "timers.entity_body": Default("120s", SERVER_TIMEOUTS),
@@ -266,8 +266,10 @@ WINDOWS_SERVER_2025 = WINDOWS_SERVER_2022.succeeded_by(
     {
         "bindings.*.protocols": Default(
             ["TLS1.2", "TLS1.3"],
-            f"{REMOVED_FEATURES}: TLS 1.0 and 1.1 are disabled by default in Windows Server 2025",
-            f"1.2 and 1.3 as in 2022 ({PROTOCOLS}).",
+            UNVERIFIED,
+            f"Two pages of Microsoft's disagree on TLS 1.0 and 1.1: {REMOVED_FEATURES} (24 September 2025) has them "
+            f"disabled by default in Windows Server 2025, {PROTOCOLS} (20 March 2025) enabled. Here the younger page "
+            "holds. 1.2 and 1.3 are on in both.",
         ),
         "on_unavailable": Default("status_500", f"{POST_HANDSHAKE}: Windows Server 2025 answers 500 with 0x80070032"),
     },

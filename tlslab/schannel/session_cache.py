@@ -1,6 +1,7 @@
 """The session cache that Windows keeps once for the machine: who is in it, who leaves it, when and why.
 
-First in, first out, not least recently used: a session that is resumed moves nowhere and lives no longer (KB937687).
+First in, first out, and a maximum lifetime (KB937687, of Windows Server 2003). That a session which is resumed
+therefore moves nowhere and lives no longer is an inference, and so is that later versions keep to the same order.
 Pure: it is told the time, and what leaves it is returned. What issued a session is kept beside it, opaque here, and
 kept no longer than the session.
 """

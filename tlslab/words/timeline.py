@@ -54,7 +54,7 @@ KINDS = {
 
 SESSION_REASONS = {
     "fifo": "it was the oldest, and newer ones needed the room",
-    "lifetime": "its time was over, however often it was used",
+    "lifetime": "its time was over",
     "idle_purge": "its connection had been idle for five minutes, and IIS 6 threw it away with the connection's object",
     "fatal_alert": "a connection that used it ended in a fatal alert",
     "renegotiation_refused": "its client refused to renegotiate (the lab's own rule; Windows is unverified)",
