@@ -73,14 +73,15 @@ def test_head_is_get_without_a_body(talk, request_bytes, target):
     assert heads[0] == heads[1]
 
 
+@pytest.mark.parametrize("notify", [False, True])
 @pytest.mark.parametrize("host", [b"", b"Host: localhost\r\n"])
-def test_http_1_0(talk, host):
-    """It works, with Host or without, and ends the connection drained."""
-    client = talk(TLS_1_2)
+def test_http_1_0(talk, host, notify):
+    """It works, with Host or without, and ends the connection drained, with close_notify only if that is set."""
+    client = talk(TLS_1_2, enable_ssl_close_notify=notify)
     client.send(b"GET /upload HTTP/1.0\r\n" + host + b"\r\n")
     assert client.statuses() == ["200"]
     assert isinstance(client.server.closing, Drain)
-    assert client.client.said_close_notify
+    assert client.client.said_close_notify is notify
 
 
 @pytest.mark.parametrize(

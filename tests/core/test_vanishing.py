@@ -127,16 +127,17 @@ def slow(request_bytes):
     return lambda method, target, **more: request_bytes(method, target.replace("/slow", "/upload"), **more)
 
 
+@pytest.mark.parametrize("notify", [False, True])
 @BOTH
-def test_a_client_that_says_close_notify(talk, get, protocol):
-    """TLS's own goodbye: it is answered in kind (RFC 5246, 7.2.1), a moment later, if no FIN follows it."""
-    client = said_goodbye(talk(protocol), get)
+def test_a_client_that_says_close_notify(talk, get, protocol, notify):
+    """TLS's own goodbye: if no FIN follows it, the connection ends, and in kind (RFC 5246, 7.2.1) where that is set."""
+    client = said_goodbye(talk(protocol, enable_ssl_close_notify=notify), get)
     assert client.server.closing is None
     client.pass_time(PATIENCE.fin)
     until = PATIENCE.fin + PATIENCE.alert_drain  # the FIN may still come
     assert client.server.closing == Drain(until, ALERT_DRAIN_BYTES)
-    assert client.only(AlertSent).description == "close_notify"
-    assert client.client.said_close_notify
+    assert [alert.description for alert in client.all(AlertSent)] == ["close_notify"] * notify
+    assert client.client.said_close_notify is notify
 
 
 @BOTH

@@ -79,7 +79,7 @@ class Peer:
         try:
             data: bytes = await self._do(lambda: self._tls.read(65536))
             return data
-        except ssl.SSLZeroReturnError:
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):  # http.sys ends without close_notify unless it is set to
             return b""
 
     async def read_to_end(self) -> bytes:

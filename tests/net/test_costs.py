@@ -84,7 +84,8 @@ def gets(context: ssl.SSLContext, running: Running, count: int) -> None:
             assert sock.recv(65536).startswith(b"HTTP/1.1 200")
 
 
-@pytest.mark.parametrize(("work", "calls", "system_calls"), [(cycles, 1030, 16.5), (gets, 205, 2.5)])
+# Of the 17 of a cycle one reads the alert with which OpenSSL 3 answers an end without close_notify.
+@pytest.mark.parametrize(("work", "calls", "system_calls"), [(cycles, 1030, 17.5), (gets, 205, 2.5)])
 async def test_a_unit_takes_no_more_than_it_did(
     plan: Callable[..., LabPlan],
     serving: Serving,

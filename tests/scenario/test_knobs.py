@@ -75,10 +75,13 @@ def test_every_number_says_what_it_counts():
 
 
 def test_what_no_document_says_is_an_assumption():
-    """When a change takes effect is known of three settings; of whatever else Windows can set, the lab assumes it."""
+    """When a change takes effect is known of four settings; of whatever else Windows can set, the lab assumes it."""
     knobs = list(knobs_of(load("ca-list-truncation").scenario))
     known = {knob.path for knob in knobs if knob.setting.effect_source}
-    assert known == {"schannel.event_logging", "schannel.cipher_suites", "enable_kernel_ssl"}
+    assert known == {
+        *("schannel.event_logging", "schannel.cipher_suites"),
+        *("enable_kernel_ssl", "enable_ssl_close_notify"),
+    }
     unknown = [knob.setting for knob in knobs if not knob.setting.is_effect_verified]
     assert unknown
     assert TakesEffect.LAB_START not in {setting.takes_effect for setting in unknown}
@@ -89,7 +92,7 @@ def test_knobs_of_a_lab():
     paths = [knob.path for knob in knobs_of(load("post-request-renegotiation").scenario)]
     assert paths[0] == "bindings.site.endpoint"
     assert "sites./accept.ssl_flags" in paths
-    assert paths[-4:] == ["binding_precedence", "on_unavailable", "error_log_form", "error_page_form"]
+    assert paths[-3:] == ["enable_ssl_close_notify", "error_log_form", "error_page_form"]
     assert paths.index("timers.header_wait") < paths.index("schannel.maximum_cache_size")
     assert len(paths) == len(set(paths))
 

@@ -118,8 +118,9 @@ class Connection:
         """Take bytes from the socket: at most `read_limit`, and none while `reading_paused` or `holds_back`."""
         served = self._served
         if self.closing is not None:
-            return
-        if self._reception is not None:
+            if served is not None and self._says_goodbye:
+                served.tls.look_for_close_notify(data)
+        elif self._reception is not None:
             self._receive(self._reception.receive(data, now), now)
         elif self._life is Life.PARTING:
             self._after_goodbye += len(data)
@@ -137,9 +138,8 @@ class Connection:
             return
         if self._life is not Life.PARTING:
             self._emit(PeerClosed, now, during=self._activity, fin_stuck=fin_stuck)
-        # IIS answers a FIN with a FIN and no close_notify (trace of 2013, frame 95). Where bytes stay unread, closing
-        # the socket makes a reset in any case, and the table is to say so.
-        self._end(Reset() if self.reading_paused else Drain(now, 0), now, silently=True)
+        # Where bytes stay unread, closing the socket makes a reset in any case, and the table is to say so.
+        self._end(Reset() if self.reading_paused else Drain(now, 0), now)
 
     def receive_reset(self, now: float) -> None:
         """The peer or the network reset the connection."""
@@ -170,8 +170,12 @@ class Connection:
 
     def note_closed(self, now: float) -> None:
         """The socket is closed: nothing comes in after this. Take the events once more."""
-        if self._served is not None:
-            self._served.tls.leave_resumable()
+        served = self._served
+        if served is not None:
+            if self._says_goodbye and served.tls.session_id and not served.tls.said_close_notify:
+                reason = Reason.NO_CLOSE_NOTIFY
+                self._sessions.forget(served.binding, served.tls.session_id, reason, now)
+            served.tls.leave_resumable()
         if self._life is not Life.OVER:
             self._emit(ConnectionClosed, now, how=ENDS[self._life], seconds=now - self._opened)
             self._go(LifeCause.SOCKET_CLOSED)
@@ -258,15 +262,22 @@ class Connection:
     def _go(self, cause: LifeCause) -> None:
         self._life = after(BY_CAUSE, self._life, cause)
 
-    def _end(self, how: Closing, now: float, *, by_peer: bool = False, silently: bool = False) -> None:
-        """Decide how the connection ends, once; where it is drained, with close_notify unless `silently`."""
+    def _end(self, how: Closing, now: float, *, by_peer: bool = False) -> None:
+        """Decide how the connection ends, once; where it is drained, with close_notify if http.sys is set to send it.
+
+        Unless it is set to, it answers a FIN, or a close_notify, with a bare FIN (trace of 2013, frame 95).
+        """
         if self.closing is not None:
             return
         by_lab = LifeCause.RESET if isinstance(how, Reset) else LifeCause.DRAIN
         self._go(LifeCause.PEER_RESET if by_peer else by_lab)
         self.closing = how
-        if self._served is not None and isinstance(how, Drain) and not silently:
+        if self._served is not None and isinstance(how, Drain) and self._says_goodbye:
             self._served.tls.close(now)
+
+    @property
+    def _says_goodbye(self) -> bool:
+        return self._plan.setup.enable_ssl_close_notify
 
     def _alert_drain(self, now: float) -> Drain:
         return Drain(now + self._patience.alert_drain, ALERT_DRAIN_BYTES)

@@ -25,7 +25,7 @@ class Patience:
 
     @property
     def fin(self) -> float:
-        """How long after close_notify the client's FIN may take; then the lab says close_notify, too."""
+        """How long after close_notify the client's FIN may take; then the lab ends its side, too."""
         return 0.02 * self.speed
 
     def timers(self, timers: Timers) -> Timers:

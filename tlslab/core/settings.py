@@ -113,6 +113,15 @@ class MachineSetup(Knob):
             TakesEffect.LAB_START,
         ),
     ]
+    enable_ssl_close_notify: Annotated[
+        StrictBool,
+        WindowsSetting(
+            r"registry, Services\HTTP\Parameters: EnableSslCloseNotify",
+            Tool.REGISTRY,
+            TakesEffect.RESTART,
+            "Microsoft Learn, aa364671: of the HTTP service",
+        ),
+    ] = False
     error_log_form: Annotated[
         ErrorLogForm,
         WindowsSetting(

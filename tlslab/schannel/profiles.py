@@ -156,6 +156,9 @@ WINDOWS_SERVER_2003 = Profile(
             "64MiB", UNVERIFIED, "The lab's own: how much of a refused upload http.sys throws away is in no document."
         ),
         "binding_precedence": Default("exact_address_first", UNVERIFIED, PRECEDENCE),
+        "enable_ssl_close_notify": Default(
+            False, UNVERIFIED, "EnableSslCloseNotify is a value of Windows Vista, Windows Server 2008 and later."
+        ),
         "error_log_form": Default(
             "api_1.0",
             ERROR_LOG_SP1,
@@ -214,6 +217,12 @@ WINDOWS_SERVER_2008_R2 = WINDOWS_SERVER_2003_KB933430.succeeded_by(
             True, f"{KERNEL_SSL}: always, from Windows Server 2008 on", "EnableKernelSSL is a value of IIS 6."
         ),
         "sstp_listener_port": Default(None, REMOTE_ACCESS, SSTP_PORT),
+        "enable_ssl_close_notify": Default(
+            False,
+            f"{KERNEL_SSL}: off unless EnableSslCloseNotify is set",
+            "No close_notify goes out then, none is asked of the client, and its session is resumed whatever it did. "
+            "Nobody has published a measurement.",
+        ),
         "error_log_form": Default(
             "api_2.0", ERROR_LOG_SP1, "That the heading says 2.0 from here on show files of theirs (KB967853)."
         ),

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     IDLE_PURGE = "idle_purge"
     FATAL_ALERT = "fatal_alert"
     RENEGOTIATION_REFUSED = "renegotiation_refused"  # the lab's own: OpenSSL drops it then; Windows is unverified
+    NO_CLOSE_NOTIFY = "no_close_notify"
     DISABLED = "disabled"
     NEVER_ISSUED = "never_issued"
 
@@ -39,6 +40,7 @@ KNOBS = {
     Reason.FIFO: "MaximumCacheSize",
     Reason.LIFETIME: "ServerCacheTime",
     Reason.IDLE_PURGE: "EnableKernelSSL",
+    Reason.NO_CLOSE_NOTIFY: "EnableSslCloseNotify",
 }
 
 

@@ -12,6 +12,8 @@ aside, and looked at in the order of the wire once the call has returned: by `_r
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from OpenSSL import SSL
 
 from tlslab.errors import WireError
@@ -113,18 +115,32 @@ class Engine:
         return _openssl.take_output(self._connection)
 
     def _close(self, now: float) -> None:
-        """Send close_notify; the session stays resumable, which OpenSSL denies to a connection just dropped."""
+        """Send close_notify, if the connection got as far as that."""
         if self.failure is None and self.established:
             try:
                 self._connection.shutdown()
             except SSL.Error:
                 self._messages.clear()
             self._report(now)
-        self.leave_resumable()
 
     def leave_resumable(self) -> None:
         """Send nothing more; OpenSSL keeps the session as if both sides had said close_notify."""
         self._connection.set_shutdown(SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN)
+
+    def look_for_close_notify(self, ciphertext: bytes) -> None:
+        """Take bytes that nobody reads any more, and only see whether an alert is among the records: a goodbye, then.
+
+        An alert of TLS 1.3 looks like data, but its sessions are nobody's business here.
+        """
+        self.receive(ciphertext)
+        with suppress(WireError):
+            while header := parse_record_header_untrusted(self._ciphertext, self._record_left):
+                end = self._record_left + RECORD_HEADER_BYTES + header.length
+                if end > len(self._ciphertext):
+                    return
+                self.said_close_notify = self.said_close_notify or header.content_type == ContentType.ALERT
+                del self._ciphertext[:end]
+                self._record_left = 0
 
     # --- inside ------------------------------------------------------------------------------------
 

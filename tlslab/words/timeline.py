@@ -58,6 +58,7 @@ SESSION_REASONS = {
     "idle_purge": "its connection had been idle for five minutes, and IIS 6 threw it away with the connection's object",
     "fatal_alert": "a connection that used it ended in a fatal alert",
     "renegotiation_refused": "its client refused to renegotiate (the lab's own rule; Windows is unverified)",
+    "no_close_notify": "its client closed without close_notify, and the server is set to expect that",
     "disabled": "the cache is switched off",
     "not_acceptable": "it was there, but does not fit what this client offers now",
 }

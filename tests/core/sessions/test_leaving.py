@@ -122,3 +122,37 @@ def test_a_connection_that_breaks_without_an_alert_keeps_it(regular):
         vanish(gone, 0.0)
         gone.note_closed(0.0)
     assert client.say(hello).only(ServerHelloSent).resumed
+
+
+def left_by_a_bare_fin(visit):
+    """The client goes without close_notify, and keeps its session all the same."""
+    visit.client.leave_resumable()
+    visit.driver.receive_eof(visit.now)
+    visit.driver.finish_step(visit.now)
+    visit.driver.closed(visit.now)
+
+
+@pytest.mark.parametrize("notify", [False, True])
+def test_who_closes_without_close_notify(regular, notify):
+    """EnableSslCloseNotify: unset, http.sys resumes whatever the client did; set, only for who said goodbye, too."""
+    client = regular(enable_ssl_close_notify=notify)
+    left_by_a_bare_fin(client.connect())
+    assert client.resumes() is not notify
+    evicted = [event for event in client.of_lab() if isinstance(event, SessionEvicted)]
+    assert [(event.reason, event.knob) for event in evicted] == [("no_close_notify", "EnableSslCloseNotify")] * notify
+    assert client.resumes()  # its last visit ended with close_notify
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1024])
+def test_a_goodbye_in_answer_to_the_labs(regular, request_bytes, piece):
+    """The lab closes first, and the client's close_notify comes while it throws the rest away: the session lives."""
+    client = regular(enable_ssl_close_notify=True)
+    visit = client.connect()
+    visit.send(request_bytes("GET", "/open", "Connection: close"))
+    assert visit.client.said_close_notify
+    visit.client.close()
+    goodbye = visit.client.data_to_send()
+    for start in range(0, len(goodbye), piece):
+        visit.driver.receive_data(goodbye[start : start + piece], visit.now)
+    visit.driver.closed(visit.now)
+    assert client.resumes()
