@@ -41,7 +41,7 @@ def test_words(run):
     for expected in (
         "What happens",
         "KB820729",
-        "sites./upload.client_cert_retrieval = {kind: synchronous, buffer: 40KiB}",
+        "sites./upload.client_cert_retrieval = {kind: synchronous, buffer: 40KiB, http_sys_buffer: 40KiB}",
         "timers.ssl_renegotiation = 120s",
         "clientcertnegotiation=",
         "Who must change: server-config. Recommended, deterministic.",
@@ -97,7 +97,7 @@ def test_what_to_send(run):
     one = run("show", "large-post-deadlock", "--commands", "get-works").output
     assert (one.count("  curl "), one.count("Case ")) == (1, 1)
     fixes = run("show", "large-post-deadlock", "--fixes", COLUMNS="200").output
-    assert len(re.findall("^Fix ", fixes, re.MULTILINE)) == 9
+    assert len(re.findall("^Fix ", fixes, re.MULTILINE)) == 11
     assert re.search(
         r"^Fix negotiate-on-binding.*\n  Start the lab so, and send what fails\. Expect the answer 200", fixes, re.M
     )

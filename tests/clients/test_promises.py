@@ -61,8 +61,12 @@ def playable(scenario: str, style: WritingStyle) -> list[Any]:
     for trial in trials(load(scenario).scenario):
         if any(step.renegotiation == "refuse" or step.gives_up_after is not None for step in trial.client):
             continue  # curl and http.client have no such switch, and giving up has tests of its own
-        if style is WritingStyle.WRITES_EVERYTHING and any(step.expect_100 is not None for step in trial.client):
-            continue  # http.client cannot wait
+        if any(step.relay for step in trial.client):
+            continue  # that relay is one in memory
+        if style is WritingStyle.WRITES_EVERYTHING and any(
+            step.expect_100 is not None or step.reads_while_writing for step in trial.client
+        ):
+            continue  # http.client cannot wait, nor look while it writes
         for name, size in sizes(trial).items():
             played.append(pytest.param(resized(trial, size) if size else trial, id=f"{trial.name}-{name}".rstrip("-")))
     return played

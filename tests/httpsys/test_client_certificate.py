@@ -23,8 +23,9 @@ from tlslab.httpsys.client_certificate import (
 )
 
 BUFFER, MAX = 1000, 5000
-SYNCHRONOUS = Synchronous(buffer=BUFFER)
-READS_ON = Synchronous(buffer=BUFFER, read_on_after=60)
+SYNCHRONOUS = Synchronous(buffer=BUFFER, http_sys_buffer=0)
+READS_ON = Synchronous(buffer=BUFFER, http_sys_buffer=0, read_on_after=60)
+ASKS_FIRST = Synchronous(buffer=0, http_sys_buffer=BUFFER, read_on_after=60)
 AFTER_BODY = AfterBody(max=MAX)
 ASYNC = AsyncDrain(buffer=BUFFER, max=MAX)
 EARLY = EarlyAsyncDrain(max=MAX)
@@ -107,6 +108,9 @@ def test_nothing_more_to_come_asks_at_once(retrieval, at):
         (SYNCHRONOUS, progress(1000, unread=9, asked_for=1e9), Take(0)),  # the freeze has no end of its own
         (READS_ON, progress(1000, unread=9, asked_for=59.9), Take(0)),
         (READS_ON, progress(1000, unread=9, asked_for=60), Take(UNLIMITED)),
+        (ASKS_FIRST, progress(0, unread=9), Take(BUFFER)),  # http.sys takes that much, whoever reads
+        (ASKS_FIRST, progress(BUFFER, unread=9), Take(0)),
+        (ASKS_FIRST, progress(BUFFER, unread=9, asked_for=60), Take(UNLIMITED)),
         (AFTER_BODY, progress(5000, unread=9), Take(0)),
         (ASYNC, progress(1000), Take(4001)),  # one more than the maximum, to see that it is passed
         (ASYNC, progress(5000), Take(1)),
@@ -116,7 +120,7 @@ def test_nothing_more_to_come_asks_at_once(retrieval, at):
     ],
 )
 def test_while_asked(retrieval, at, decision):
-    """Who asked synchronously reads nothing; who drains reads to the maximum, and gives up past it."""
+    """Who asked synchronously reads nothing, http.sys what it has room for; who drains gives up past the maximum."""
     assert retrieval.while_asked(at) == decision
 
 

@@ -24,7 +24,7 @@ GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 EXPECTS = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
 CHUNKED = b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 BUFFER = 2000  # above the piece that a head is read in, so that its size is exact
-SYNCHRONOUS = Synchronous(buffer=BUFFER)
+SYNCHRONOUS = Synchronous(buffer=BUFFER, http_sys_buffer=0)
 
 
 def post(length, *headers):

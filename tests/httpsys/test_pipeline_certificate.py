@@ -30,7 +30,7 @@ from tlslab.types import Drain, Reset
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 EXPECTS = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
 BUFFER = 2000  # above the piece that a head is read in, so that its size is exact
-SYNCHRONOUS = Synchronous(buffer=BUFFER)
+SYNCHRONOUS = Synchronous(buffer=BUFFER, http_sys_buffer=0)
 
 
 def post(length, *headers):
@@ -118,7 +118,7 @@ def test_a_stall_is_told_once_and_its_changes_after(converse):
 
 def test_reading_on_by_itself(converse):
     """The lab's own experiment: after its time the body is read although the certificate is not there."""
-    talk = converse(service=Service(Synchronous(buffer=BUFFER, read_on_after=60)))
+    talk = converse(service=Service(Synchronous(buffer=BUFFER, http_sys_buffer=0, read_on_after=60)))
     talk.feed(post(10_000) + bytes(10_000))
     talk.pipeline.note_unread(8000, 0, "ClientHello", 0.0)
     assert talk.pipeline.next_deadline == 60.0

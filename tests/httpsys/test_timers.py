@@ -53,7 +53,7 @@ def half_a_body(talk):
 
 def no_certificate(talk):
     """A client that was asked for its certificate and does not answer."""
-    talk.service = Service(Synchronous(buffer=2000))
+    talk.service = Service(Synchronous(buffer=2000, http_sys_buffer=0))
     talk.feed(HEAD.replace(b"100", b"3000") + bytes(2001))
 
 

@@ -111,7 +111,11 @@ def test_knobs_of_a_lab():
         ("schannel.trusted_issuer_list_limit", 16_384, "16 KiB"),
         ("schannel.server_cache_time", "10h", "10 h"),
         ("sites./upload.application_delay", 0, "0 s"),
-        ("sites./upload.client_cert_retrieval", {"kind": "synchronous"}, "kind synchronous, buffer 40 KiB"),
+        (
+            "sites./upload.client_cert_retrieval",
+            {"kind": "synchronous"},
+            "kind synchronous, buffer 40 KiB, http_sys_buffer 40 KiB",
+        ),
         ("bindings.site.client_cert_negotiation", "disable", "disable"),
     ],
 )

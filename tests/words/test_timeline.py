@@ -185,8 +185,8 @@ SENTENCES = [
     (
         e.CertificateRetrievalStarted(*AT, "synchronous", 40960, 2**20, False, 120.0),
         "",
-        "40 KiB of the body read, asking for the client certificate now; a blocking call: nothing more of the body is "
-        "read until the answer comes",
+        "40 KiB of the body read, asking for the client certificate now; a blocking call: the application reads no "
+        "more of the body until the answer comes",
     ),
     (
         e.CertificateRetrievalStarted(*AT, "early_async_drain", 0, 2**20, True, 120.0),

@@ -148,6 +148,8 @@ class Client:
         """
         if self._style is WritingStyle.READS_WHILE_WRITING or not self._tls.established:
             return True
+        if self._step is not None and self._step.reads_while_writing:
+            return True
         return self.state is ClientState.WAITING_FOR_100 or (self.state is ClientState.READING and not self._out)
 
     @property

@@ -30,15 +30,16 @@ MAX_ROUNDS = 1_000_000
 
 @dataclass
 class Pipe:
-    """One direction of a TCP connection."""
+    """One direction of a TCP connection; `relay` are the bytes that a relay on the way buffers beside the sockets."""
 
     data: bytearray = field(default_factory=bytearray)
     ended: bool = False
+    relay: int = 0
 
     @property
     def room(self) -> int:
         """How much more it takes."""
-        return PIPE_BYTES - len(self.data)
+        return PIPE_BYTES + self.relay - len(self.data)
 
     def take(self, limit: int = READ_BYTES) -> bytes:
         """Give what one read of `limit` bytes would give."""
@@ -239,7 +240,7 @@ class World:
         listener, name = find_listener(self._machine.plan, step.binding)
         peer = ("127.0.0.1", 50_000 + self._machine.connections_accepted % 10_000)
         local = (listener.host, listener.port)
-        pipes = Pipes()
+        pipes = Pipes(up=Pipe(relay=step.relay))
         driver = Driver(self._machine, listener, peer, local, self._tap, self._tell, pipes, self.now)
         driver.finish_step(self.now)
         settings = self._people.settings_for(step)

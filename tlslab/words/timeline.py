@@ -43,7 +43,7 @@ ALERTS = {
     "no_renegotiation": "the client will not renegotiate",
 }
 KINDS = {
-    "synchronous": "a blocking call: nothing more of the body is read until the answer comes",
+    "synchronous": "a blocking call: the application reads no more of the body until the answer comes",
     "read_ahead_413": "none of the body is in the way: it has been read whole, or the client holds it back",
     "after_body": "the body is read as far as it may be; nothing more is read until the answer comes",
     "async_drain": "an asynchronous call: the body is read on meanwhile",
