@@ -129,7 +129,11 @@ def test_text_of_a_store(loaded):
     """Groups of roots are said one after another, each with what is said of it."""
     stores = {"Root": {"roots": [{"name": "A {n}", "count": 9}, {"authority": "client"}], "without": ["expired"]}}
     knobs = {knob.path: knob.text for knob in knobs_of(setup_of(loaded.data, {"stores": stores}))}
-    assert knobs["stores.Root.roots"] == "name A {n}, count 9, state valid; count 1, state valid, authority client"
+    usual = "self_signed true"
+    assert (
+        knobs["stores.Root.roots"]
+        == f"name A {{n}}, count 9, state valid, {usual}; count 1, state valid, authority client, {usual}"
+    )
     assert knobs["stores.Root.without"] == "expired"
 
 

@@ -96,9 +96,25 @@ def test_a_store_of_the_bindings_own_restricts_whom_it_trusts(own, machine, root
     assert {trusted(stores, None, mode) for mode in ClientAuthTrustMode} == {("client",)}
 
 
+NO_ROOT = {"name": "Issuing CA", "self_signed": False}
+
+
+@pytest.mark.parametrize("stray", [NO_ROOT, BETWEEN])
+def test_a_certificate_that_is_no_root_among_the_roots(stray):
+    """It alone is named then (what's new in TLS/SSL), and nobody is trusted (KB2802568); in CA it does no harm."""
+    mixed = {ROOT: store({"name": "A"}, LAB, stray)}
+    assert texts(mixed) == [texts({ROOT: store(stray)})[0]]
+    assert trusted(mixed) == trusted({ROOT: store(stray)}) == ()
+    cleared = {ROOT: store({"name": "A"}, LAB, stray | {"state": "unused"}, without=("unused",))}
+    assert len(texts(cleared)) == 2
+    assert trusted(cleared) == ("client",)
+    assert "client" in trusted({ROOT: store(LAB), "CA": store(stray)})
+
+
 @pytest.mark.parametrize(
     ("group", "complaint"),
     [
+        (LAB | {"self_signed": False}, "whether an authority of the lab's own is self-signed is known"),
         ({}, "expected a name, or authority: client, intermediate, untrusted, server"),
         ({"name": "A", "authority": "client"}, "expected a name, or authority: client"),
         (LAB | {"count": 2}, "is there once"),
@@ -156,17 +172,17 @@ def test_the_names_of_the_labs_own():
         ("Mine", "client", True),
         (ROOT, "untrusted", True),
         ("Mine", "intermediate", True),
-        (ROOT, "intermediate", False),
+        (ROOT, "intermediate", True),
         ("CA", "client", False),
         ("CA", "untrusted", False),
     ],
 )
 def test_each_authority_in_its_place(name, authority, sound):
-    """An intermediate among Trusted Roots is a fault that the lab does not imitate, so it is refused."""
+    """A root has no place among intermediates; an intermediate among Trusted Roots is a fault that is imitated."""
     adapter = TypeAdapter(Stores)
     stores = {name: {"roots": [{"authority": authority}]}}
     if sound:
         assert adapter.validate_python(stores)[name].has(authority)
     else:
-        with pytest.raises(ValidationError, match=r"belongs (into CA|here)"):
+        with pytest.raises(ValidationError, match="belongs here"):
             adapter.validate_python(stores)

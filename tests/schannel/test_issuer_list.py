@@ -12,9 +12,10 @@ from tlslab.schannel.settings import Schannel
 NAMES = [b"a" * 8, b"b" * 8, b"c" * 8]
 
 
-def settings(limit: int = 16384, *, sends: bool = True) -> Schannel:
+def settings(limit: int = 16384, *, sends: bool = True, ignores: bool = False) -> Schannel:
     """What the registry says."""
     return Schannel(
+        always_sends_cut_list=ignores,
         send_trusted_issuer_list=sends,
         trusted_issuer_list_limit=limit,
         maximum_cache_size=0,
@@ -46,6 +47,13 @@ def test_a_list_that_is_off_is_empty_and_lacks_nothing():
     """SendTrustedIssuerList=0: no name goes out, and none was left out for want of room."""
     got = issuer_list(NAMES, settings(10, sends=False))
     assert (got.sent, got.dropped, got.wire_bytes) == ((), (), 0)
+
+
+@pytest.mark.parametrize(("limit", "sent"), [(30, 0), (29, 2)])
+def test_what_kb2880390_says_of_2012(limit, sent):
+    """Above the limit it makes no difference that the list is off; below it, it is off."""
+    got = issuer_list(NAMES, settings(limit, sends=False, ignores=True))
+    assert (len(got.sent), len(got.dropped)) == (sent, 3 - sent if sent else 0)
 
 
 @given(st.lists(st.binary(min_size=1, max_size=40), max_size=30), st.integers(0, 400))

@@ -9,7 +9,8 @@ import pytest
 from tlslab.schannel.profiles import PROFILES, UNVERIFIED, Default, Profile
 
 EVERY_PROFILE = pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))
-SINCE_2022 = "sites.*.continue_100 error_log_form error_page_form"
+LIST_SETTING = "schannel.always_sends_cut_list"
+SINCE_2022 = f"{LIST_SETTING} sites.*.continue_100 error_log_form error_page_form"
 NAMES = ["2003", "2003-kb933430", "2008-r2", "2012-r2", "2022", "2025"]
 
 
@@ -96,7 +97,7 @@ ALWAYS = {"drain_entity_body_limit", "binding_precedence"}
             "windows-server-2008-r2",
             "bindings.*.ctl_store sites.*.continue_100 error_page_form on_unavailable schannel.client_auth_trust_mode",
         ),
-        ("windows-server-2012-r2", "sites.*.continue_100 error_page_form on_unavailable"),
+        ("windows-server-2012-r2", f"{LIST_SETTING} sites.*.continue_100 error_page_form on_unavailable"),
         ("windows-server-2022", f"{SINCE_2022} schannel.trusted_issuer_list_limit"),
         ("windows-server-2025", f"{SINCE_2022} bindings.*.protocols schannel.trusted_issuer_list_limit"),
     ],

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from tlslab.pki.root_names import RootName, root_name
 from tlslab.scenario.stores import AuthorityName, Roots, Store
-from tlslab.schannel.issuer_list import source_store
+from tlslab.schannel.issuer_list import ROOT, source_store
 
 
 def issuer_names(
@@ -14,14 +14,17 @@ def issuer_names(
 ) -> tuple[RootName, ...]:
     """The names that a binding would send if there were no limit: those of the store that counts, in its order.
 
-    `name_of` gives that of an authority of the lab's own. Where a scenario says nothing of Trusted Roots, the client
-    authority is in it, and nobody else.
+    Trusted Roots among which are certificates that are not self-signed give the names of those alone (Microsoft Learn,
+    What's new in TLS/SSL). `name_of` gives that of an authority of the lab's own. Where a scenario says nothing of
+    Trusted Roots, the client authority is in it, and nobody else.
     """
     sizes = {name: sum(group.count for group in store.present) for name, store in stores.items()}
     chosen = source_store(ctl_store, sizes)
     if chosen not in stores:
         return (name_of("client"),)
-    return tuple(name for group in stores[chosen].present for name in _names(group, name_of))
+    store = stores[chosen]
+    groups = [group for group in store.present if not (chosen == ROOT and store.is_mixed and group.is_root)]
+    return tuple(name for group in groups for name in _names(group, name_of))
 
 
 def _names(group: Roots, name_of: Callable[[AuthorityName], RootName]) -> Iterator[RootName]:

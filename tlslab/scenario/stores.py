@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StrictBool, model_validator
 
 from tlslab.knobs import PLAIN, Knob, TakesEffect, Tool, WindowsSetting
 from tlslab.schannel.issuer_list import CLIENT_AUTH_ISSUER, ROOT
@@ -28,11 +28,15 @@ MOST_ROOTS = 2000  # in a group; some 700 names fill the longest list that TLS c
 
 
 class RootState(StrEnum):
-    """What is the matter with a root: its certificates are in use, it is past its date, or nobody needs it."""
+    """What is the matter with a root: its certificates are in use, it is past its date, or nobody needs it.
+
+    Third-party: Windows' own root program brought it (KB931125), into the registry key AuthRoot, which can be emptied.
+    """
 
     VALID = "valid"
     EXPIRED = "expired"
     UNUSED = "unused"
+    THIRD_PARTY = "third-party"
 
 
 def _ascii(value: str) -> str:
@@ -55,13 +59,17 @@ NamePart = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidato
 
 
 class Roots(Knob):
-    """`count` roots that are alike, `{n}` in `name` being their number; or, with `authority`, the lab's own."""
+    """`count` roots that are alike, `{n}` in `name` being their number; or, with `authority`, the lab's own.
+
+    Not `self_signed` are certificates of authorities that another one issued, which belong elsewhere.
+    """
 
     name: NamePart | None = None
     organization: NamePart | None = None
     count: Annotated[int, PLAIN, Field(ge=1, le=MOST_ROOTS)] = 1
     state: RootState = RootState.VALID
     authority: AuthorityName | None = None
+    self_signed: StrictBool = True
 
     @model_validator(mode="after")
     def _one_kind(self) -> Roots:
@@ -69,11 +77,18 @@ class Roots(Knob):
             raise ValueError(f"expected a name, or authority: {', '.join(AUTHORITIES)} (the lab's own)")
         if self.name is None and (self.count > 1 or self.organization is not None):
             raise ValueError("an authority of the lab's own has its own name, and is there once")
+        if self.name is None and not self.self_signed:
+            raise ValueError("whether an authority of the lab's own is self-signed is known: intermediate is not")
         if self.name is not None and self.count > 1 and NUMBER not in self.name:
             raise ValueError(f"{self.count} roots need {NUMBER} in their name, or they are all the same")
         if len(self.common_name(self.count)) > LONGEST:
             raise ValueError(f"a name has at most {LONGEST} characters, its number included")
         return self
+
+    @property
+    def is_root(self) -> bool:
+        """Whether they issued themselves."""
+        return self.self_signed and self.authority != INTERMEDIATE
 
     def common_name(self, number: int) -> str:
         """The name of one root of the group; the first has number 1."""
@@ -108,6 +123,11 @@ class Store(Knob):
         """The authorities of the lab's own that are in it."""
         return frozenset(group.authority for group in self.present if group.authority is not None)
 
+    @property
+    def is_mixed(self) -> bool:
+        """Whether roots and certificates that are none stand side by side in it."""
+        return len({group.is_root for group in self.present}) > 1
+
     def has(self, authority: AuthorityName) -> bool:
         """Whether this authority of the lab's own is in it."""
         return authority in self.authorities
@@ -116,10 +136,6 @@ class Store(Knob):
 def _in_place(stores: dict[str, Store]) -> dict[str, Store]:
     for name, store in stores.items():
         for group in store.roots:
-            if name == ROOT and group.authority == INTERMEDIATE:
-                raise ValueError(
-                    f"authority: {INTERMEDIATE} belongs into {INTERMEDIATES}, not among the roots in {ROOT}"
-                )
             if name == INTERMEDIATES and group.authority not in (None, INTERMEDIATE):
                 raise ValueError(
                     f"authority: {group.authority} is a root; of the lab's own {INTERMEDIATE} belongs here"
@@ -139,8 +155,11 @@ def trusted(
 
     Trusted Roots decide, and where a scenario says nothing of them the client authority is there alone. A store that
     the binding names restricts them, or takes their place, by the `mode`; an empty one is passed over. That machine
-    trust speaks of that store alone, and not of the list of issuers wherever it comes from, is an assumption.
+    trust speaks of that store alone, and not of the list of issuers wherever it comes from, is an assumption. A
+    certificate among Trusted Roots that is not self-signed makes good ones untrusted (KB2802568).
     """
+    if ROOT in stores and not all(group.is_root for group in stores[ROOT].present):
+        return ()
     roots = stores[ROOT].authorities if ROOT in stores else frozenset[AuthorityName](["client"])
     own = stores.get(ctl_store) if ctl_store is not None else None
     if own is None or not own.present:

@@ -31,10 +31,14 @@ class IssuerList:
 def issuer_list(names: Sequence[bytes], settings: Schannel) -> IssuerList:
     """Add whole DER names until the next one would pass the limit, then stop; none at all where the list is off.
 
+    Windows Server 2012 is said to fail above the limit whether the list is on or off (KB2880390). That it then sends
+    the list, cut as ever, is an assumption.
+
     Sizes are wire bytes: each name costs its length plus two. The limit is 16 KB from KB933430 through Windows Server
     2012 (Microsoft Learn, what's new in TLS/SSL); that it counts these bytes and cuts between names is unverified.
     """
-    if not settings.send_trusted_issuer_list:
+    is_off = not settings.send_trusted_issuer_list
+    if is_off and not settings.always_sends_cut_list:
         return IssuerList((), (), 0)
     used = kept = 0
     for name in names:
@@ -42,6 +46,8 @@ def issuer_list(names: Sequence[bytes], settings: Schannel) -> IssuerList:
         if used + cost > settings.trusted_issuer_list_limit:
             break
         used, kept = used + cost, kept + 1
+    if is_off and kept == len(names):
+        return IssuerList((), (), 0)
     return IssuerList(tuple(names[:kept]), tuple(names[kept:]), used)
 
 

@@ -123,6 +123,7 @@ WINDOWS_SERVER_2003 = Profile(
         ),
         "timers.idle_connection": Default("120s", CONNECTION_TIMEOUT),
         "schannel.send_trusted_issuer_list": Default(True, f"{REGISTRY}: on through Windows Server 2008 R2"),
+        "schannel.always_sends_cut_list": Default(False, "KB933430: SendTrustedIssuerList of 0 sends no list"),
         "schannel.trusted_issuer_list_limit": Default(
             12_288,
             UNVERIFIED,
@@ -241,6 +242,12 @@ WINDOWS_SERVER_2012_R2 = WINDOWS_SERVER_2008_R2.succeeded_by(
             "The list then comes from the store Client Authentication Issuers, and from Trusted Roots where that is "
             f"empty ({ISSUER_LIST}). That a store which is set also restricts who is trusted is documented for "
             "ClientAuthTrustMode (the same page: the issuer must be in the list); the status it earns is unverified.",
+        ),
+        "schannel.always_sends_cut_list": Default(
+            False,
+            UNVERIFIED,
+            f"Sources disagree. {REGISTRY}: 0 sends no list. KB2880390: in Windows 8 and Windows Server 2012 that makes "
+            "no difference above 16 KB of roots; of R2 and later it does not speak.",
         ),
         "schannel.send_trusted_issuer_list": Default(
             False, f"{REGISTRY}, and What's new in TLS/SSL: off from Windows Server 2012 on"

@@ -37,6 +37,14 @@ class Schannel(Knob):
     send_trusted_issuer_list: Annotated[
         StrictBool, WindowsSetting("registry, SCHANNEL: SendTrustedIssuerList", Tool.REGISTRY, TakesEffect.RESTART)
     ]
+    always_sends_cut_list: Annotated[
+        StrictBool,
+        WindowsSetting(
+            "not a setting: what KB2880390 says of Windows Server 2012, which fails above 16 KB of roots, list or no list",
+            Tool.NONE,
+            TakesEffect.LAB_START,
+        ),
+    ] = False
     trusted_issuer_list_limit: Annotated[
         ByteCount,
         Field(le=0xFFFF),
