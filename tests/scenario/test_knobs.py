@@ -75,12 +75,12 @@ def test_every_number_says_what_it_counts():
 
 
 def test_what_no_document_says_is_an_assumption():
-    """When a change takes effect is known of four settings; of whatever else Windows can set, the lab assumes it."""
+    """When a change takes effect is known of a few settings; of whatever else Windows can set, the lab assumes it."""
     knobs = list(knobs_of(load("ca-list-truncation").scenario))
     known = {knob.path for knob in knobs if knob.setting.effect_source}
     assert known == {
         *("schannel.event_logging", "schannel.cipher_suites"),
-        *("enable_kernel_ssl", "enable_ssl_close_notify"),
+        *("enable_kernel_ssl", "enable_ssl_close_notify", "cert_chain_url_retrieval"),
     }
     unknown = [knob.setting for knob in knobs if not knob.setting.is_effect_verified]
     assert unknown

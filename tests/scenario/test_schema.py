@@ -54,6 +54,7 @@ def test_a_profile_knows_every_knob(profile):
         "drain_entity_body_limit",
         "binding_precedence",
         "on_unavailable",
+        "cert_chain_url_retrieval",
         "enable_ssl_close_notify",
         "error_log_form",
         "error_page_form",

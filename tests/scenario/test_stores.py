@@ -96,6 +96,15 @@ def test_a_store_of_the_bindings_own_restricts_whom_it_trusts(own, machine, root
     assert {trusted(stores, None, mode) for mode in ClientAuthTrustMode} == {("client",)}
 
 
+@pytest.mark.parametrize(
+    ("stores", "names"), [({}, "client intermediate"), ({ROOT: store(OTHER)}, "untrusted"), ({ROOT: store()}, "")]
+)
+def test_what_is_fetched_still_needs_its_root(stores, names):
+    """An intermediate from the address in the certificate is as good as one that is installed, and no better."""
+    assert trusted(stores, fetches=True) == tuple(names.split())
+    assert "intermediate" not in trusted(stores)
+
+
 NO_ROOT = {"name": "Issuing CA", "self_signed": False}
 
 

@@ -45,6 +45,7 @@ def test_every_profile_is_whole(profile):
         ("capi2_operational_log", [False] * 6),
         ("enable_kernel_ssl", [False, False, True, True, True, True]),
         ("sstp_listener_port", [None] * 6),
+        ("cert_chain_url_retrieval", [False] * 6),
         ("enable_ssl_close_notify", [False] * 6),
         ("error_log_form", ["api_1.0"] * 2 + ["api_2.0"] * 2 + ["transport"] * 2),
         ("error_page_form", ["short"] * 2 + ["long"] * 4),
@@ -91,7 +92,8 @@ ALWAYS = {"drain_entity_body_limit", "binding_precedence"}
             "windows-server-2003",
             "bindings.*.protocols bindings.*.ctl_store sites.*.continue_100 timers.ssl_renegotiation "
             "timers.drain_entity_body schannel.trusted_issuer_list_limit schannel.cipher_suites on_unavailable "
-            "schannel.client_auth_trust_mode enable_ssl_close_notify",
+            "schannel.client_auth_trust_mode enable_ssl_close_notify "
+            "cert_chain_url_retrieval",
         ),
         (
             "windows-server-2008-r2",

@@ -113,6 +113,24 @@ class MachineSetup(Knob):
             TakesEffect.LAB_START,
         ),
     ]
+    cert_chain_url_retrieval: Annotated[
+        StrictBool,
+        WindowsSetting(
+            r"registry, Services\HTTP\Parameters: DisableSslCertChainCacheOnlyUrlRetrieval, which fetches a client's "
+            "intermediate from the address in its certificate (AIA)",
+            Tool.REGISTRY,
+            TakesEffect.RESTART,
+            "Microsoft Learn, aa364671: of the HTTP service",
+        ),
+    ] = False
+    aia_answers: Annotated[
+        StrictBool,
+        WindowsSetting(
+            "the lab's own: whether that address answers; nothing is really fetched, the lab has its intermediate",
+            Tool.NONE,
+            TakesEffect.LAB_START,
+        ),
+    ] = True
     enable_ssl_close_notify: Annotated[
         StrictBool,
         WindowsSetting(

@@ -135,7 +135,8 @@ def _tls(setup: Setup, pki: Pki, issuers: Mapping[str, Issuers], names: Sequence
 def _server_settings(
     setup: Setup, binding: BindingModel, credential: Credential, pki: Pki, issuers: tuple[RootName, ...]
 ) -> ServerSettings:
-    anchors = trusted(setup.stores, binding.ctl_store, setup.schannel.client_auth_trust_mode)
+    fetches = setup.cert_chain_url_retrieval and setup.aia_answers
+    anchors = trusted(setup.stores, binding.ctl_store, setup.schannel.client_auth_trust_mode, fetches=fetches)
     return ServerSettings(
         chain=credential.chain,
         key=credential.key,

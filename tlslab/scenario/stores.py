@@ -150,13 +150,16 @@ def trusted(
     stores: Mapping[str, Store],
     ctl_store: str | None = None,
     mode: ClientAuthTrustMode = ClientAuthTrustMode.MACHINE_TRUST,
+    *,
+    fetches: bool = False,
 ) -> tuple[AuthorityName, ...]:
     """The authorities of the lab's own in one of which a client's chain must end, on a binding with that `ctl_store`.
 
     Trusted Roots decide, and where a scenario says nothing of them the client authority is there alone. A store that
     the binding names restricts them, or takes their place, by the `mode`; an empty one is passed over. That machine
     trust speaks of that store alone, and not of the list of issuers wherever it comes from, is an assumption. A
-    certificate among Trusted Roots that is not self-signed makes good ones untrusted (KB2802568).
+    certificate among Trusted Roots that is not self-signed makes good ones untrusted (KB2802568). `fetches`: an
+    intermediate that is not there is had from the address in the client's certificate.
     """
     if ROOT in stores and not all(group.is_root for group in stores[ROOT].present):
         return ()
@@ -170,6 +173,7 @@ def trusted(
         found = set(own.authorities - {INTERMEDIATE})
     else:
         found = {name for name in own.authorities if ROOT_OF.get(name, name) in roots}
-    if INTERMEDIATES in stores and stores[INTERMEDIATES].has(INTERMEDIATE) and ROOT_OF[INTERMEDIATE] in found:
+    installed = INTERMEDIATES in stores and stores[INTERMEDIATES].has(INTERMEDIATE)
+    if (installed or fetches) and ROOT_OF[INTERMEDIATE] in found:
         found.add(INTERMEDIATE)  # the server has what a client may have left out
     return tuple(name for name in AUTHORITIES if name in found)

@@ -157,6 +157,11 @@ WINDOWS_SERVER_2003 = Profile(
             "64MiB", UNVERIFIED, "The lab's own: how much of a refused upload http.sys throws away is in no document."
         ),
         "binding_precedence": Default("exact_address_first", UNVERIFIED, PRECEDENCE),
+        "cert_chain_url_retrieval": Default(
+            False,
+            UNVERIFIED,
+            "A value of Windows Vista, Windows Server 2008 and later; of this version nothing was found.",
+        ),
         "enable_ssl_close_notify": Default(
             False, UNVERIFIED, "EnableSslCloseNotify is a value of Windows Vista, Windows Server 2008 and later."
         ),
@@ -218,6 +223,10 @@ WINDOWS_SERVER_2008_R2 = WINDOWS_SERVER_2003_KB933430.succeeded_by(
             True, f"{KERNEL_SSL}: always, from Windows Server 2008 on", "EnableKernelSSL is a value of IIS 6."
         ),
         "sstp_listener_port": Default(None, REMOTE_ACCESS, SSTP_PORT),
+        "cert_chain_url_retrieval": Default(
+            False,
+            f"{KERNEL_SSL}, and KB820129: a client's intermediates come from the local computer's store alone",
+        ),
         "enable_ssl_close_notify": Default(
             False,
             f"{KERNEL_SSL}: off unless EnableSslCloseNotify is set",
@@ -246,8 +255,8 @@ WINDOWS_SERVER_2012_R2 = WINDOWS_SERVER_2008_R2.succeeded_by(
         "schannel.always_sends_cut_list": Default(
             False,
             UNVERIFIED,
-            f"Sources disagree. {REGISTRY}: 0 sends no list. KB2880390: in Windows 8 and Windows Server 2012 that makes "
-            "no difference above 16 KB of roots; of R2 and later it does not speak.",
+            f"Sources disagree. {REGISTRY}: 0 sends no list. KB2880390: in Windows 8 and Windows Server 2012 that has "
+            "no effect above 16 KB of roots; of R2 and later it does not speak.",
         ),
         "schannel.send_trusted_issuer_list": Default(
             False, f"{REGISTRY}, and What's new in TLS/SSL: off from Windows Server 2012 on"

@@ -40,7 +40,7 @@ class Schannel(Knob):
     always_sends_cut_list: Annotated[
         StrictBool,
         WindowsSetting(
-            "not a setting: what KB2880390 says of Windows Server 2012, which fails above 16 KB of roots, list or no list",
+            "not a setting: Windows Server 2012, by KB2880390, fails above 16 KB of roots, list or no list",
             Tool.NONE,
             TakesEffect.LAB_START,
         ),
