@@ -14,7 +14,7 @@ def test_good(run, tmp_path):
     file = tmp_path / "good.yaml"
     file.write_text(GOOD, encoding="utf-8")
     result = run("validate", str(file))
-    assert (result.exit_code, result.output) == (0, f"{file}: good, with 9 fixes\n")
+    assert (result.exit_code, result.output) == (0, f"{file}: good, with 11 fixes\n")
 
 
 def test_every_problem(run, tmp_path):

@@ -115,6 +115,13 @@ def test_filtering(curl, steps, line):
     assert curl.lines(steps) == [f"wget -q -O - --tries 1 --content-on-error --ca-certificate ca.pem {line}"]
 
 
+def test_who_cannot_be_asked_later(curl):
+    """curl always offers post-handshake authentication, s_client unless it is told to does not."""
+    [line] = curl.lines([step("GET /x", post_handshake_auth=False)])
+    assert line.endswith("-key a.key -quiet -ignore_unexpected_eof")
+    assert "-enable_pha" not in line
+
+
 VISIT = r"printf 'GET /x HTTP/1.1\r\nHost: localhost:8443\r\nConnection: close\r\n\r\n' | "
 S_CLIENT = "openssl s_client -connect localhost:8443 -servername localhost"
 KEEP = "-CAfile ca.pem -cert a.pem -key a.key -tls1_2 -no_ticket -sess_out session.pem"

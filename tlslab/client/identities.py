@@ -20,11 +20,12 @@ class People:
 
     def settings_for(self, step: Step) -> ClientSettings:
         """The client that a step wants."""
-        return self._settings(step.identity, step.renegotiation == "refuse", step.filters_by_issuer)
+        refuses = step.renegotiation == "refuse"
+        return self._settings(step.identity, refuses, step.filters_by_issuer, step.post_handshake_auth)
 
-    def _make(self, identity: str, refuses_renegotiation: bool, filters_by_issuer: bool) -> ClientSettings:
+    def _make(self, identity: str, refuses: bool, filters: bool, offers: bool) -> ClientSettings:
         trusted = (self._pki.server_authority.certificate,)
         if identity == NOBODY:
-            return ClientSettings(trusted, refuses_renegotiation=refuses_renegotiation)
+            return ClientSettings(trusted, refuses_renegotiation=refuses, offers_post_handshake=offers)
         credential = self._pki.identity(identity)
-        return ClientSettings(trusted, credential.chain, credential.key, refuses_renegotiation, filters_by_issuer)
+        return ClientSettings(trusted, credential.chain, credential.key, refuses, filters, offers)

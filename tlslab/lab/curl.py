@@ -60,7 +60,8 @@ class Curl:
     def lines(self, steps: Iterable[Step]) -> list[str]:
         """One command line for each connection; requests that share one are joined by --next.
 
-        curl cannot refuse to renegotiate, so such a step is a line for `openssl s_client`, and for bash alone. Nor does
+        curl cannot refuse to renegotiate, nor leave the offer of post-handshake authentication out, so such a step is a
+        line for `openssl s_client`, and for bash alone. Nor does
         curl look at the list of issuers; wget does. And curl forgets a session when it ends: where clients come back,
         every line is for `openssl s_client` and bash.
         """
@@ -69,7 +70,9 @@ class Curl:
             return list(self._visits(connections(steps)))
         lines: list[str] = []
         for connection in connections(steps):
-            if connection[0].renegotiation == "refuse":
+            if not connection[0].post_handshake_auth:
+                lines.append(self._s_client(connection, ["-quiet", "-ignore_unexpected_eof"]))
+            elif connection[0].renegotiation == "refuse":
                 lines.append(self._s_client(connection, ["-no_renegotiation", "-quiet"]))
             elif connection[0].filters_by_issuer:
                 lines.append(join(self._wget(connection)))

@@ -18,7 +18,12 @@ from tlslab.scenario.setup import items, lay, misfits
 from tlslab.scenario.windows_names import paths_of
 
 START_PAGE = "/"
-CLIENT = ("identity", "renegotiation", "filters_by_issuer")  # what makes a step's client another one
+CLIENT = (
+    "identity",
+    "renegotiation",
+    "filters_by_issuer",
+    "post_handshake_auth",
+)  # what makes a step's client another one
 
 
 def cross_check(data: dict[str, Any], *, valid: bool) -> Iterator[Complaint]:

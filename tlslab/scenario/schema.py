@@ -87,6 +87,7 @@ class Step(Knob):
 
     `expect_100` sends `Expect: 100-continue` and waits that long for the 100 before it sends the body all the same.
     `filters_by_issuer` sends a certificate only where the server names an issuer of its chain, or nobody at all.
+    `post_handshake_auth` offers TLS 1.3's way of being asked later, as curl does and browsers do not.
     `reads_while_writing` makes a client of either writing style look at what comes while it sends. `relay` is how many
     bytes a relay between the two takes off the client's hands before the server has read them.
     `wait` is how long nothing happens before the step, `others` how many other clients connect before it; `resumes`
@@ -102,6 +103,7 @@ class Step(Knob):
     expect_100: Seconds | None = None
     renegotiation: Literal["accept", "refuse"] = "accept"
     filters_by_issuer: StrictBool = False
+    post_handshake_auth: StrictBool = True
     reads_while_writing: StrictBool = False
     relay: Annotated[ByteCount, Field(le=LARGEST_BODY)] = 0
     gives_up_after: Seconds | None = None

@@ -58,6 +58,7 @@ class ClientSettings:
     key: TlsKey | None = None
     refuses_renegotiation: bool = False
     filters_by_issuer: bool = False
+    offers_post_handshake: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -117,7 +118,8 @@ def client_context(settings: ClientSettings) -> SSL.Context:
         use(context, settings.chain, settings.key)
     if settings.refuses_renegotiation:
         context.set_options(_openssl.NO_RENEGOTIATION)
-    _openssl.offer_post_handshake(context)
+    if settings.offers_post_handshake:
+        _openssl.offer_post_handshake(context)
     _openssl.watch_messages(context)
     return context
 
