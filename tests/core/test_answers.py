@@ -8,7 +8,7 @@ import pytest
 
 from tlslab.core.connection import UNSENT_LIMIT
 from tlslab.events import BadRequestReceived, HttpErrLogged, ResponseSent
-from tlslab.httpsys.client_certificate import AfterResponse
+from tlslab.httpsys.client_certificate import AfterResponse, ReadAhead413, Synchronous
 from tlslab.tls.context import Protocol
 from tlslab.types import Drain
 
@@ -186,3 +186,22 @@ def test_few_requests_are_answered_at_once(talk, get):
     client.send(get("/open") * 20)
     assert not client.server.holds_back
     assert len(client.all(ResponseSent)) == 20
+
+
+@pytest.mark.parametrize(("limit", "statuses"), [(9, ["413.1"]), (10, ["200"]), (None, ["200"])])
+def test_request_filtering(talk, post, limit, statuses):
+    """What announces more than maxAllowedContentLength is refused at once, and no 100 invites the body."""
+    client = talk(TLS_1_2, client_cert_retrieval=ReadAhead413(), max_allowed_content_length=limit)
+    client.send(post("/upload", bytes(10)))
+    assert client.statuses() == statuses
+    waiting = talk(TLS_1_2, client_cert_retrieval=ReadAhead413(), max_allowed_content_length=limit)
+    waiting.send(post("/upload", bytes(10), "Expect: 100-continue").partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
+    assert waiting.statuses() == (statuses if limit == 9 else ["100"])
+    assert isinstance(waiting.server.closing, Drain) is (limit == 9)
+
+
+def test_an_application_on_http_sys_filters_nothing(talk, post):
+    """Request filtering is IIS', and such an application is not IIS."""
+    client = talk(TLS_1_2, client_cert_retrieval=Synchronous(), max_allowed_content_length=9)
+    client.send(post("/upload", bytes(10)))
+    assert client.statuses() == ["200"]

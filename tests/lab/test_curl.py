@@ -116,7 +116,7 @@ def test_filtering(curl, steps, line):
 
 
 def test_who_cannot_be_asked_later(curl):
-    """curl always offers post-handshake authentication, s_client unless it is told to does not."""
+    """Curl always offers post-handshake authentication, s_client unless it is told to does not."""
     [line] = curl.lines([step("GET /x", post_handshake_auth=False)])
     assert line.endswith("-key a.key -quiet -ignore_unexpected_eof")
     assert "-enable_pha" not in line

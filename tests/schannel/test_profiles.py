@@ -10,7 +10,7 @@ from tlslab.schannel.profiles import PROFILES, UNVERIFIED, Default, Profile
 
 EVERY_PROFILE = pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))
 LIST_SETTING = "schannel.always_sends_cut_list"
-SINCE_2022 = f"{LIST_SETTING} sites.*.continue_100 error_log_form error_page_form"
+SINCE_2022 = f"{LIST_SETTING} sites.*.content_too_long sites.*.continue_100 error_log_form error_page_form"
 NAMES = ["2003", "2003-kb933430", "2008-r2", "2012-r2", "2022", "2025"]
 
 
@@ -46,6 +46,8 @@ def test_every_profile_is_whole(profile):
         ("enable_kernel_ssl", [False, False, True, True, True, True]),
         ("sstp_listener_port", [None] * 6),
         ("cert_chain_url_retrieval", [False] * 6),
+        ("sites.*.max_allowed_content_length", [None] * 2 + [30_000_000] * 4),
+        ("sites.*.content_too_long", ["status_404_13"] * 4 + ["status_413_1"] * 2),
         ("enable_ssl_close_notify", [False] * 6),
         ("error_log_form", ["api_1.0"] * 2 + ["api_2.0"] * 2 + ["transport"] * 2),
         ("error_page_form", ["short"] * 2 + ["long"] * 4),
@@ -93,7 +95,7 @@ ALWAYS = {"drain_entity_body_limit", "binding_precedence"}
             "bindings.*.protocols bindings.*.ctl_store sites.*.continue_100 timers.ssl_renegotiation "
             "timers.drain_entity_body schannel.trusted_issuer_list_limit schannel.cipher_suites on_unavailable "
             "schannel.client_auth_trust_mode enable_ssl_close_notify "
-            "cert_chain_url_retrieval",
+            "cert_chain_url_retrieval sites.*.content_too_long",
         ),
         (
             "windows-server-2008-r2",

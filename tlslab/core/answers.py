@@ -24,6 +24,7 @@ from tlslab.iis.status import (
 from tlslab.types import TlsFacts
 
 METHODS = ("GET", "HEAD", "POST", "PUT")
+REFUSED = Service(refuses=True)
 KEPT = 128  # targets and answers; a client may make a target 16 KiB long
 
 
@@ -48,12 +49,18 @@ class Answers:
 
     def service(self, request: Request) -> Service:
         """How a request is to be served."""
-        return self._place(request.target).service if request.method in METHODS else Service()
+        if request.method not in METHODS:
+            return Service()
+        place = self._place(request.target)
+        if request.content_length and place.site is not None and place.site.refuses_length(request.content_length):
+            return REFUSED
+        return place.service
 
     def response(self, request: Request, body: BodyFacts, tls: TlsFacts, binding: str, question: Question) -> Response:
         """Answer a request that came on `binding`; `question` is that of its connection."""
         as_html = pages.prefers_html(request.accept)
-        return self._response(request.method, request.target, as_html, body, tls, binding, question.state)
+        length = request.content_length or 0
+        return self._response(request.method, request.target, as_html, body, length, tls, binding, question.state)
 
     def _make_response(
         self,
@@ -61,13 +68,18 @@ class Answers:
         target: str,
         as_html: bool,
         body: BodyFacts,
+        announced: int,
         tls: TlsFacts,
         binding: str,
         question: QuestionState,
     ) -> Response:
         place = self._place(target)
         report = pages.RequestReport(self._plan.scenario, binding, method, place.path, tls, body.length, body.sha256)
-        status = self._status(method, place, tls, question) if body.complete else ENTITY_TOO_LARGE
+        site = place.site
+        if site is not None and method in METHODS and site.refuses_length(announced):
+            status: Status | None = site.content_too_long.status
+        else:
+            status = self._status(method, place, tls, question) if body.complete else ENTITY_TOO_LARGE
         if status is None:
             content_type, content = pages.start_page(self._plan.landing, as_html)
             status = OK

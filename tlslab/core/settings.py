@@ -10,6 +10,7 @@ from tlslab.httpsys.client_certificate import ClientCertRetrieval
 from tlslab.httpsys.settings import BindingPrecedence, Continue100, ErrorLogForm, ErrorPageForm, OnUnavailable
 from tlslab.httpsys.timers import DRAIN_LIMIT, Timers
 from tlslab.iis.access import SslFlag
+from tlslab.iis.request_filtering import ContentTooLong
 from tlslab.knobs import PORT, ByteCount, Knob, Seconds, TakesEffect, Tool, WindowsSetting, matching
 from tlslab.schannel.settings import Schannel
 
@@ -46,6 +47,22 @@ class Site(Knob):
             TakesEffect.LAB_START,
         ),
     ]
+    max_allowed_content_length: Annotated[
+        Annotated[ByteCount, Field(le=2**32 - 1)] | None,
+        WindowsSetting(
+            "applicationHost.config <requestLimits maxAllowedContentLength>; IIS Manager: Request Filtering",
+            Tool.CONFIGURATION,
+            TakesEffect.NEXT_REQUEST,
+        ),
+    ] = None
+    content_too_long: Annotated[
+        ContentTooLong,
+        WindowsSetting(
+            "not a setting: the status of a request above maxAllowedContentLength, on which two documents disagree",
+            Tool.NONE,
+            TakesEffect.LAB_START,
+        ),
+    ] = ContentTooLong.STATUS_413_1
     application_delay: Annotated[
         Seconds,
         WindowsSetting(
@@ -57,6 +74,11 @@ class Site(Knob):
     def continue_after_certificate(self) -> bool:
         """Whether a client that sent `Expect: 100-continue` is asked for its certificate first."""
         return self.continue_100 is Continue100.AFTER_CERTIFICATE
+
+    def refuses_length(self, announced: int | None) -> bool:
+        """Whether IIS' request filtering refuses a body of that length; an application on http.sys has none."""
+        limit = self.max_allowed_content_length
+        return limit is not None and (announced or 0) > limit and self.client_cert_retrieval.is_iis
 
 
 class MachineSetup(Knob):

@@ -90,6 +90,11 @@ class Retrieval(Knob):
         """Whether the request is answered without a certificate, and the question asked after that."""
         return False
 
+    @property
+    def is_iis(self) -> bool:
+        """Whether it is IIS that serves the request, and not an application on http.sys."""
+        return False
+
     def before_asking(self, progress: BodyProgress) -> Take | Ask | TooLarge:
         """Decide whether to ask now.
 
@@ -164,6 +169,11 @@ class ReadAhead413(Retrieval):
     def ask_after(self) -> int:
         """The size, unless the body ends before it."""
         return self.size
+
+    @property
+    def is_iis(self) -> bool:
+        """What the kind is."""
+        return True
 
     def before_asking(self, progress: BodyProgress) -> Take | Ask | TooLarge:
         """Ask when the body is complete, refuse it when it cannot be.

@@ -44,11 +44,15 @@ class Request:
 
 @frozen_for_mypy
 class Service:
-    """How a request is to be served. `retrieval` is None where no certificate has to be fetched."""
+    """How a request is to be served. `retrieval` is None where no certificate has to be fetched.
+
+    `refuses`: answer at once, whatever there is of the body.
+    """
 
     retrieval: Retrieval | None = None
     continue_after_certificate: bool = True
     delay_seconds: float = 0.0
+    refuses: bool = False
 
 
 @frozen_for_mypy

@@ -117,6 +117,8 @@ class Pipeline:
             self._go(Cause.WAIT)
         else:
             self._begin(Cause.SERVE, now)
+        if service.refuses:
+            self._answer()
 
     def question_over(self, now: float) -> None:
         """The client has answered, or cannot be asked: what waited for that goes on. Move the question first."""
@@ -170,7 +172,7 @@ class Pipeline:
 
         `unread` counts bytes of plaintext that are known to wait. `capacity` and `take_effects` say what came of it.
         """
-        if self.phase is not Phase.RECEIVING:
+        if self.phase is not Phase.RECEIVING or self._answering:
             self.capacity = self._head_capacity()
             return
         self._continue_if_due(now)

@@ -90,6 +90,13 @@ ENTITY_TOO_LARGE = Status(
     "opens (clientcertnegotiation=enable), send a GET or HEAD first on the same connection, or raise "
     "uploadReadAheadSize.",
 )
+_TOO_LONG = (
+    "The request announces more than maxAllowedContentLength allows, 30,000,000 bytes unless it is set "
+    "(<security><requestFiltering><requestLimits>), and was refused before its body was read. Raise it, for this path. "
+    "It has nothing to do with uploadReadAheadSize, whose refusal is 413.0."
+)
+CONTENT_TOO_LONG_413 = Status(413, 1, "Request Entity Too Large", f"{_TOO_LONG} (The KB articles call this 404.13.)")
+CONTENT_TOO_LONG_404 = Status(404, 13, "Not Found: content length too large", f"{_TOO_LONG} (iis-docs calls it 413.1.)")
 CERTIFICATE_UNAVAILABLE = Status(
     500,
     0,

@@ -103,6 +103,10 @@ WINDOWS_SERVER_2003 = Profile(
             "Microsoft TechNet, cc737382 (413 above UploadReadAheadSize) and cc728324 (49,152 bytes)",
             SELF_HOSTED,
         ),
+        "sites.*.max_allowed_content_length": Default(
+            None, f"{LEARN}, iis-docs, requestLimits: it came with IIS 7.0 (UrlScan had a limit before)"
+        ),
+        "sites.*.content_too_long": Default("status_404_13", UNVERIFIED, "It matters only where a limit is set."),
         "sites.*.continue_100": Default(
             "after_certificate", UNVERIFIED, "Which of the two http.sys sends first was not found in any document."
         ),
@@ -206,6 +210,12 @@ WINDOWS_SERVER_2008_R2 = WINDOWS_SERVER_2003_KB933430.succeeded_by(
             "authentication (413 above it)",
             SELF_HOSTED,
         ),
+        "sites.*.max_allowed_content_length": Default(
+            30_000_000, f"{LEARN}, iis-docs, requestLimits: maxAllowedContentLength is 30000000"
+        ),
+        "sites.*.content_too_long": Default(
+            "status_404_13", "KB942074: HTTP Error 404.13, IIS 7.0 and 7.5", "iis-docs says 413.1, since June 2019."
+        ),
         "timers.ssl_renegotiation": Default("120s", "KB820729: Timer_SslRenegotiation, two minutes"),
         "timers.entity_body": Default("120s", SERVER_TIMEOUTS),
         "timers.drain_entity_body": Default("120s", SERVER_TIMEOUTS),
@@ -273,6 +283,12 @@ WINDOWS_SERVER_2022 = WINDOWS_SERVER_2012_R2.succeeded_by(
     "Windows Server 2022 (IIS 10.0)",
     {
         "bindings.*.protocols": Default(["TLS1.0", "TLS1.1", "TLS1.2", "TLS1.3"], PROTOCOLS),
+        "sites.*.content_too_long": Default(
+            "status_413_1",
+            UNVERIFIED,
+            f"Two documents disagree, both of them current: {LEARN}, iis-docs, requestLimits (413.1 since June 2019), "
+            "and KB943891 (404.13).",
+        ),
         "schannel.trusted_issuer_list_limit": Default(
             "16KiB", UNVERIFIED, "Documented through 2012; of later versions nothing was found."
         ),
