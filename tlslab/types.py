@@ -34,6 +34,7 @@ class Verdict(StrEnum):
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"
     WRONG_USAGE = "wrong_usage"
+    REVOCATION_OFFLINE = "revocation_offline"  # good, but the list of revoked ones is not to be had, or too old
     INVALID = "invalid"  # a fault of the certificate itself, such as a wrong signature
 
 

@@ -46,6 +46,7 @@ def test_every_profile_is_whole(profile):
         ("enable_kernel_ssl", [False, False, True, True, True, True]),
         ("sstp_listener_port", [None] * 6),
         ("cert_chain_url_retrieval", [False] * 6),
+        ("bindings.*.revocation_freshness_time", ["0s"] * 6),
         ("sites.*.max_allowed_content_length", [None] * 2 + [30_000_000] * 4),
         ("sites.*.content_too_long", ["status_404_13"] * 4 + ["status_413_1"] * 2),
         ("enable_ssl_close_notify", [False] * 6),

@@ -10,6 +10,7 @@ from tlslab.core.settings import Site
 from tlslab.httpsys.effects import Request, Response, Service
 from tlslab.httpsys.entity_body import BodyFacts
 from tlslab.httpsys.question import Question, QuestionState
+from tlslab.httpsys.revocation import RevocationList, checked, freshness
 from tlslab.iis import pages
 from tlslab.iis.access import SslFlag, refusal, wants_certificate
 from tlslab.iis.sites import match_path, path_of
@@ -43,6 +44,9 @@ class Answers:
     def __init__(self, plan: LabPlan) -> None:
         self._plan = plan
         self._sites = {site.path: site for site in plan.sites}
+        setup = plan.setup
+        self._crl = RevocationList(setup.crl_age, setup.crl_published_every)
+        self._freshness = freshness(binding for listener in plan.listeners for binding in listener.bindings)
         # Clients ask for few targets, again and again, and are answered by the same bytes.
         self._place = lru_cache(KEPT)(self._find_place)
         self._response = lru_cache(KEPT)(self._make_response)
@@ -58,6 +62,8 @@ class Answers:
 
     def response(self, request: Request, body: BodyFacts, tls: TlsFacts, binding: str, question: Question) -> Response:
         """Answer a request that came on `binding`; `question` is that of its connection."""
+        if binding in self._freshness:
+            tls = checked(tls, self._freshness[binding], self._crl, request.received_at)
         as_html = pages.prefers_html(request.accept)
         length = request.content_length or 0
         return self._response(request.method, request.target, as_html, body, length, tls, binding, question.state)

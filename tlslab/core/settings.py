@@ -153,6 +153,20 @@ class MachineSetup(Knob):
             TakesEffect.LAB_START,
         ),
     ] = True
+    crl_age: Annotated[
+        Seconds,
+        WindowsSetting(
+            "the lab's own: how old the list of revoked client certificates is when the lab starts",
+            Tool.NONE,
+            TakesEffect.LAB_START,
+        ),
+    ] = 0.0
+    crl_published_every: Annotated[
+        Seconds,
+        WindowsSetting(
+            "the lab's own: how often the authority publishes that list anew", Tool.NONE, TakesEffect.LAB_START
+        ),
+    ] = Field(default=86_400.0, gt=0)
     enable_ssl_close_notify: Annotated[
         StrictBool,
         WindowsSetting(

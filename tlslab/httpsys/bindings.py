@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from tlslab.httpsys.settings import BindingPrecedence
-from tlslab.knobs import Knob, TakesEffect, Tool, WindowsSetting
+from tlslab.knobs import Knob, Seconds, TakesEffect, Tool, WindowsSetting
 from tlslab.text import format_host_port
 from tlslab.types import Unusable
 
@@ -111,6 +111,12 @@ class BindingRecord(Knob):
         ServerCertificate,
         WindowsSetting("netsh http add sslcert certhash=", Tool.NETSH, TakesEffect.NEXT_CONNECTION),
     ] = ServerCertificate.SERVER
+    revocation_freshness_time: Annotated[
+        Seconds,
+        WindowsSetting(
+            "netsh http add sslcert revocationfreshnesstime=, in seconds", Tool.NETSH, TakesEffect.NEXT_CONNECTION
+        ),
+    ] = 0.0
     client_cert_negotiation: Annotated[
         Toggle,
         WindowsSetting(

@@ -77,6 +77,15 @@ CERTIFICATE_EXPIRED = Status(
     "A certificate arrived from a trusted authority, but today is outside its validity. Renew it, and if it looks "
     "valid, compare the clocks of both machines.",
 )
+CERTIFICATE_REVOCATION_OFFLINE = Status(
+    403,
+    13,
+    "Client certificate revoked",
+    "A certificate arrived and is in order, but whether it was revoked cannot be told: 403.13 says that, too "
+    "(KB294305). Here the revocation list is older than revocationfreshnesstime allows. Set it to 0 on the binding, or "
+    "publish the list more often. Look into the list for its date before you look for the certificate in it.",
+    # Presumably CRYPT_E_REVOCATION_OFFLINE; no document says so.
+)
 NOT_FOUND = Status(
     404, 0, "Not Found", "No site of this scenario has that path. The start page lists those that are there."
 )

@@ -90,6 +90,9 @@ WINDOWS_SERVER_2003 = Profile(
         "bindings.*.client_cert_negotiation": Default(
             "disable", f"{LEARN}, ms525641: SSLAlwaysNegoClientCert is false unless set"
         ),
+        "bindings.*.revocation_freshness_time": Default(
+            "0s", f"{LEARN}, iis-docs WMI, SSLBinding: RevocationFreshnessTime is 0"
+        ),
         "bindings.*.protocols": Default(
             ["TLS1.0"],
             UNVERIFIED,
