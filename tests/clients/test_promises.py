@@ -61,8 +61,8 @@ def playable(scenario: str, style: WritingStyle) -> list[Any]:
     for trial in trials(load(scenario).scenario):
         if any(step.renegotiation == "refuse" or step.gives_up_after is not None for step in trial.client):
             continue  # curl and http.client have no such switch, and giving up has tests of its own
-        if any(step.relay for step in trial.client):
-            continue  # that relay is one in memory
+        if any(step.relay or step.wait or not step.post_handshake_auth for step in trial.client):
+            continue  # that relay is one in memory, hours are long, and curl always offers to be asked later
         if style is WritingStyle.WRITES_EVERYTHING and any(
             step.expect_100 is not None or step.reads_while_writing for step in trial.client
         ):
@@ -148,6 +148,19 @@ def test_curl_post_request_renegotiation(trial: Trial, labs: Labs, curl: CurlCli
 def test_curl_stale_binding(trial: Trial, labs: Labs, curl: CurlClient) -> None:
     """What the file says of a binding without its certificate holds for curl, a reset in the handshake."""
     play_with_curl("stale-binding", trial, labs, curl)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "trial"),
+    [
+        pytest.param(scenario, *one.values, id=f"{scenario}-{one.id}")
+        for scenario in ("tls13-certificate-on-demand", "revocation-freshness")
+        for one in playable(scenario, CURL)
+    ],
+)
+def test_curl_gets_the_status(scenario: str, trial: Trial, labs: Labs, curl: CurlClient) -> None:
+    """What the files say of verdicts, and of a client that TLS 1.3 can ask later, holds for curl."""
+    play_with_curl(scenario, trial, labs, curl)
 
 
 def play_with_curl(scenario: str, trial: Trial, labs: Labs, curl: CurlClient) -> None:

@@ -31,7 +31,15 @@ def s_client(require_client: Callable[[str], str], talk: Start) -> Start:
     def start(lab: LabProcess, *more: str) -> Talk:
         cert, key = lab.alice
         words = ["-connect", f"127.0.0.1:{lab.port}", "-servername", "localhost", "-CAfile", lab.ca_file]
-        words += ["-cert", cert, "-key", key, "-tls1_2", "-nocommands", "-ign_eof", *more]
+        words += [
+            "-cert",
+            cert,
+            "-key",
+            key,
+            "-nocommands",
+            "-ign_eof",
+            *(more if "-tls1_3" in more else ("-tls1_2", *more)),
+        ]
         started: Talk = talk(openssl, "s_client", *words)
         started.wait_for("Verify return code: 0 (ok)")
         return started
@@ -96,3 +104,19 @@ def test_http_1_0_without_host(labs: Labs, s_client: Start, notify: str) -> None
     seen.settled()
     assert [event.http_version for event in seen.of(RequestReceived)] == ["1.0"]
     assert [event.status for event in seen.of(ResponseSent)] == [200]
+
+
+@pytest.mark.parametrize("offers", [False, True])
+@pytest.mark.parametrize(
+    ("on_unavailable", "answer"), [("reset", ""), ("status_500", "500"), ("no_certificate", "403")]
+)
+def test_tls13_on_demand(labs: Labs, s_client: Start, offers: bool, on_unavailable: str, answer: str) -> None:
+    """As browsers do, it offers no post-handshake authentication unless it is told to; then it is asked."""
+    lab = labs("tls13-certificate-on-demand", settings={"on_unavailable": on_unavailable})
+    client = s_client(lab, "-tls1_3", *(["-enable_pha"] if offers else []))
+    client.say(request("GET", "/protected"))
+    if offers or answer:
+        client.wait_for(f"HTTP/1.1 {'200' if offers else answer}")
+    else:
+        client.wait()
+        assert "HTTP/1.1" not in client.heard

@@ -17,7 +17,10 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 def test_there_is_one_for_every_verdict():
     """Whatever a server can say of a sound certificate some identity makes it say; each has its purpose in words."""
-    assert {kind.verdict for kind in IDENTITIES.values()} == set(Verdict) - {Verdict.INVALID, Verdict.REVOCATION_OFFLINE}  # no identity is at fault
+    assert {kind.verdict for kind in IDENTITIES.values()} == set(Verdict) - {
+        Verdict.INVALID,
+        Verdict.REVOCATION_OFFLINE,
+    }  # no identity is at fault
     assert len({kind.purpose for kind in IDENTITIES.values()}) == len(IDENTITIES)
     assert next(iter(IDENTITIES)) == FIRST
 
