@@ -228,7 +228,7 @@ ALSO = {
     "client": "core events",  # its peer is a lab on a socket
     "net": "httpsys pki scenario text",  # listens with the certificates and bindings of a real plan
     "scenario": "client verify",  # every promise of the catalogue is a trial, which the lab's own client walks
-    "verify": "pki",  # the certificates of a home
+    "verify": "errors pki schannel",  # the certificates of a home; every scenario on every Windows, or refused
     "tls": "pki schannel",  # certificates to shake hands with, and the suites of Windows
 }
 TESTS = [

@@ -35,6 +35,7 @@ from tlslab.scenario.schema import (
     WritingStyle,
 )
 from tlslab.scenario.stores import Roots, Store
+from tlslab.scenario.windows_names import understood
 from tlslab.verify.judge import judge
 from tlslab.verify.memory import World
 from tlslab.verify.trials import Trial, trials
@@ -128,7 +129,8 @@ def test_every_scenario_fix_and_path_exists(page: str, shipped: Callable[[str], 
             elif option == "--fix" and not value.isupper():
                 assert value in loaded.scenario.fixes, value
             elif option == "--set" and not value.startswith("PATH"):
-                resolve(loaded.data, parse_set(value)[0])
+                [path] = understood(loaded.data, dict([parse_set(value)]))
+                resolve(loaded.data, path)
 
 
 @EVERY_PAGE

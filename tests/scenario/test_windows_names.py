@@ -68,6 +68,8 @@ def test_understood(setting, path, value, pki):
     [
         ("clientcertnegotiation=enable", "stale-binding", "bindings.site.client_cert_negotiation or bindings.other."),
         ("sslFlags=Ssl", "client-certificate-verdicts", "sites./protected.ssl_flags or sites./accept.ssl_flags"),
+        ("MaximumCachSize=1", "large-post-deadlock", "did you mean MaximumCacheSize (schannel.maximum_cache_size)?"),
+        ("client_cert_negotiaton=1", ONE_SITE, "(bindings.site.client_cert_negotiation)?"),
         ("uploadReadAheadSize=1", "large-post-deadlock", "client_cert_retrieval={kind: read_ahead_413, size: 48KiB}"),
     ],
 )

@@ -65,6 +65,7 @@ def _where(running: Running) -> list[str]:
     """What makes the commands of `tlslab show` those of this lab, as far as it can."""
     options, ports = running.options, {one.port for one in running.served}
     words = ["--port", str(ports.pop())] if options.port is not None and len(ports) == 1 else []
+    words += ["--profile", options.profile] if options.profile is not None else []
     return words + (["--speed", f"{options.speed:g}"] if options.speed != 1 else [])
 
 
@@ -85,6 +86,9 @@ def _facts(running: Running) -> Iterator[tuple[str, str]]:
     )
     if running.plan.fixes:
         yield "Fixes on", ", ".join(running.plan.fixes)
+    if running.options.profile is not None:
+        own = running.loaded.said["profile"]
+        yield "Windows", f"{running.options.profile}, in place of {own}, which the scenario's promises are of"
     if running.options.settings:
         yield "Set", ", ".join(running.options.settings)
     if running.options.speed != 1:

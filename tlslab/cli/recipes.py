@@ -141,7 +141,7 @@ def _to_send(running: Running, heading: str, style: str, steps: Sequence[Step], 
     sentences = [REFUSING] if any(step.renegotiation == "refuse" for step in steps) else []
     sentences += [FILTERING] if any(step.filters_by_issuer for step in steps) else []
     sentences += _sessions(running, steps)
-    if not running.options.settings:  # what --set changed may change how it ends
+    if not (running.options.settings or running.options.profile):  # what they change may change how it ends
         sentences.append(f"Expect {_ending(running, expect, lines)}.")
     return Recipe(heading, style, sentences, lines)
 

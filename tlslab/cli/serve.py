@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,7 +16,7 @@ import click
 from tlslab.capture.files import STANDARD_OUTPUT
 from tlslab.cli import panel
 from tlslab.cli.console import LabConsole, console, prose
-from tlslab.cli.options import between, evidence_options
+from tlslab.cli.options import between, evidence_options, profile_option
 from tlslab.cli.timeline import COUNTED, Tally, Timeline
 from tlslab.core.machine import Machine
 from tlslab.core.patience import Patience
@@ -24,7 +25,7 @@ from tlslab.events import ALL
 from tlslab.lab import evidence
 from tlslab.lab.home import home, open_home
 from tlslab.lab.lifetime import run
-from tlslab.lab.options import Options
+from tlslab.lab.options import Options, as_yaml
 from tlslab.lab.running import Running
 from tlslab.lab.sinks import write_ready_file
 from tlslab.net.bus import Bus, Watch
@@ -33,6 +34,7 @@ from tlslab.pki.store import Pki
 from tlslab.scenario.build import build
 from tlslab.scenario.load import LoadedScenario, load
 from tlslab.scenario.overlay import parse_set
+from tlslab.scenario.windows_names import understood
 from tlslab.types import LAST_WORDS_SECONDS
 from tlslab.words.timeline import MATTERS
 
@@ -65,6 +67,7 @@ Ctrl-C ends it with exit code 130, SIGTERM with 0, both within a second.
     metavar="PATH=YAML",
     help="Change one knob, as `tlslab show` names it: timers.ssl_renegotiation=30s.",
 )
+@profile_option
 @click.option(
     "--speed",
     type=float,
@@ -106,8 +109,9 @@ def command(**given: Any) -> None:
     --fix, --set and --san may be repeated.
     """
     options = Options(**given)
-    loaded = load(options.scenario)
-    overrides = dict(map(parse_set, options.settings))
+    loaded = load(options.scenario, options.profile)
+    overrides = understood(loaded.data, dict(map(parse_set, options.settings)), loaded.ground)
+    options = replace(options, settings=tuple(f"{path}={as_yaml(value)}" for path, value in overrides.items()))
     pki = open_home()
     plan = build(loaded, options.fixes, overrides, pki, host=options.host, sans=options.sans, port=options.port)
     serve(loaded, plan, pki, options)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tlslab.cli.console import console, prose
-from tlslab.cli.options import between
+from tlslab.cli.options import between, profile_option
 from tlslab.errors import UsageProblem
 from tlslab.lab.options import Options
 from tlslab.lab.shell import join, program
@@ -46,11 +46,14 @@ ALL_CASES = "*"
 @click.option(
     "--speed", type=float, callback=between(0.01, 10_000), default=1.0, metavar="N", help="For one with --speed N."
 )
-def command(name: str, as_json: bool, fixes: bool, case: str | None, port: int | None, speed: float) -> None:
+@profile_option
+def command(
+    name: str, as_json: bool, fixes: bool, case: str | None, port: int | None, speed: float, profile: str | None
+) -> None:
     """Explain a failure: what one sees, why, the Windows settings behind it, and every documented fix."""
-    loaded = load(name)
+    loaded = load(name, profile)
     if fixes or case is not None:
-        for recipe in _recipes(loaded, Options(name, port=port, speed=speed), case, fixes=fixes):
+        for recipe in _recipes(loaded, Options(name, profile=profile, port=port, speed=speed), case, fixes=fixes):
             recipe.show(console())
     elif as_json:
         click.echo(json.dumps(_as_json(loaded, name), indent=1))
@@ -111,6 +114,7 @@ def _fix_json(name: str, fix: Fix) -> dict[str, Any]:
 def _commands(loaded: LoadedScenario, source: str, start: list[str]) -> list[str]:
     """What to type; the lab then prints what the client types."""
     serve = [*start, "serve", "--scenario", source]
+    serve += ["--profile", loaded.another_windows] if loaded.another_windows else []
     fixes = [[*serve, "--fix", name] for name, fix in loaded.scenario.fixes.items() if fix.set]
     faster = [[*serve, "--speed", f"{loaded.scenario.suggested_speed:g}"]] if loaded.scenario.suggested_speed else []
     return [join(words) for words in (serve, *faster, *fixes)]

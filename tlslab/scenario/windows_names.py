@@ -6,6 +6,7 @@ A name is found in what each knob says of itself (`WindowsSetting.name`), in any
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -52,8 +53,23 @@ def understood(data: Mapping[str, Any], overrides: Mapping[str, Any], ground: Gr
         elif _fold(path).endswith(READ_AHEAD):
             raise UsageProblem(f"cannot set {path}: no site here reads ahead as IIS does", _read_ahead(data))
         else:
+            _refuse_near_miss(data, path, ground)
             found[path] = value
     return found
+
+
+def _refuse_near_miss(data: Mapping[str, Any], path: str, ground: Ground) -> None:
+    """UsageProblem: a single word that looks like a name of Windows', and is none."""
+    if not re.fullmatch(r"\w{4,64}", path) or _is_known(data, path, ground):
+        return
+    names: dict[str, str] = {}
+    for place in _all_places(setup_of(data, ground=ground)):
+        for word in (*_words(place.setting.name), place.path.rpartition(".")[2]):
+            names.setdefault(_fold(word), f"{word.rstrip('=')} ({place.path})")
+    near = difflib.get_close_matches(_fold(path), names, n=2, cutoff=0.8)
+    if near:
+        hint = f"did you mean {' or '.join(names[name] for name in near)}?"
+        raise UsageProblem(f"cannot set {path}: neither the lab nor Windows has a setting of that name", hint)
 
 
 def paths_of(data: Mapping[str, Any], name: str, ground: Ground = WINDOWS) -> list[str]:
@@ -97,9 +113,13 @@ def _all_places(setup: Knob) -> Iterator[_Place]:
 
 
 def _names(text: str) -> set[str]:
+    return set(map(_fold, _words(text)))
+
+
+def _words(text: str) -> list[str]:
     """The names in what a knob says of itself: written in one word with capitals inside, or a parameter of netsh's."""
     words = _WORD.findall(text)
-    return {_fold(word) for word in words if word.endswith("=") or len(word) >= LONG or _has_capitals_inside(word)}
+    return [word for word in words if word.endswith("=") or len(word) >= LONG or _has_capitals_inside(word)]
 
 
 def _has_capitals_inside(word: str) -> bool:

@@ -62,15 +62,21 @@ class Default:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A version of Windows. `defaults` are keyed by the knob's path in a scenario; `*` stands for every item there."""
+    """A version of Windows. `defaults` are keyed by the knob's path in a scenario; `*` stands for every item there.
+
+    `speaks` are the versions of TLS that it can be made to speak, whether they are on by default or not.
+    """
 
     name: str
     title: str
     defaults: Mapping[str, Default]
+    speaks: tuple[str, ...] = ()
 
-    def succeeded_by(self, name: str, title: str, changes: Mapping[str, Default]) -> Profile:
-        """Make the next version: the same, but for `changes`."""
-        return Profile(name, title, {**self.defaults, **changes})
+    def succeeded_by(
+        self, name: str, title: str, changes: Mapping[str, Default], speaks: tuple[str, ...] = ()
+    ) -> Profile:
+        """Make the next version: the same, but for `changes`, and for what it `speaks` if that is said."""
+        return Profile(name, title, {**self.defaults, **changes}, speaks or self.speaks)
 
 
 WINDOWS_SERVER_2003 = Profile(
@@ -153,6 +159,7 @@ WINDOWS_SERVER_2003 = Profile(
             "Windows Server 2022.",
         ),
     },
+    speaks=("TLS1.0",),
 )
 
 WINDOWS_SERVER_2003_KB933430 = WINDOWS_SERVER_2003.succeeded_by(
@@ -199,6 +206,7 @@ WINDOWS_SERVER_2008_R2 = WINDOWS_SERVER_2003_KB933430.succeeded_by(
         ),
         "sstp_listener_port": Default(None, REMOTE_ACCESS, SSTP_PORT),
     },
+    speaks=("TLS1.0", "TLS1.1", "TLS1.2"),
 )
 
 WINDOWS_SERVER_2012_R2 = WINDOWS_SERVER_2008_R2.succeeded_by(
@@ -237,6 +245,7 @@ WINDOWS_SERVER_2022 = WINDOWS_SERVER_2012_R2.succeeded_by(
             "One user saw the request go on without a certificate (dotnet/aspnetcore issue 41162): `no_certificate`.",
         ),
     },
+    speaks=("TLS1.0", "TLS1.1", "TLS1.2", "TLS1.3"),
 )
 
 WINDOWS_SERVER_2025 = WINDOWS_SERVER_2022.succeeded_by(
