@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tlslab.capture.files import STANDARD_OUTPUT, OutputFile
 from tlslab.core.plan import LabPlan
 from tlslab.errors import LabError, UsageProblem
-from tlslab.events import EvidenceEnded
+from tlslab.events import CertificateRequested, Event, EvidenceEnded
 from tlslab.lab.options import Options
 from tlslab.lab.release import release
 from tlslab.lab.sinks import event_lines
@@ -21,7 +21,7 @@ from tlslab.net.bus import Bus
 from tlslab.net.clock import lab_time
 from tlslab.tap import NO_TAP, Tap
 from tlslab.tls.context import KeyLog
-from tlslab.types import EvidenceEnd, EvidenceFile
+from tlslab.types import EvidenceEnd, EvidenceFile, HandshakeKind
 from tlslab.words.values import EVIDENCE
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Evidence:
         self._files: list[OutputFile] = []
         self.tap: Tap = NO_TAP
         self._capture_path = options.pcapng if options.pcapng != STANDARD_OUTPUT else None
+        self._asked_later = False
         check(options)
         self._open_events(options)
         self._key_file = self._open_key_log(options)
@@ -85,7 +86,16 @@ class Evidence:
         notes = [failure for failure in [*failures, *(self._logs.failures if self._logs else [])] if failure]
         if self._capture_path is not None and os.path.isfile(self._capture_path):
             notes.append(f"The capture opens in Wireshark, decrypted; tlslab trace {self._capture_path} explains it.")
+            if self._asked_later:
+                notes.append(
+                    "Wireshark (seen in 4.0) does not decrypt what a TLS 1.3 client sends behind a certificate that it "
+                    "was asked for after the handshake."
+                )
         return notes
+
+    def _note_request(self, event: Event) -> None:
+        if isinstance(event, CertificateRequested) and event.during is HandshakeKind.POST_HANDSHAKE:
+            self._asked_later = True
 
     def _take_secrets(self, line: bytes) -> None:
         text = line.decode()
@@ -118,6 +128,7 @@ class Evidence:
         file = self._open(options.pcapng, EvidenceFile.CAPTURE, private=True, limit_bytes=options.pcapng_limit)
         capture = Capture(file, self._epoch(), release(), heading(plan, options))
         self._bus.record(capture.kinds, capture.note)
+        self._bus.record([CertificateRequested], self._note_request)
         self._begin.append(capture.begin)
         self.tap = capture
 

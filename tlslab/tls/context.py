@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from binascii import hexlify
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -60,12 +62,37 @@ class ClientSettings:
     filters_by_issuer: bool = False
 
 
+class SecretLog:
+    """Tells the secrets of a context's connections, each once, and TLS 1.2's as soon as there is one.
+
+    OpenSSL tells the master secret of a full handshake when it writes its own Finished. Whoever reads a capture from
+    the front needs it earlier, at the client's ChangeCipherSpec, and Java and mbedTLS send that in a packet of its own.
+    """
+
+    def __init__(self, keylog: KeyLog) -> None:
+        self._keylog = keylog
+        self._last: WeakKeyDictionary[SSL.Connection, bytes] = WeakKeyDictionary()
+
+    def tell(self, connection: SSL.Connection, line: bytes) -> None:
+        """Tell a line of the key log (NSS format), unless it was the last one of its connection."""
+        if self._last.get(connection) != line:
+            self._last[connection] = line
+            self._keylog(line)
+
+    def tell_master_secret(self, connection: SSL.Connection) -> None:
+        """Tell what the ClientKeyExchange of TLS 1.2 and before that was just read agreed on, if it did."""
+        random, secret = connection.client_random(), _openssl.master_secret(connection)
+        if random and secret:
+            self.tell(connection, b"CLIENT_RANDOM %b %b" % (hexlify(random), hexlify(secret)))
+
+
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class ServerContext:
     """A built context; `issuer_texts` gives the RFC 4514 string of each DER name the lab may send."""
 
     context: SSL.Context
     issuer_texts: Mapping[bytes, str]
+    secrets: SecretLog | None = None  # where nobody wants to have them
 
 
 def server_context(settings: ServerSettings, name: str, keylog: KeyLog | None = None) -> ServerContext:
@@ -85,9 +112,10 @@ def server_context(settings: ServerSettings, name: str, keylog: KeyLog | None = 
     _openssl.set_issuer_names(context, names)
     _openssl.accept_any_chain(context, ask=settings.asks_in_handshake)
     _openssl.watch_messages(context)
-    if keylog is not None:
-        context.set_keylog_callback(lambda _connection, line: keylog(line))
-    return ServerContext(context, texts)
+    secrets = None if keylog is None else SecretLog(keylog)
+    if secrets is not None:
+        context.set_keylog_callback(secrets.tell)
+    return ServerContext(context, texts, secrets)
 
 
 def _offer_ciphers(context: SSL.Context, settings: ServerSettings) -> None:

@@ -130,6 +130,7 @@ class ServerTls(Engine):
         self._emit = emit
         self._watcher = watcher
         self._issuer_texts = context.issuer_texts
+        self._secrets = context.secrets
         self._happened: list[Happening] = []
         self._offered_session = b""
         self._certificate_requested = False  # in the handshake that goes on
@@ -264,6 +265,10 @@ class ServerTls(Engine):
     def _on_hello_request(self, _body: bytes, now: float) -> None:
         self._emit(HelloRequestSent, now)
 
+    def _on_client_key_exchange(self, _body: bytes, _now: float) -> None:
+        if self._secrets is not None:
+            self._secrets.tell_master_secret(self._connection)
+
     def _on_finished(self, _body: bytes, _now: float) -> None:
         self._finished_by_client = True
 
@@ -283,6 +288,7 @@ class ServerTls(Engine):
         (True, HandshakeType.SERVER_HELLO): _on_server_hello,
         (True, HandshakeType.HELLO_REQUEST): _on_hello_request,
         (True, HandshakeType.CERTIFICATE_REQUEST): _on_certificate_request,
+        (False, HandshakeType.CLIENT_KEY_EXCHANGE): _on_client_key_exchange,
         (False, HandshakeType.FINISHED): _on_finished,
     }
 
