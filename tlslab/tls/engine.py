@@ -23,6 +23,7 @@ from tlslab.wire.records import ContentType, parse_record_header_untrusted
 
 # OpenSSL's memory BIO keeps a third more than the largest piece it ever got: 22 KiB if it got whole records.
 SMALL_READ_BYTES = 4096
+MOST_AT_ONCE = 16 * 1024  # chosen: bytes of a handshake's records in one piece, for a ClientHello may have 128 KiB
 HEADER_BYTES = 4  # of a handshake message: type and length
 OF_A_HANDSHAKE = (ContentType.HANDSHAKE, ContentType.CHANGE_CIPHER_SPEC)
 TlsMessage = tuple[bool, int, int, int, bytes]
@@ -172,7 +173,8 @@ class Engine:
         try:
             while header := parse_record_header_untrusted(self._ciphertext, start):
                 end = start + RECORD_HEADER_BYTES + header.length
-                if header.content_type not in OF_A_HANDSHAKE or end > len(self._ciphertext):
+                is_whole = end <= len(self._ciphertext)
+                if header.content_type not in OF_A_HANDSHAKE or not is_whole or (start and end > MOST_AT_ONCE):
                     return start or end
                 start = end
         except WireError:  # OpenSSL knows the alert that belongs to it

@@ -33,16 +33,16 @@ from tlslab.recorder import Recorder
 from tlslab.tls import _openssl
 from tlslab.tls.context import Protocol, ServerContext
 from tlslab.tls.engine import Engine
-from tlslab.tls.failures import Failure, FailureKind
+from tlslab.tls.failures import TOO_LONG, Failure, FailureKind, of_client_hello
 from tlslab.types import CertificateFacts, Direction, HandshakeKind, TlsFacts, Verdict, frozen_for_mypy
 from tlslab.wire.alerts import Alert, AlertDescription
 from tlslab.wire.certificate_request import parse_certificate_request_untrusted
 from tlslab.wire.handshake import HandshakeType, message_name
 from tlslab.wire.hello import (
     ClientHello,
-    parse_client_hello_untrusted,
     parse_server_hello_untrusted,
-    parse_session_id_untrusted,
+    read_client_hello_untrusted,
+    read_session_id_untrusted,
     version_name,
 )
 
@@ -133,6 +133,7 @@ class ServerTls(Engine):
         self._secrets = context.secrets
         self._happened: list[Happening] = []
         self._offered_session = b""
+        self._looks_at_hello = False  # a ClientHello has come, and no ServerHello has gone
         self._certificate_requested = False  # in the handshake that goes on
         self._finished_by_client = False
         self.handshake = Handshake.FIRST
@@ -234,15 +235,17 @@ class ServerTls(Engine):
             return
 
     def _on_client_hello(self, body: bytes, now: float) -> None:
+        self._looks_at_hello = self.handshake is not Handshake.NONE
         if self.handshake is not Handshake.AWAITED:  # the rest was read and told by whoever chose the context by it
-            self._offered_session = parse_session_id_untrusted(body)
+            self._offered_session = read_session_id_untrusted(body)
             return
-        self.handshake = Handshake.RENEGOTIATION  # whatever we make of the message: OpenSSL took it
-        hello = parse_client_hello_untrusted(body)
+        self.handshake = Handshake.RENEGOTIATION
+        hello = read_client_hello_untrusted(body)
         self._offered_session = hello.session_id
         self._watcher.on_client_hello(hello, now)
 
     def _on_server_hello(self, body: bytes, now: float) -> None:
+        self._looks_at_hello = False
         hello = parse_server_hello_untrusted(body)
         if hello.is_hello_retry_request:
             return
@@ -348,6 +351,9 @@ class ServerTls(Engine):
             failure = self.failure = Failure(FailureKind.PEER_ALERT, failure.detail)
         if failure.kind is not FailureKind.RENEGOTIATION_REFUSED:
             self._report(now)
+            is_too_long = self.handshake is Handshake.AWAITED and failure.detail == TOO_LONG
+            if self._looks_at_hello or is_too_long:
+                failure = self.failure = of_client_hello(failure)
             self._emit(TlsFailed, now, kind=failure.kind, detail=failure.detail)
             return
         # OpenSSL makes a handshake_failure of the client's warning; reports about IIS tell of a reset instead

@@ -88,10 +88,12 @@ def _closed(event: e.ConnectionClosed) -> Line:
 
 
 def _hello(event: e.ClientHelloReceived) -> Line | None:
+    mark = "bad" if event.detail else ""
     if not event.renegotiation:
-        return None
+        return Line(f"a broken ClientHello: {event.detail}", mark) if event.detail else None
     behind = f" behind {format_bytes(event.behind_body_bytes)} of body" if event.behind_body_bytes else ""
-    return Line(f"ClientHello{behind}: the client answers, the renegotiation begins")
+    broken = f", but it is broken: {event.detail}" if event.detail else ""
+    return Line(f"ClientHello{behind}: the client answers, the renegotiation begins{broken}", mark)
 
 
 def _no_binding(event: e.NoBindingMatched) -> Line:
