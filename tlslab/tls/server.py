@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from enum import Enum, auto
-from functools import lru_cache
-from hashlib import sha256
 from typing import ClassVar
 from typing import Protocol as Interface
 
-from cryptography import x509
-from OpenSSL import SSL, crypto
+from OpenSSL import SSL
 
 from tlslab.errors import LocalMisuse, WireError
 from tlslab.events import (
@@ -31,10 +26,11 @@ from tlslab.events import (
 )
 from tlslab.recorder import Recorder
 from tlslab.tls import _openssl
+from tlslab.tls.certificates import facts_untrusted
 from tlslab.tls.context import Protocol, ServerContext
 from tlslab.tls.engine import Engine
 from tlslab.tls.failures import TOO_LONG, Failure, FailureKind, of_client_hello
-from tlslab.types import CertificateFacts, Direction, HandshakeKind, TlsFacts, Verdict, frozen_for_mypy
+from tlslab.types import CertificateFacts, Direction, HandshakeKind, TlsFacts, frozen_for_mypy
 from tlslab.wire.alerts import Alert, AlertDescription
 from tlslab.wire.certificate_request import parse_certificate_request_untrusted
 from tlslab.wire.handshake import HandshakeType, message_name
@@ -45,20 +41,6 @@ from tlslab.wire.hello import (
     read_session_id_untrusted,
     version_name,
 )
-
-# X509_V_ codes (openssl/x509_vfy.h). What is not listed, such as a wrong signature, makes a certificate invalid.
-_VERDICTS = {
-    0: Verdict.TRUSTED,
-    2: Verdict.INCOMPLETE_CHAIN,  # UNABLE_TO_GET_ISSUER_CERT
-    9: Verdict.NOT_YET_VALID,
-    10: Verdict.EXPIRED,
-    18: Verdict.UNTRUSTED,  # DEPTH_ZERO_SELF_SIGNED_CERT
-    19: Verdict.UNTRUSTED,  # SELF_SIGNED_CERT_IN_CHAIN
-    20: Verdict.INCOMPLETE_CHAIN,  # UNABLE_TO_GET_ISSUER_CERT_LOCALLY
-    21: Verdict.INCOMPLETE_CHAIN,  # UNABLE_TO_VERIFY_LEAF_SIGNATURE: nothing but the certificate itself
-    26: Verdict.WRONG_USAGE,
-}
-UNREADABLE = "(unreadable)"  # the subject and issuer of a certificate whose names cannot be read
 
 
 class Handshake(Enum):
@@ -363,23 +345,3 @@ class ServerTls(Engine):
         code = AlertDescription.NO_RENEGOTIATION
         self._emit(AlertReceived, now, level="warning", description=code.name.lower(), code=int(code))
         self._emit(RenegotiationRefused, now)
-
-
-def facts_untrusted(certificate: crypto.X509, verify_result: int) -> CertificateFacts:
-    """What the lab tells of a client's certificate; one that OpenSSL takes and cryptography does not is invalid."""
-    return _facts_untrusted(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate), verify_result)
-
-
-@lru_cache(maxsize=64)  # a client shows the same certificate again and again
-def _facts_untrusted(der: bytes, verify_result: int) -> CertificateFacts:
-    subject = issuer = UNREADABLE
-    verdict = Verdict.INVALID
-    with warnings.catch_warnings():  # about serial numbers and the like: for those who make certificates
-        warnings.simplefilter("ignore")
-        # DER that is none, a version 21, a name of another ASN.1 type: ValueError, InvalidVersion, TypeError, and what
-        # else a library may make of a peer's bytes. It is the only one here to read a client's certificate.
-        with suppress(Exception):
-            certificate = x509.load_der_x509_certificate(der)
-            subject, issuer = certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
-            verdict = _VERDICTS.get(verify_result, Verdict.INVALID)
-    return CertificateFacts(subject, issuer, sha256(der).hexdigest(), verdict)
