@@ -17,6 +17,8 @@ from tlslab.tls import _openssl
 
 EVERY_LEVEL = "@SECLEVEL=0"  # above it OpenSSL leaves TLS 1.0 and 1.1 out
 FOR_EVER = 2**31 - 1  # seconds that OpenSSL keeps a session: when it ends is Schannel's table's to say, in lab time
+UNLIMITED = 2**24  # bytes, more than any handshake message has
+RECORD_CONTENT = 2**14 - 4  # bytes of a handshake message that fits into one record, without its header
 TlsKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 KeyLog = Callable[[bytes], None]
 
@@ -37,6 +39,8 @@ class ServerSettings:
     `issuer_names` go into the CertificateRequest; `client_authorities` are the roots that a client's chain is checked
     against; `asks_in_handshake` puts the request into the first handshake.
     `ciphers` are OpenSSL's names of suites below TLS 1.3, the best one first; none are all that OpenSSL offers.
+    `message_limit` is how many bytes a handshake message of the client's may have, if it fits into no record; the other
+    where the client is asked for a certificate. None: as many as OpenSSL takes.
     """
 
     chain: tuple[x509.Certificate, ...]
@@ -46,6 +50,8 @@ class ServerSettings:
     client_authorities: tuple[x509.Certificate, ...]
     issuer_names: tuple[x509.Name, ...]
     ciphers: tuple[str, ...] = ()
+    message_limit: int | None = None
+    message_limit_client_auth: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +99,8 @@ class ServerContext:
     context: SSL.Context
     issuer_texts: Mapping[bytes, str]
     secrets: SecretLog | None = None  # where nobody wants to have them
+    message_limit: int = UNLIMITED  # in the first handshake
+    message_limit_client_auth: int = UNLIMITED
 
 
 def server_context(settings: ServerSettings, name: str, keylog: KeyLog | None = None) -> ServerContext:
@@ -115,7 +123,13 @@ def server_context(settings: ServerSettings, name: str, keylog: KeyLog | None = 
     secrets = None if keylog is None else SecretLog(keylog)
     if secrets is not None:
         context.set_keylog_callback(secrets.tell)
-    return ServerContext(context, texts, secrets)
+    limits = [_limit(settings.message_limit), _limit(settings.message_limit_client_auth)]
+    return ServerContext(context, texts, secrets, limits[settings.asks_in_handshake], limits[True])
+
+
+def _limit(limit: int | None) -> int:
+    """What fits into a record is no fragmented message, and of those alone Schannel's limits speak."""
+    return UNLIMITED if limit is None else max(limit, RECORD_CONTENT)
 
 
 def _offer_ciphers(context: SSL.Context, settings: ServerSettings) -> None:

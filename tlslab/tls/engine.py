@@ -182,17 +182,24 @@ class Engine:
         return start
 
     def _fail(self, error: SSL.Error, now: float) -> None:
-        self.failure = classify(error)
+        failure = classify(error)
+        self._give_up(failure)
+        self._on_failure(failure, now)
+
+    def _give_up(self, failure: Failure) -> None:
+        self.failure = failure
         self._ciphertext.clear()
         self._plaintext = b""
         self._record_left = self._record_fed = 0
-        self._on_failure(self.failure, now)
 
     def _report(self, now: float) -> None:
         """Report the kept messages in the order of the wire, then look how far that has come."""
         if self._messages:
             messages, self._messages = self._messages, []
+            failed_before = self.failure is not None
             for sent, content_type, first, length, body in messages:
+                if self.failure is not None and not failed_before:  # by one of these: none behind it was looked at
+                    return
                 if content_type == _openssl.ALERT:
                     self._on_alert(sent, parse_alert_untrusted(body), now)
                 else:

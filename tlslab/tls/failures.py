@@ -20,6 +20,7 @@ class FailureKind(StrEnum):
     NOT_TLS = "not_tls"
     MALFORMED_HELLO = "malformed_hello"
     DAMAGED_RECORD = "damaged_record"
+    MESSAGE_OVER_LIMIT = "message_over_limit"
     CERTIFICATE_MISSING = "certificate_missing"
     OTHER = "other"
 

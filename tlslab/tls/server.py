@@ -113,6 +113,8 @@ class ServerTls(Engine):
         self._watcher = watcher
         self._issuer_texts = context.issuer_texts
         self._secrets = context.secrets
+        self._message_limit = context.message_limit
+        self._message_limit_client_auth = context.message_limit_client_auth
         self._happened: list[Happening] = []
         self._offered_session = b""
         self._looks_at_hello = False  # a ClientHello has come, and no ServerHello has gone
@@ -173,6 +175,7 @@ class ServerTls(Engine):
         if self.handshake is not Handshake.NONE:
             raise LocalMisuse("a certificate can be asked for between handshakes only")
         _openssl.ask_for_certificate(self._connection)
+        self._message_limit = self._message_limit_client_auth
         if self.is_tls13:
             if not _openssl.request_post_handshake(self._connection):
                 return False
@@ -208,6 +211,9 @@ class ServerTls(Engine):
             direction = Direction.SENT if sent else Direction.RECEIVED
             # By place, without a dictionary of names: half of all events are these.
             self._emit(HandshakeMessage, now, direction, message_name(code), length, self._in_renegotiation)
+        if length > self._message_limit and not sent:
+            self._refuse_message(code, length, now)
+            return
         look = self._looks.get((sent, code))
         if look is None:
             return
@@ -215,6 +221,13 @@ class ServerTls(Engine):
             look(self, body, now)
         except WireError:  # OpenSSL took it or will refuse it; the message has no more for us
             return
+
+    def _refuse_message(self, code: int, length: int, now: float) -> None:
+        """Take a message that OpenSSL took for none, and what OpenSSL answers for unsaid."""
+        detail = f"a {message_name(code)} of {length:,} bytes, {self._message_limit:,} are the most"
+        self._give_up(Failure(FailureKind.MESSAGE_OVER_LIMIT, detail))
+        self.data_to_send()
+        self._emit(TlsFailed, now, kind=FailureKind.MESSAGE_OVER_LIMIT, detail=detail)
 
     def _on_client_hello(self, body: bytes, now: float) -> None:
         self._looks_at_hello = self.handshake is not Handshake.NONE

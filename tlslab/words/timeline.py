@@ -34,6 +34,7 @@ TLS_FAILURES = {
     "not_tls": "what came is not TLS; is the URL http:// instead of https://?",
     "malformed_hello": "a ClientHello that is too long or does not parse",
     "damaged_record": "a TLS record does not decrypt: damaged on the way, or made up",
+    "message_over_limit": "a handshake message over Schannel's limit (SCHANNEL\\Messaging)",
     "certificate_missing": "the client sent no certificate where the handshake demands one",
 }
 ALERTS = {

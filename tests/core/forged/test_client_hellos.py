@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tlslab.events import AlertSent, ClientHelloReceived, InternalFault, ServerHelloSent, TlsFailed
+from tlslab.core.machine import Machine
+from tlslab.events import ALL, AlertSent, ClientHelloReceived, InternalFault, ServerHelloSent, TlsFailed
 from tlslab.tls.context import Protocol
-from tlslab.types import Drain
+from tlslab.types import Drain, Reset
 from tlslab.wire.client_hello_reader import BUFFER_LIMIT, MESSAGE_LIMIT
 from tlslab.wire.hello import read_client_hello_untrusted
 
@@ -225,6 +227,22 @@ def test_the_largest(greet, size, refused):
     assert client.only(AlertSent).description == alert
     assert client.only(TlsFailed).kind == "malformed_hello"
     assert len(client.all(ClientHelloReceived)) == (0 if refused else 1)
+
+
+@pytest.mark.parametrize("limit", [None, RECORD, 40_000])
+def test_a_limit_of_schannels(talk, make_lab, limit):
+    """A binding whose limit it is over resets the connection, and says why; how Windows ends it is not documented."""
+    plan = make_lab(TLS_1_2).plan
+    limited = {name: replace(settings, message_limit=limit) for name, settings in plan.tls.items()}
+    client = talk(lab=Machine(replace(plan, tls=limited), ALL), opened=False)
+    for piece in pieces(body(UNKNOWN=bytes(20_000))):
+        client.driver.receive_data(b"\x16\3\1" + vector(2, piece), 0.0)
+        client.driver.finish_step(0.0)
+    is_refused = limit == RECORD
+    assert [event.kind for event in client.all(TlsFailed)] == ["message_over_limit"] * is_refused
+    assert isinstance(client.server.closing, Reset) is is_refused
+    assert len(client.all(ServerHelloSent)) == (not is_refused)
+    assert bool(client.wire.down) is not is_refused
 
 
 def test_what_many_half_sent_hellos_cost(talk, make_lab):
