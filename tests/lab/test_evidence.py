@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -20,6 +21,16 @@ from tlslab.types import HandshakeKind
 def plan(shipped, tmp_path):
     """A lab's plan."""
     return build(shipped("post-request-renegotiation"), [], {}, open_pki(tmp_path / "home", datetime.now(UTC)))
+
+
+@pytest.mark.parametrize(("port", "said"), [(0, False), (8443, False), (8080, True)])
+def test_a_port_that_is_another_protocols(plan, tmp_path, port, said):
+    """Wireshark goes by a port that it knows before it looks at the bytes: where that may be, the way out is said."""
+    listeners = tuple(replace(one, port=port) for one in plan.listeners)
+    with ExitStack() as stack:
+        options = Options("it", pcapng=str(tmp_path / "c.pcapng"))
+        notes = Evidence(options, replace(plan, listeners=listeners), Bus(), stack).notes()
+    assert [f"tshark -d tcp.port=={port},tls" in note for note in notes[1:]] == [True] * said
 
 
 @pytest.mark.parametrize(("during", "count"), [("RENEGOTIATION", 1), ("FIRST", 1), ("POST_HANDSHAKE", 2)])
