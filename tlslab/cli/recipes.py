@@ -8,17 +8,13 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 
 from tlslab.cli.console import prose
+from tlslab.cli.steps import beyond_clients, done_by_others
 from tlslab.lab.curl import comes_back
 from tlslab.lab.running import Running
 from tlslab.lab.shell import join, program
 from tlslab.scenario.schema import Case, Expect, Fix, Step, WritingStyle
-from tlslab.text import format_seconds
+from tlslab.text import format_count, format_seconds
 
-REFUSING = "The client here refuses to renegotiate, as Go and rustls do; curl does not refuse."
-FILTERING = (
-    "The client here sends a certificate only if the server's list names its issuer, as browsers, Go, Java and wget "
-    "with GnuTLS (Debian's) do; curl sends what it has."
-)
 COMING_BACK = (
     "The client here is openssl, in bash, because curl forgets a session when it ends. A line that says New was a full "
     "handshake, and Reused a resumed session."
@@ -121,11 +117,11 @@ def _ports(running: Running) -> set[int]:
 
 def _to_send(running: Running, heading: str, style: str, steps: Sequence[Step], expect: Expect) -> Recipe:
     lines = running.curl.lines(steps)
-    sentences = [REFUSING] if any(step.renegotiation == "refuse" for step in steps) else []
-    sentences += [FILTERING] if any(step.filters_by_issuer for step in steps) else []
-    sentences += _sessions(running, steps)
+    only_told = beyond_clients(steps)
+    sentences = [*done_by_others(steps), *only_told, *_sessions(running, steps)]
     if not running.options.settings:  # what --set changed may change how it ends
-        sentences.append(f"Expect {_ending(running, expect, lines)}.")
+        whose = "Of such a client expect" if only_told else "Expect"
+        sentences.append(f"{whose} {_ending(running, expect, [] if only_told else lines)}.")
     return Recipe(heading, style, sentences, lines)
 
 
@@ -142,6 +138,8 @@ def _ending(running: Running, expect: Expect, lines: Sequence[str]) -> str:
         text += f" for {expected.certificate}"
     if expected.resumed is not None:
         text += f", and a last line that says {'Reused' if expected.resumed else 'New'}"
+    if expected.arrivals is not None and expected.arrivals > 1:
+        text += f"; the request arrives {format_count(expected.arrivals, 'time')}"
     if not expected.after:
         return text if expected.outcome not in ENDS else f"that {text}"
     speed, suggested = running.options.speed, running.loaded.scenario.suggested_speed

@@ -29,6 +29,8 @@ def _differences(expected: Expectation, seen: Observation, tolerance: float) -> 
         yield f"certificate: expected {expected.certificate}, saw {_identity(last.certificate)}"
     if expected.resumed is not None and last.resumed is not expected.resumed:
         yield f"resumed: expected {expected.resumed}, saw {last.resumed}"
+    if expected.arrivals is not None and expected.arrivals != seen.arrivals:
+        yield f"arrivals: expected the last request {_times(expected.arrivals)}, saw it {_times(seen.arrivals)}"
     names = seen.event_names()
     yield from (f"events: expected {name}, which did not happen" for name in expected.events if name not in names)
     yield from (f"never: {name} happened" for name in expected.never if name in names)
@@ -41,6 +43,10 @@ def _differences(expected: Expectation, seen: Observation, tolerance: float) -> 
 
 def _identity(subject: str | None) -> str:
     return "none" if subject is None else subject.removeprefix("CN=").split(",")[0]
+
+
+def _times(count: int) -> str:
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _first_difference(expected: list[str], seen: list[str]) -> str:
