@@ -92,7 +92,7 @@ def test_an_unknown_name():
         ("curl 56", ["large-post-deadlock"]),
         ("curl: (56) Recv failure: Connection reset by peer", ["large-post-deadlock"]),
         ("err_connection_reset", ["large-post-deadlock", "stale-binding"]),
-        ("Timer_SslRenegotiation", ["large-post-deadlock"]),
+        ("Timer_SslRenegotiation", ["large-post-deadlock", "slow-pin"]),
         ("RemoteDisconnected", ["large-post-deadlock"]),
         ("ECONNRESET", ["large-post-deadlock"]),
         ("upload hangs", ["large-post-deadlock"]),
