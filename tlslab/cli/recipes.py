@@ -13,7 +13,7 @@ from tlslab.lab.curl import comes_back
 from tlslab.lab.running import Running
 from tlslab.lab.shell import join, program
 from tlslab.scenario.schema import Case, Expect, Fix, Step, WritingStyle
-from tlslab.text import format_count, format_seconds
+from tlslab.text import format_seconds, format_times
 
 COMING_BACK = (
     "The client here is openssl, in bash, because curl forgets a session when it ends. A line that says New was a full "
@@ -120,7 +120,7 @@ def _to_send(running: Running, heading: str, style: str, steps: Sequence[Step], 
     only_told = beyond_clients(steps)
     sentences = [*done_by_others(steps), *only_told, *_sessions(running, steps)]
     if not running.options.settings:  # what --set changed may change how it ends
-        whose = "Of such a client expect" if only_told else "Expect"
+        whose = "Expect of such a client" if only_told else "Expect"
         sentences.append(f"{whose} {_ending(running, expect, [] if only_told else lines)}.")
     return Recipe(heading, style, sentences, lines)
 
@@ -139,7 +139,7 @@ def _ending(running: Running, expect: Expect, lines: Sequence[str]) -> str:
     if expected.resumed is not None:
         text += f", and a last line that says {'Reused' if expected.resumed else 'New'}"
     if expected.arrivals is not None and expected.arrivals > 1:
-        text += f"; the request arrives {format_count(expected.arrivals, 'time')}"
+        text += f"; the request arrives {format_times(expected.arrivals)}"
     if not expected.after:
         return text if expected.outcome not in ENDS else f"that {text}"
     speed, suggested = running.options.speed, running.loaded.scenario.suggested_speed

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from tlslab.lab.curl import NOBODY, shows_exactly
 from tlslab.scenario.schema import Step
-from tlslab.text import format_bytes, format_count, format_seconds
+from tlslab.text import format_bytes, format_count, format_seconds, format_times
 
 REFUSING = "The client here refuses to renegotiate, as Go and rustls do; curl does not refuse."
 FILTERING = (
@@ -76,7 +76,7 @@ def _answer(step: Step) -> Iterator[str]:
 
 def _end(step: Step) -> Iterator[str]:
     if step.retries:
-        yield f"and {'once' if step.retries == 1 else f'{step.retries} times'} more if it is reset"
+        yield f"and {format_times(step.retries)} more if it is reset"
     if step.gives_up_after is not None:
         yield f"giving up after {format_seconds(step.gives_up_after)}"
 

@@ -247,24 +247,23 @@ class Client:
             self.state = ClientState.WAITING_FOR_100
 
     def _next_piece(self, now: float) -> bytes:
-        if not self._may_go_on(now):
+        size = min(CHUNK - CHUNK_HEADER, self._body_left, self._pace or CHUNK)
+        if not self._may_send(size, now):
             return b""
-        if self._body_left:
-            size = min(CHUNK - CHUNK_HEADER, self._body_left, self._pace or CHUNK)
+        if size:
             self._body_left -= size
             return self._http.send(h11.Data(data=bytes(size))) or b""
         last = self._http.send(h11.EndOfMessage()) or b""
         self.state = ClientState.READING
         return last
 
-    def _may_go_on(self, now: float) -> bool:
-        """Whether as much time has passed as the body that went out takes at the client's pace."""
-        assert self._step is not None
-        if self._pace is None:
+    def _may_send(self, size: int, now: float) -> bool:
+        """Whether as much time has passed as the body takes at the client's pace, with these bytes of it."""
+        if self._step is None or self._pace is None:
             return True
         if self._body_began is None:
             self._body_began = now
-        due = self._body_began + (self._step.body - self._body_left) / self._pace
+        due = self._body_began + (self._step.body - self._body_left + size) / self._pace
         self._goes_on_at = due if now < due else None
         return self._goes_on_at is None
 

@@ -9,7 +9,7 @@ import trio
 
 from tlslab.client.https import Client, ClientState, Outcome
 from tlslab.client.identities import People
-from tlslab.client.tries import another_try, client_for
+from tlslab.client.tries import another_try, client_for, gave_up
 from tlslab.net.readiness import first_of
 from tlslab.scenario.schema import Step, WritingStyle
 from tlslab.text import format_host_port
@@ -61,6 +61,8 @@ class _Walker:
         for _ in range(step.others):
             await self._visit(step)
         await self._pass(step.wait)
+        if began is not None and (ended := gave_up(step, began, trio.current_time())) is not None:
+            return ended, began
         if not step.same_connection or not self._open or self._open[-1][0].state is not ClientState.IDLE:
             session = self._open[-1][0].session() if step.resumes and self._open else None
             self._open.append(await self._connect(step, session))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tlslab.client.https import LEFT, RESET, Client, Outcome
+from tlslab.client.https import GAVE_UP, LEFT, RESET, Client, Outcome
 from tlslab.client.identities import People
 from tlslab.scenario.schema import Step, WritingStyle
 from tlslab.tls.client import Session
@@ -15,10 +15,17 @@ def another_try(step: Step, ended: Outcome) -> Step | None:
     dialog is up while there is no connection. Whoever sends a request once more because it was reset does so at once.
     """
     if ended.kind == LEFT:
-        return _again(step, leaves_at=None, wait=step.answers_after, answers_after=0.0)
+        left = float("inf") if step.gives_up_after is None else step.gives_up_after - ended.seconds
+        return _again(step, leaves_at=None, wait=min(step.answers_after, left), answers_after=0.0)
     if ended.kind == RESET and step.retries:
         return _again(step, retries=step.retries - 1)
     return None
+
+
+def gave_up(step: Step, began: float, now: float) -> Outcome | None:
+    """The end of a step that began so long ago that the client's patience was over before it came back."""
+    patience = step.gives_up_after
+    return None if patience is None or now - began < patience else Outcome(GAVE_UP, now, now - began)
 
 
 def _again(step: Step, **changes: object) -> Step:

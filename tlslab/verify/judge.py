@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tlslab.scenario.schema import Expectation
-from tlslab.text import format_seconds
+from tlslab.text import format_seconds, format_times
 from tlslab.verify.observation import Observation
 
 TOLERANCE_SECONDS = 1.0
@@ -30,7 +30,7 @@ def _differences(expected: Expectation, seen: Observation, tolerance: float) -> 
     if expected.resumed is not None and last.resumed is not expected.resumed:
         yield f"resumed: expected {expected.resumed}, saw {last.resumed}"
     if expected.arrivals is not None and expected.arrivals != seen.arrivals:
-        yield f"arrivals: expected the last request {_times(expected.arrivals)}, saw it {_times(seen.arrivals)}"
+        yield f"arrivals: expected {format_times(expected.arrivals)}, saw {format_times(seen.arrivals)}"
     names = seen.event_names()
     yield from (f"events: expected {name}, which did not happen" for name in expected.events if name not in names)
     yield from (f"never: {name} happened" for name in expected.never if name in names)
@@ -43,10 +43,6 @@ def _differences(expected: Expectation, seen: Observation, tolerance: float) -> 
 
 def _identity(subject: str | None) -> str:
     return "none" if subject is None else subject.removeprefix("CN=").split(",")[0]
-
-
-def _times(count: int) -> str:
-    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _first_difference(expected: list[str], seen: list[str]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tlslab.client.https import Client, ClientState, Outcome
 from tlslab.client.identities import People
-from tlslab.client.tries import another_try, client_for
+from tlslab.client.tries import another_try, client_for, gave_up
 from tlslab.core.connection import Connection
 from tlslab.core.driver import Driver
 from tlslab.core.machine import Machine
@@ -210,6 +210,8 @@ class World:
         for _ in range(step.others):
             self._visit(step)
         self._pass(step.wait)
+        if began is not None and (ended := gave_up(step, began, self.now)) is not None:
+            return ended, began
         if not step.same_connection or not self._pairs or self._pairs[-1].client.state is not ClientState.IDLE:
             self._connect(step)
         began = self.now if began is None else began
