@@ -117,6 +117,19 @@ def test_it_may_take_its_time_to_answer(join, client_settings, protocol, later, 
     assert ends.client.write(b"late")
 
 
+@pytest.mark.parametrize(
+    ("host", "taken"),
+    [("", True), ("localhost", True), ("127.0.0.1", True), ("::1", True), ("other.test", False), ("10.0.0.1", False)],
+)
+def test_it_may_check_whom_it_reached(join, client_settings, host, taken):
+    """The certificate has to be for the name or address that it wanted, whatever it said in SNI."""
+    ends = join(handshake=False)
+    ends.client = ClientTls(client_context(client_settings()), "localhost", checks_host=host)
+    ends.exchange()
+    assert ends.client.established is taken
+    assert [event.description for event in ends.all(AlertReceived)] == ["bad_certificate"] * (not taken)
+
+
 @pytest.mark.parametrize("ignores", [True, False])
 def test_it_may_leave_a_hello_request_where_it_is(join, client_settings, ignores):
     """Then nothing answers it, no alert either, and what it writes goes out as before."""

@@ -14,7 +14,7 @@ import h11
 
 from tlslab.errors import LocalMisuse
 from tlslab.scenario.schema import Step, WritingStyle
-from tlslab.text import short_status
+from tlslab.text import parse_host_port, short_status
 from tlslab.tls.client import ClientTls, Session
 from tlslab.tls.context import ClientSettings, client_context
 
@@ -52,7 +52,8 @@ class Outcome:
 class Client:
     """The client's side of one connection.
 
-    You must put what `data_to_send` gives on the wire, and give it what comes only while `wants_to_read`.
+    The server's certificate has to be for `host`, which the Host header names too. You must put what `data_to_send`
+    gives on the wire, and give it what comes only while `wants_to_read`.
     """
 
     def __init__(
@@ -65,8 +66,13 @@ class Client:
         *,
         ignores_renegotiation: bool = False,
     ) -> None:
+        checked, _ = parse_host_port(host)
         self._tls = ClientTls(
-            client_context(settings), server_name, session, ignores_renegotiation=ignores_renegotiation
+            client_context(settings),
+            server_name,
+            session,
+            checks_host=checked,
+            ignores_renegotiation=ignores_renegotiation,
         )
         self._http = h11.Connection(h11.CLIENT)
         self._host = host

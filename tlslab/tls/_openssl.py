@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from threading import local
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary, ref
@@ -262,6 +263,17 @@ def send_by_issuer(context: SSL.Context, certificate: crypto.X509, key: crypto.P
 def let_answer_wait(context: SSL.Context) -> None:
     """Let each client of this context say when it answers a CertificateRequest, with what OpenSSL has to send."""
     _lib.SSL_CTX_set_cert_cb(_context(context), _CERTIFICATE_CALLBACK, _ffi.NULL)
+
+
+def expect_server(connection: SSL.Connection, host: str) -> None:
+    """Take no certificate that is not for `host`, a name or an address; pyOpenSSL checks the chain alone."""
+    parameters = _lib.SSL_get0_param(_ssl(connection))
+    try:
+        packed = ip_address(host).packed
+    except ValueError:
+        _lib.X509_VERIFY_PARAM_set1_host(parameters, host.encode(), len(host))
+    else:
+        _lib.X509_VERIFY_PARAM_set1_ip(parameters, packed, len(packed))
 
 
 def _context(context: SSL.Context) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from OpenSSL import SSL
 
 from tlslab.errors import WireError
+from tlslab.tls import _openssl
 from tlslab.tls.engine import Engine
 from tlslab.wire.records import ContentType, parse_record_header_untrusted
 
@@ -17,6 +18,7 @@ class ClientTls(Engine):
 
     Call `read(0)` once to make it send its ClientHello.
 
+    With `checks_host` the server's certificate has to be for that name or address, whatever `server_name` says.
     While `holds_answer` is set, a CertificateRequest is not answered: `was_asked` says that one waits for `answer`.
     One that `ignores_renegotiation` leaves a HelloRequest where it is, and all that comes behind it: `was_ignored`.
     """
@@ -27,12 +29,15 @@ class ClientTls(Engine):
         server_name: str,
         session: Session | None = None,
         *,
+        checks_host: str = "",
         ignores_renegotiation: bool = False,
     ) -> None:
         connection = SSL.Connection(context, None)
         connection.set_connect_state()
         if server_name.strip("0123456789.:"):  # RFC 6066, 3: an address is not a server name
             connection.set_tlsext_host_name(server_name.encode())
+        if checks_host:
+            _openssl.expect_server(connection, checks_host)
         if session is not None:
             connection.set_session(session)
         super().__init__(connection)
