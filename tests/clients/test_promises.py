@@ -149,6 +149,12 @@ def test_curl_stale_binding(trial: Trial, labs: Labs, curl: CurlClient) -> None:
     play_with_curl("stale-binding", trial, labs, curl)
 
 
+@pytest.mark.parametrize("trial", playable("sni-missing", CURL))
+def test_curl_sni_missing(trial: Trial, labs: Labs, curl: CurlClient) -> None:
+    """What the file says of clients with and without a server name holds for curl, which sends none to an address."""
+    play_with_curl("sni-missing", trial, labs, curl)
+
+
 def play_with_curl(scenario: str, trial: Trial, labs: Labs, curl: CurlClient) -> None:
     """Run the commands that the lab prints, and judge."""
     expect = trial.expect.for_style(CURL)
