@@ -192,7 +192,9 @@ def called(address: Destination, sni: str | bool | None) -> Destination:
     if sni in (None, usual):
         return address
     if not sni:
-        return replace(address, url=f"https://{address.by_address or address.authority}", connect_to="")
+        return replace(
+            address, url=f"https://{address.by_address or address.connect_to or address.authority}", connect_to=""
+        )
     where = address.connect_to or address.by_address or address.authority
     return replace(address, url=f"https://{sni}:{port}", connect_to=where)
 
