@@ -96,10 +96,11 @@ def _on_another_lab(running: Running, recipe: Recipe, words: list[str]) -> Recip
     again = join([*program(), *words])
     if running.options.port == 0 and len(_ports(running)) > 1:
         return recipe.but("Start the lab so; it will have other ports, and say what to send.", [again])
-    if recipe.lines == symptom(running).lines:
-        return replace(
-            recipe, sentences=["Start the lab so, and send what fails.", *recipe.sentences[-1:]], lines=[again]
-        )
+    failing = symptom(running)
+    if recipe.lines == failing.lines:
+        own = [sentence for sentence in recipe.sentences[:-1] if sentence not in failing.sentences]
+        sentences = ["Start the lab so, and send what fails.", *own, *recipe.sentences[-1:]]
+        return replace(recipe, sentences=sentences, lines=[again])
     return recipe.but("Start the lab with the first line, and send the rest.", [again, *recipe.lines])
 
 
