@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tlslab.cli.steps import beyond_clients, step_in_words
+from tlslab.cli.steps import step_in_words
 from tlslab.scenario.schema import Step
 
 LEAVES = {"leaves_at": "certificate_request"}
@@ -46,21 +46,3 @@ def step(**given: Any) -> Step:
 def test_a_step_in_words(given, words):
     """The request first, then everything that is out of the ordinary."""
     assert step_in_words(step(**given)) == f"POST /x{words}"
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"retries": 1, "sni": False, "filters_by_issuer": True, "renegotiation": "refuse"}, []),
-        ({"renegotiation": "ignore"}, ["leaves, as lftp does; curl follows"]),
-        ({"answers_after": "30s"}, ["takes 30 s to answer"]),
-        (LEAVES | {"answers_after": "30s"}, ["comes back on another connection"]),
-        ({"sends": "all"}, []),
-        ({"sends": "chain", "filters_by_usage": True}, ["meant for clients", "without the root; curl sends all"]),
-    ],
-)
-def test_what_no_line_can_do(given, said):
-    """It is said once, however many steps there are."""
-    sentences = beyond_clients([step(**given)] * 2)
-    assert len(sentences) == len(said)
-    assert all(part in sentence for part, sentence in zip(said, sentences, strict=True))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tlslab.cli.steps import beyond_clients
+from tlslab.cli.recipes import beyond_clients
 from tlslab.client.https import Outcome
 from tlslab.events import Event, RequestReceived, ResponseSent, TimerExpired
 from tlslab.scenario.load import load

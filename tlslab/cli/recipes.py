@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rich.console import Console
 
 from tlslab.cli.console import prose
-from tlslab.cli.steps import beyond_clients, done_by_others
-from tlslab.lab.curl import comes_back
+from tlslab.cli.steps import SENDS
+from tlslab.lab.curl import comes_back, shows_exactly
 from tlslab.lab.running import Running
 from tlslab.lab.shell import join, program
 from tlslab.scenario.schema import Case, Expect, Fix, Step, WritingStyle
 from tlslab.text import format_seconds, format_times
 
+REFUSING = "The client here refuses to renegotiate, as Go and rustls do; curl does not refuse."
+FILTERING = (
+    "The client here sends a certificate only if the server's list names its issuer, as browsers, Go, Java and wget "
+    "with GnuTLS (Debian's) do; curl sends what it has."
+)
 COMING_BACK = (
     "The client here is openssl, in bash, because curl forgets a session when it ends. A line that says New was a full "
     "handshake, and Reused a resumed session."
@@ -162,3 +167,37 @@ def _sessions(running: Running, steps: Sequence[Step]) -> Iterator[str]:
     elif waits:
         faster = f"; a lab with --speed {suggested:g} needs {format_seconds(waits / suggested)}" if suggested else ""
         yield f"They wait for {format_seconds(waits)}{faster}."
+
+
+# --- clients that are not curl --------------------------------------------------------------------------------
+
+
+def done_by_others(steps: Iterable[Step]) -> list[str]:
+    """Why a line is not curl's; each sentence once."""
+    sentences = [REFUSING] if any(step.renegotiation == "refuse" for step in steps) else []
+    return sentences + ([FILTERING] if any(step.filters_by_issuer for step in steps) else [])
+
+
+def beyond_clients(steps: Iterable[Step]) -> list[str]:
+    """What the client of these steps does and no printed line can; each sentence once."""
+    return list(dict.fromkeys(sentence for step in steps for sentence in _beyond_clients(step)))
+
+
+def _beyond_clients(step: Step) -> Iterator[str]:
+    if step.renegotiation == "ignore":
+        yield "The client here takes no notice when it is asked to renegotiate, and leaves, as lftp does; curl follows."
+    if step.filters_by_usage:
+        yield (
+            "The client here sends a certificate only if it is meant for clients, as browsers and .NET do; curl sends "
+            "what it has."
+        )
+    if step.sends is not None and not shows_exactly(step):
+        yield f"The client here sends {SENDS[step.sends]}; curl sends all that the file after --cert holds."
+    if step.answers_after and step.leaves_at is None:
+        taken = format_seconds(step.answers_after)
+        yield f"The client here takes {taken} to answer, as one does whose user types a PIN; curl answers at once."
+    if step.leaves_at is not None:
+        yield (
+            "The client here leaves when it is asked for its certificate, and comes back on another connection, as "
+            "Chromium does; curl answers where it is."
+        )

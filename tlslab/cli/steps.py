@@ -1,18 +1,12 @@
-"""What a client does, in words: a step of a scenario, and what of it the printed command lines cannot do."""
+"""What a client does, in words: a step of a scenario."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from tlslab.lab.curl import NOBODY, shows_exactly
 from tlslab.scenario.schema import Step
 from tlslab.text import format_bytes, format_count, format_seconds, format_times
 
-REFUSING = "The client here refuses to renegotiate, as Go and rustls do; curl does not refuse."
-FILTERING = (
-    "The client here sends a certificate only if the server's list names its issuer, as browsers, Go, Java and wget "
-    "with GnuTLS (Debian's) do; curl sends what it has."
-)
 SENDS = {
     "leaf": "its certificate alone",
     "chain": "its certificate and what leads to the root, without the root",
@@ -43,7 +37,7 @@ def _when(step: Step) -> Iterator[str]:
 
 
 def _who(step: Step) -> Iterator[str]:
-    yield {"alice": "", NOBODY: "without a certificate"}.get(step.identity, f"as {step.identity}")
+    yield {"alice": "", "none": "without a certificate"}.get(step.identity, f"as {step.identity}")
     if step.sends is not None:
         yield f"sending {SENDS[step.sends]}"
     by = [name for name, on in (("issuer", step.filters_by_issuer), ("usage", step.filters_by_usage)) if on]
@@ -79,37 +73,3 @@ def _end(step: Step) -> Iterator[str]:
         yield f"and {format_times(step.retries)} more if it is reset"
     if step.gives_up_after is not None:
         yield f"giving up after {format_seconds(step.gives_up_after)}"
-
-
-# --- beside the lines to copy --------------------------------------------------------------------------------
-
-
-def done_by_others(steps: Iterable[Step]) -> list[str]:
-    """Why a line is not curl's; each sentence once."""
-    sentences = [REFUSING] if any(step.renegotiation == "refuse" for step in steps) else []
-    return sentences + ([FILTERING] if any(step.filters_by_issuer for step in steps) else [])
-
-
-def beyond_clients(steps: Iterable[Step]) -> list[str]:
-    """What the client of these steps does and no printed line can; each sentence once."""
-    return list(dict.fromkeys(sentence for step in steps for sentence in _beyond_clients(step)))
-
-
-def _beyond_clients(step: Step) -> Iterator[str]:
-    if step.renegotiation == "ignore":
-        yield "The client here takes no notice when it is asked to renegotiate, and leaves, as lftp does; curl follows."
-    if step.filters_by_usage:
-        yield (
-            "The client here sends a certificate only if it is meant for clients, as browsers and .NET do; curl sends "
-            "what it has."
-        )
-    if step.sends is not None and not shows_exactly(step):
-        yield f"The client here sends {SENDS[step.sends]}; curl sends all that the file after --cert holds."
-    if step.answers_after and step.leaves_at is None:
-        taken = format_seconds(step.answers_after)
-        yield f"The client here takes {taken} to answer, as one does whose user types a PIN; curl answers at once."
-    if step.leaves_at is not None:
-        yield (
-            "The client here leaves when it is asked for its certificate, and comes back on another connection, as "
-            "Chromium does; curl answers where it is."
-        )
