@@ -20,7 +20,7 @@ def test_json(run):
     ("symptom", "found"),
     [
         ("413", ["upload-read-ahead-413"]),
-        ("err_connection_reset", ["large-post-deadlock", "stale-binding"]),
+        ("err_connection_reset", ["large-post-deadlock", "private-key-missing", "stale-binding"]),
         ("no such thing", []),
     ],
 )
