@@ -138,6 +138,8 @@ class Pair:
         if isinstance(self.server.closing, Drain):
             self._drain(self.server.closing.limit_bytes, now)
         else:
+            if self.client.wants_to_read:  # who looks while it writes has what came in front of the reset
+                self.client.receive_data(self.pipes.down.take(), now)
             self.client.receive_reset(now)
         self.driver.about_to_close(now, reset=bool(self.pipes.down.data))
         self.driver.closed(now)
