@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
+import io
+import os
+import signal
 import sys
-from types import ModuleType
+from collections.abc import Iterator, Sequence
+from types import FrameType, ModuleType
+from typing import Any, NoReturn
 
 import click
 
@@ -24,10 +30,33 @@ COMMANDS = {
     "schema": ("tlslab.cli.schema", "Print the JSON Schema of scenario files."),
 }
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
+WIDEST = 4  # digits of a terminal's columns and lines
 
 
 class Commands(click.Group):
     """Finds a command's module by its name, and ends every command's LabError in a line instead of a traceback."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run what the command line says, and end with its exit code."""
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, False, **extra)
+        _forget_strange_sizes()
+        try:
+            with _unwound_by_sigterm():
+                code = super().main(args, prog_name, complete_var, False, **extra)
+        except click.ClickException as error:
+            _show(error)
+            sys.exit(error.exit_code)
+        except click.Abort:
+            sys.exit(INTERRUPTED)
+        sys.exit(code if isinstance(code, int) else 0)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order a newcomer needs them."""
@@ -94,6 +123,37 @@ def _complain(error: LabError) -> None:
     from tlslab.cli.console import complain
 
     complain(error)
+
+
+def _show(error: click.ClickException) -> None:
+    """Print what click would, through the console: it repeats what was typed, whatever that is."""
+    from tlslab.cli.console import console
+
+    text = io.StringIO()
+    error.show(text)
+    console(stderr=True).print(text.getvalue(), end="")
+
+
+def _forget_strange_sizes() -> None:
+    """No terminal has them, and rich takes them as they are: `²` for a number, and a line of 4 GB for a rule."""
+    for name in ("COLUMNS", "LINES"):
+        value = os.environ.get(name, "1")
+        if not (value.isascii() and value.isdigit() and len(value) <= WIDEST and int(value)):
+            del os.environ[name]
+
+
+@contextlib.contextmanager
+def _unwound_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does, so that what it was about to make is cleared away; `serve` has its own."""
+
+    def end(*_: int | FrameType | None) -> NoReturn:
+        sys.exit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 from rich.text import Text
 
 from tlslab.cli.console import console, prose
 from tlslab.scenario import catalogue
+from tlslab.text import json_text
 
 
 @click.command(name="list")
@@ -29,7 +28,7 @@ def command(as_json: bool, symptom: str | None) -> None:
             }
             for one in found
         ]
-        click.echo(json.dumps(entries, indent=1))
+        click.echo(json_text(entries, indent=1))
         return
     out = console()
     if not found:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from tlslab.pki.export import certificates_pem, key_pem, pkcs12_bytes
 from tlslab.pki.files import write_private
 from tlslab.pki.identities import IDENTITIES
 from tlslab.pki.store import PKCS12_PASSWORD, Pki, reset_pki
+from tlslab.text import json_text
 
 PEM, P12, P12_LEGACY = FORMATS = ("pem", "p12", "p12-legacy")
 
@@ -51,7 +51,7 @@ def show(as_json: bool) -> None:
     """
     pki = open_home()
     if as_json:
-        click.echo(json.dumps(_as_json(pki), indent=1))
+        click.echo(json_text(_as_json(pki), indent=1))
     else:
         _print(pki, console())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ from tlslab.scenario.knobs import KnobAt, knobs_of
 from tlslab.scenario.load import LoadedScenario, load
 from tlslab.scenario.schema import Fix, Step
 from tlslab.scenario.setup import setup_of
-from tlslab.text import format_bytes
+from tlslab.text import format_bytes, json_text
 
 
 @click.command(name="show")
@@ -26,7 +25,7 @@ def command(name: str, as_json: bool) -> None:
     """Explain a failure: what one sees, why, the Windows settings behind it, and every documented fix."""
     loaded = load(name)
     if as_json:
-        click.echo(json.dumps(_as_json(loaded, name), indent=1))
+        click.echo(json_text(_as_json(loaded, name), indent=1))
     else:
         _print(loaded, name, console())
 
