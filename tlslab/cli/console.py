@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
@@ -122,6 +123,12 @@ def _parts(text: str) -> list[str]:
         else:
             parts[-1] += f" {line}"
     return parts
+
+
+def tell(news: Iterable[str]) -> None:
+    """Say what somebody must know, beside what the command was asked for."""
+    for text in news:
+        prose(console(stderr=True), text, style="yellow")
 
 
 def complain(error: LabError) -> None:

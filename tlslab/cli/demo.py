@@ -22,7 +22,7 @@ from rich.text import Text
 from tlslab import events
 from tlslab.capture.files import STANDARD_OUTPUT, OutputFile
 from tlslab.capture.following import Following
-from tlslab.cli.console import LabConsole, console, prose
+from tlslab.cli.console import LabConsole, console, prose, tell
 from tlslab.cli.options import between, evidence_options
 from tlslab.cli.timeline import Timeline
 from tlslab.errors import LabError
@@ -60,6 +60,7 @@ def command(speed: float, **files: Any) -> None:
     wanted = Options(SCENARIO, speed=speed, **files)
     evidence.check(wanted)
     out = console(stderr=wanted.pcapng == STANDARD_OUTPUT)
+    tell(open_home().server.news)
     with contextlib.ExitStack() as stack:
         capture = _joined_capture(wanted, stack)
         _story(out, wanted, capture)

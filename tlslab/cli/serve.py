@@ -14,7 +14,7 @@ import click
 
 from tlslab.capture.files import STANDARD_OUTPUT
 from tlslab.cli import panel
-from tlslab.cli.console import LabConsole, console, prose
+from tlslab.cli.console import LabConsole, console, prose, tell
 from tlslab.cli.options import between, evidence_options
 from tlslab.cli.timeline import COUNTED, Tally, Timeline
 from tlslab.core.machine import Machine
@@ -110,6 +110,7 @@ def command(**given: Any) -> None:
     overrides = dict(map(parse_set, options.settings))
     pki = open_home()
     plan = build(loaded, options.fixes, overrides, pki, host=options.host, sans=options.sans, port=options.port)
+    tell(pki.server.news)
     serve(loaded, plan, pki, options)
 
 
