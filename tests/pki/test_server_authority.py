@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -238,39 +239,57 @@ def test_several_at_once(copied):
 
 posix = pytest.mark.skipif(os.name != "posix", reason="there are no locks on folders")
 MAKING = """
-import sys; from datetime import UTC, datetime; from pathlib import Path
-from tlslab.pki import files; from tlslab.pki.store import open_pki
+import sys
+from tlslab.cli import main
+from tlslab.pki import files
 def stop(path, content, really=files.write_private):
     really(path, content)
     if path.name == "alice-key.pem":
         print("writing", flush=True); sys.stdin.readline()
 files.write_private = stop
-open_pki(Path(sys.argv[1]), datetime(2026, 3, 1, 12, tzinfo=UTC))
+main(["pki", "show"])
 """
+
+
+def maker(home: Path) -> subprocess.Popen[str]:
+    """A lab in a process of its own that has written keys, and is not done."""
+    path = os.pathsep.join(filter(None, sys.path))
+    environment = os.environ | {"PYTHONPATH": path, "TLSLAB_HOME": str(home)}
+    command, pipe = [sys.executable, "-c", MAKING], subprocess.PIPE
+    process = subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
+    return process
+
+
+@posix
+@pytest.mark.parametrize(("by", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_lab_that_is_ended_at_it(tmp_path, by, code):
+    """Ctrl-C and SIGTERM leave no key behind."""
+    with maker(tmp_path) as process:
+        assert len(list(tmp_path.rglob("alice-key.pem"))) == 1
+        process.send_signal(by)
+        process.communicate(timeout=30)
+    assert (process.returncode, list(tmp_path.iterdir())) == (code, [])
 
 
 @posix
 def test_drafts_of_the_dead_are_cleared_away(tmp_path):
     """The keys of a lab that was killed are gone with the next start; those of one that is at work are not touched."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command, pipe = [sys.executable, "-c", MAKING, str(tmp_path)], subprocess.PIPE
-    makers = [subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) for _ in range(2)]
+    makers = [maker(tmp_path), maker(tmp_path)]
     try:
-        for maker in makers:
-            assert maker.stdout is not None
-            assert maker.stdout.readline() == "writing\n"
         assert len(list(tmp_path.rglob("alice-key.pem"))) == 2
         makers[0].kill()
         makers[0].wait()
-        open_pki(tmp_path, NOW)
+        open_pki(tmp_path, datetime.now(UTC))
         left = [path.name for path in tmp_path.iterdir() if path.name != "pki"]
         assert len(left) == 1
         makers[1].communicate("go on\n", timeout=30)
         assert makers[1].returncode == 0
     finally:
-        for maker in makers:
-            maker.kill()
-            maker.communicate()
+        for process in makers:
+            process.kill()
+            process.communicate()
     assert [path.name for path in tmp_path.iterdir()] == ["pki"]
 
 

@@ -17,6 +17,7 @@ from tlslab.errors import LabError, ScenarioError
 from tlslab.text import escaped
 
 NARROWEST = 40
+MOST = 100  # problems of one file that anybody reads
 STYLES = {"bad": "bold red", "odd": "yellow", "good": "green", "quiet": "dim", "": ""}
 
 
@@ -135,8 +136,10 @@ def complain(error: LabError) -> None:
     """Say what went wrong, and what to try. A name with a line end in it begins no line of its own."""
     out = console(stderr=True)
     if isinstance(error, ScenarioError):
-        for problem in error.problems:
+        for problem in error.problems[:MOST]:
             out.print(escaped(str(problem)))
+        if len(error.problems) > MOST:
+            out.print(f"... and {len(error.problems) - MOST:,} more")
         return
     out.print(Text.assemble(("tlslab: ", "bold red"), escaped(str(error))))
     if error.hint:

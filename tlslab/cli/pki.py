@@ -15,7 +15,7 @@ from rich.text import Text
 
 from tlslab.cli.console import console, prose, tell
 from tlslab.errors import LabError, UsageProblem, in_words
-from tlslab.lab.home import home, open_home
+from tlslab.lab.home import expanded, home, open_home
 from tlslab.lab.shell import join, program
 from tlslab.lab.trust import Exported, risk, ways
 from tlslab.lab.verdicts import status_of
@@ -173,7 +173,7 @@ def export(folder: Path, names: tuple[str, ...], formats: tuple[str, ...], force
     pki = open_home()
     tell(pki.server.news)
     chosen = tuple(dict.fromkeys(names)) or tuple(IDENTITIES)
-    place = folder.expanduser().absolute()
+    place = expanded(folder)
     files = dict(_files(pki, chosen, formats))
     _write(place, files, force)
     out = console()
