@@ -91,6 +91,7 @@ def test_export_of_everything(run, tmp_path):
     wanted = {f"{name}{end}" for name in IDENTITIES for end in ends} - {"leaf-only-chain.pem"} | {"server-ca.pem"}
     assert result.exit_code == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == wanted
+    assert "What trusting it risks" in " ".join(result.output.split())
     assert "The lab changed no trust store" in result.output
 
 

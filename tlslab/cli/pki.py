@@ -180,6 +180,8 @@ def export(folder: Path, names: tuple[str, ...], formats: tuple[str, ...], force
     prose(out, f"Written to {place} (readable by you alone; password of every .p12: {PKCS12_PASSWORD}):")
     for name in files:
         out.print(f"  {name}")
+    out.print()
+    prose(out, f"The server authority: {risk(pki.server)}")
     identity, authority = describe(pki.identity(chosen[0]).chain[0]), describe(pki.server_authority.certificate)
     exported = Exported(place, authority, chosen[0], identity, frozenset(formats))
     for way in ways(exported):

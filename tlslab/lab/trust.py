@@ -36,8 +36,8 @@ def risk(server: ServerAuthority) -> str:
         f"It vouches for names that end in {', '.join(RESERVED[:-1])} or {RESERVED[-1]}, which no site on the net has, "
         f"and for {' and '.join(LOOPBACK)}{asked}. What trusting it risks: whoever gets its key ({KEY}) can pose as "
         f"one of these to what trusts it, until {end}, and as no other site. Java alone does not look at such limits: "
-        "to Java, as any site. Take it out again when you are done. It is made anew 30 days before its end, and then "
-        "you are told."
+        "to Java, as any site. Take it out again when you are done. A start within 30 days of its end makes a new one, "
+        "and says so."
     )
 
 
