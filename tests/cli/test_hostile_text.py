@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from rich.table import Table
 from rich.text import Text
 
 from tlslab import events as e
-from tlslab.cli import panel
+from tlslab.cli import main, panel
 from tlslab.cli.console import LabConsole, complain, prose
 from tlslab.cli.show import _print as show_scenario
 from tlslab.cli.timeline import Timeline
@@ -179,6 +180,20 @@ def test_files_of_the_environment(run, name):
     assert result.exit_code == 1
     assert harmless(result.output)
     assert "/dev/null/\\x1b]0;title" in result.output
+
+
+def test_a_defect(monkeypatch):
+    """A traceback quotes whatever went wrong."""
+
+    def fail() -> None:
+        raise RuntimeError(HOSTILE)
+
+    monkeypatch.setattr("tlslab.scenario.catalogue.listed", fail)
+    result = CliRunner().invoke(main, ["list"], prog_name="tlslab")
+    assert result.exit_code == 1
+    assert harmless(result.output)
+    assert "Traceback" in result.stderr
+    assert "a defect of tlslab; please report it" in result.stderr
 
 
 # --- scenario files ---------------------------------------------------------------------------------------------

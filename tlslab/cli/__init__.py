@@ -56,6 +56,9 @@ class Commands(click.Group):
             sys.exit(error.exit_code)
         except click.Abort:
             sys.exit(INTERRUPTED)
+        except Exception:
+            _show_defect()
+            sys.exit(FAILURE)
         sys.exit(code if isinstance(code, int) else 0)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -132,6 +135,17 @@ def _show(error: click.ClickException) -> None:
     text = io.StringIO()
     error.show(text)
     console(stderr=True).print(text.getvalue(), end="")
+
+
+def _show_defect() -> None:
+    """Print what Python would of an exception that nobody expected, through the console: it may quote anybody."""
+    import traceback
+
+    from tlslab.cli.console import console
+
+    console(stderr=True).print(
+        f"{traceback.format_exc()}This is a defect of tlslab; please report it with these lines."
+    )
 
 
 def _forget_strange_sizes() -> None:
