@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import html
 import json
+import re
 
 HostPort = tuple[str, int]
 NOTHING = "-"  # a field of a log that has no value
 # Unicode's other spaces (Zs): they take room and do nothing else, and French and Japanese are written with them.
 SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+PICTURES = "\u2600-\u27bf\U0001f000-\U0001faff"
+# The joiner that makes one picture of two: a woman and a computer are a programmer. Elsewhere it hides.
+_JOINER = re.compile(f"(?<=[\ufe0f{PICTURES}])\u200d(?=[{PICTURES}])")
 
 
 # --- text from outside ------------------------------------------------------------------------------------------
@@ -26,7 +30,10 @@ def escaped(text: str, *, keep: str = "") -> str:
     if text.isprintable():
         return text
     stay = SPACES + keep
-    return "".join(one if one.isprintable() or one in stay else one.encode("unicode_escape").decode() for one in text)
+    return "\u200d".join(
+        "".join(one if one.isprintable() or one in stay else one.encode("unicode_escape").decode() for one in part)
+        for part in _JOINER.split(text)
+    )
 
 
 def json_text(value: object, *, indent: int | None = None) -> str:

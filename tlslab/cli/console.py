@@ -103,7 +103,7 @@ def prose(out: Console, text: str, *, style: str = "", first: str = "", rest: st
     An empty line parts paragraphs; a line that begins with a hyphen is an entry of a list.
     """
     indent = first if rest is None else rest
-    for number, part in enumerate(_parts(escaped(text, keep="\n"))):
+    for number, part in enumerate(_parts(escaped(text, keep="\n\t"))):
         wrapped = textwrap.fill(
             part,
             max(out.width, NARROWEST),
