@@ -225,6 +225,7 @@ def test_a_name_means_one_thing() -> None:
 # What a folder of tests may use beside its room and what the room may use, and why.
 ALSO = {
     "capture": "client core pki recorder scenario verify",  # the logs of whole scenarios, walked in memory
+    "core": "lab words",  # what is said of a peer's strange certificate, and written of it
     "client": "core events",  # its peer is a lab on a socket
     "net": "httpsys pki scenario text",  # listens with the certificates and bindings of a real plan
     "scenario": "verify",  # every promise of the catalogue is a trial

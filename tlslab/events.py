@@ -55,7 +55,7 @@ class ConnectionClosed(Event):
 
 @t.frozen_for_mypy
 class ClientHelloReceived(Event):
-    """A ClientHello was read. `behind_body_bytes` counts the request body that stood before it; None in the first."""
+    """A ClientHello was read, all but what `detail` says, behind so many bytes of body (None: the first of all)."""
 
     server_name: str | None
     versions: tuple[str, ...]
@@ -63,6 +63,7 @@ class ClientHelloReceived(Event):
     offers_post_handshake_auth: bool
     renegotiation: bool
     behind_body_bytes: int | None
+    detail: str = ""
 
 
 @t.frozen_for_mypy

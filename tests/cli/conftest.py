@@ -69,7 +69,7 @@ def running(home: Path, shipped: Callable[[str], LoadedScenario]) -> Iterator[Ca
             plan = build(loaded, options.fixes, overrides, pki, host=options.host, sans=options.sans, port=options.port)
             bound = bind(plan.listeners)
             stack.callback(close_all, bound)
-            return Running.of(loaded, plan, pki, bound, options, home)
+            return Running.of(loaded, plan, pki, [one.listener for one in bound], options, home)
 
         yield start
 

@@ -108,6 +108,7 @@ def test_no_name_begins_a_line(capsys):
         ["show", "HOSTILE"],
         ["show", "/HOSTILE.yaml"],
         ["show", "session-lifetime", "--json=HOSTILE"],
+        ["show", "large-post-deadlock", "--commands=HOSTILE"],
         ["validate", "HOSTILE", "/HOSTILE.yaml"],
         ["profiles", "HOSTILE"],
         ["schema", "HOSTILE"],
@@ -218,7 +219,7 @@ def test_a_scenario_file_that_says_much(run, tmp_path):
         assert harmless(result.output)
     place.write_text(scenario_text(f"\u200b\ufeff[red]x[/red][link=http://x]{READABLE}"), encoding="utf-8")
     assert run("validate", str(place)).exit_code == 0
-    for words in (["show", str(place)], ["show", str(place), "--json"]):
+    for words in (["show", str(place)], ["show", str(place), "--json"], ["show", str(place), "--fixes"]):
         assert harmless(run(*words).output)
     assert "\\u200b\\ufeff[red]x[/red][link=http://x]Jürgen 山田" in run("show", str(place)).output
 

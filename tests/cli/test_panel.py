@@ -9,27 +9,38 @@ from pathlib import Path
 
 import pytest
 
+from tlslab.cli import recipes
+from tlslab.cli.recipes import Recipe
 from tlslab.cli.serve import command as serve
 from tlslab.lab.options import Options
+from tlslab.lab.running import Running
 from tlslab.scenario import catalogue
+from tlslab.scenario.overlay import parse_set
 
-OTHER_PORTS = "it will have other ports"  # of a fix, where the system chose more than one port
 COMMAND = re.compile(r"^  (for .*|sleep .*|curl .*|printf .*|wget .*|.* serve --scenario .*)$", re.MULTILINE)
+CLIENTS = ("curl ", "printf ", "wget ")
+OTHER_PORTS = "it will have other ports"  # of a fix, where the system chose more than one port
 
 
-def sections(text: str) -> dict[str, str]:
-    """The panel's text by the name of the fix; the rest under the empty name."""
-    first, *fixes = re.split(r"^Fix ", text.partition("\nMind:")[0], flags=re.MULTILINE)
-    return {"": first} | {fix.split("\n")[0].removesuffix(" (on)"): fix for fix in fixes}
+def words_of(recipe: Recipe) -> str:
+    """Its sentences."""
+    return " ".join(recipe.sentences)
+
+
+def every_recipe(running: Running) -> list[Recipe]:
+    """The failure, each case and each fix."""
+    scenario = running.loaded.scenario
+    cases = [recipes.case(running, name, case) for name, case in scenario.cases.items()]
+    return [recipes.symptom(running), *cases, *(recipes.fix(running, name) for name in scenario.fixes)]
 
 
 @pytest.mark.parametrize("name", catalogue.names())
-@pytest.mark.parametrize("width", [60, 200])
-def test_command_lines(panel_text, home, name, width):
-    """The failure and each fix have lines to copy, unbroken at any width, that name files which are there."""
-    for section in sections(panel_text(name, width=width)).values():
-        clients = [line for line in COMMAND.findall(section) if line.startswith(("curl ", "printf ", "wget "))]
-        assert clients or OTHER_PORTS in " ".join(section.split())
+def test_command_lines(running, home, name):
+    """The failure, each case and each fix have lines to copy, with files that are there, and say what to expect."""
+    for recipe in every_recipe(running(Options(name, port=0))):
+        clients = [line for line in recipe.lines if line.startswith(CLIENTS)]
+        assert clients or OTHER_PORTS in words_of(recipe) or "send what fails" in words_of(recipe)
+        assert "Expect " in words_of(recipe)
         for line in clients:
             words = shlex.split(line)
             written = {after for before, after in pairwise(words) if before in ("-sess_in", "-sess_out")}
@@ -40,48 +51,78 @@ def test_command_lines(panel_text, home, name, width):
             assert all(Path(file).is_file() for file in files)
 
 
-def test_lines_of_a_client_that_comes_back(panel_text):
+def test_lines_of_a_client_that_comes_back(running):
     """One line for each thing that happens; waits by the lab's clock, the end by what openssl prints."""
-    see, fix = sections(panel_text("session-idle-purge", width=200, speed=24.0)).values()
-    assert [line.split()[0] for line in COMMAND.findall(see)] == ["printf", "sleep", "printf"]
-    assert "\n  sleep 15\n" in see
-    words = " ".join(see.split())
-    assert "They wait for 360 s of the lab's time, 15 s on your watch." in words
-    assert "Expected: the answer is 200, and the last line says New." in words
-    assert "With it, the last line says Reused." in " ".join(fix.split())
-    see, fix = sections(panel_text("session-fifo-eviction", width=200)).values()
-    assert [line.split()[0] for line in COMMAND.findall(see)] == ["printf", "printf", "for", "printf"]
-    assert "wait" not in see
-    words = " ".join(panel_text("session-lifetime", width=200).split())
-    assert "They wait for 10 h; a lab with --speed 60 needs 600 s." in words
+    idle = running(Options("session-idle-purge", port=0, speed=24.0))
+    see = recipes.symptom(idle)
+    assert [line.split()[0] for line in see.lines] == ["printf", "sleep", "printf"]
+    assert "sleep 15" in see.lines
+    assert "They wait for 360 s of the lab's time, 15 s on your watch." in words_of(see)
+    assert words_of(see).endswith("Expect the answer 200, and a last line that says New.")
+    assert words_of(recipes.fix(idle, "enable-kernel-ssl")) == (
+        "Start the lab so, and send what fails. Expect the answer 200, and a last line that says Reused."
+    )
+    fifo = recipes.symptom(running(Options("session-fifo-eviction", port=0)))
+    assert [line.split()[0] for line in fifo.lines] == ["printf", "printf", "for", "printf"]
+    assert "wait" not in words_of(fifo)
+    lifetime = words_of(recipes.symptom(running(Options("session-lifetime", port=0))))
+    assert "They wait for 10 h; a lab with --speed 3600 needs 10 s." in lifetime
 
 
 @pytest.mark.parametrize("name", catalogue.names())
-def test_server_lines(panel_text, shipped, name):
+def test_server_lines(running, shipped, name):
     """A fix on the server's side is a line that starts the lab with it, at the same port; a client's says so.
 
-    Several ports that the system chose cannot be asked for again.
+    Several ports that the system chose cannot be asked for again. A case that sets something starts a lab, too.
     """
-    fixes = shipped(name).scenario.fixes
-    text = panel_text(name, speed=24.0)
-    ports = set(re.findall(r"^URL +https://[^ ]+:(\d+)/$", text, re.MULTILINE))
+    scenario = shipped(name).scenario
+    there = running(Options(name, port=0, speed=24.0))
+    ports = {one.port for one in there.served}
     port = int(*ports) if len(ports) == 1 else 0
-    assert (OTHER_PORTS in " ".join(text.split())) is (port == 0)
-    assert list(sections(text)) == ["", *fixes]
-    for fix, section in list(sections(text).items())[1:]:
-        starts = [line for line in COMMAND.findall(section) if " serve " in line]
-        says_so = "This changes nothing on the server" in " ".join(section.split())
-        assert (len(starts), says_so) == ((1, False) if fixes[fix].set else (0, True))
+    started = {fix: recipes.fix(there, fix) for fix in scenario.fixes}
+    started |= {case: recipes.case(there, case, shown) for case, shown in scenario.cases.items()}
+    for key, recipe in started.items():
+        shown = scenario.fixes.get(key) or scenario.cases[key]
+        starts = [line for line in recipe.lines if " serve " in line]
+        assert (len(starts), OTHER_PORTS in words_of(recipe)) == (bool(shown.set), bool(shown.set) and port == 0)
+        assert ("changes on the server" in words_of(recipe)) is (key in scenario.fixes and not shown.set)
         for line in starts:
             words = shlex.split(line)
             given = serve.make_context("serve", words[words.index("serve") + 1 :]).params
-            assert (given["fixes"], given["port"], given["speed"]) == ((fix,), port, 24.0)
+            assert (given["port"], given["speed"]) == (port, 24.0)
+            assert given["fixes"] == ((key,) if key in scenario.fixes else ())
+            if key in scenario.cases:
+                assert dict(map(parse_set, given["settings"])) == dict(shown.set)
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_the_panel_fits_a_terminal(panel_text, home, name):
+    """At 80 columns it is 30 lines and fewer, commands unfolded; the last one is what fails."""
+    lines = panel_text(name).splitlines()
+    *before, last, rule = lines
+    assert len(before) <= 28
+    assert rule.startswith(" What happens")
+    assert last.lstrip().startswith(CLIENTS)
+    assert [line for line in before if line.startswith("See it fail")]
+    assert len([line for line in lines if line.startswith("Fix ")]) == 1
+
+
+def test_one_fix_and_where_the_others_are(panel_text):
+    """The one that is recommended and certain, then the command that shows the others: as this lab is served."""
+    text = panel_text("post-request-renegotiation", width=200, speed=24.0)
+    (port,) = re.findall(r"^URL +https://localhost:(\d+)/", text, re.MULTILINE)
+    assert text.count("\nFix negotiate-on-binding: ") == 1
+    assert re.search(rf"^1 more fix: .*show post-request-renegotiation --port {port} --speed 24 --fixes$", text, re.M)
+    assert re.search(rf"^What to hold beside it: .* --port {port} --speed 24 --commands$", text, re.M)
 
 
 def test_prose_keeps_to_the_width(panel_text, home):
     """Only what is copied is longer than a line."""
     lines = panel_text(width=60, speed=100.0).splitlines()
-    assert not [line for line in lines if len(line) > 60 and not COMMAND.match(line) and str(home) not in line]
+    copied = [
+        line for line in lines if COMMAND.match(line) or "https://" in line or " show " in line or str(home) in line
+    ]
+    assert not [line for line in lines if len(line) > 60 and line not in copied]
 
 
 def test_a_client_that_filters(panel_text):
@@ -94,42 +135,36 @@ def test_a_client_that_filters(panel_text):
 
 def test_facts(panel_text, home):
     """Every URL, the CA file, the identity in both forms, the password."""
-    text = panel_text()
-    assert re.search(r"^URL +https://localhost:\d+/$", text, re.MULTILINE)
-    assert re.search(r"^URL +https://upload\.localhost:\d+/$", text, re.MULTILINE)
-    for file in ("server-ca.pem", "alice.pem", "alice-key.pem", "alice.p12"):
-        assert re.search(rf"^\S.*|^  \S.* {re.escape(str(home / 'pki' / file))}$", text, re.MULTILINE)
-        assert str(home / "pki" / file) in text
-    assert "password tlslab" in text
-    assert f"the same three files each, in {home / 'pki' / 'identities'}" in text
-    assert re.search(r"^ +403\.16: wrong-ca, wrong-eku\?, leaf-only\?$", text, re.MULTILINE)
-    assert re.search(r"^ +\?: an assumption, no document names the status$", text, re.MULTILINE)
-    assert re.search(r"^ +403\.17: expired, not-yet-valid$", text, re.MULTILINE)
-    assert "Mind:" not in text
+    text = panel_text(width=120)
+    assert re.search(r"^URL +https://localhost:\d+/  site: clientcertnegotiation=disable$", text, re.MULTILINE)
+    assert re.search(r"^ +https://upload\.localhost:\d+/  upload: clientcertnegotiation=disable$", text, re.MULTILINE)
+    assert f"Files      {home / 'pki'}:" in text
+    words = " ".join(text.split())
+    assert "server-ca.pem is what a client must trust, alice.pem with alice-key.pem what it shows" in words
+    assert "alice.p12, password tlslab. Others: tlslab pki show" in words
+    assert text.count("Mind:") == 1
+    assert "Mind: a browser sends an upload that was reset once more by itself, so it freezes twice: 240 s." in text
 
 
 def test_a_binding_without_its_certificate(panel_text):
     """It says so of that binding alone, and curl goes there all the same; with the fix it says nothing."""
     text = panel_text("stale-binding", width=200)
-    assert (
-        len(re.findall("^ +site, 127.0.0.1, clientcertnegotiation=disable, its certificate is deleted$", text, re.M))
-        == 1
-    )
-    assert re.search("^ +other, 127.0.0.1, clientcertnegotiation=disable$", text, re.M)
-    assert "Expected: the connection is reset." in text
-    [line] = [line for line in COMMAND.findall(sections(text)[""]) if line.startswith("curl ")]
+    assert re.search(r"^URL .*/  site: clientcertnegotiation=disable, its certificate is deleted$", text, re.M)
+    assert re.search(r"^ +https.*/  other: clientcertnegotiation=disable$", text, re.M)
+    assert "Expect that the connection is reset (curl: (35) or (56), Connection reset by peer)." in text
+    [line] = [line for line in COMMAND.findall(text) if line.startswith("curl ")]
     assert re.fullmatch(r"curl .*--cacert [^ ]+ https://localhost:\d+/public", line)
     assert "--tlsv1.0" not in line
     assert "its certificate is deleted" not in panel_text("stale-binding", fixes=("bind-again",))
 
 
 def test_with_a_fix(panel_text):
-    """With a fix of the server in place, the failure is what happens without it."""
-    text = panel_text(fixes=("negotiate-on-binding",))
-    assert "What fails without negotiate-on-binding" in text
+    """With a fix of the server in place, the last command shows that it works."""
+    text = panel_text(fixes=("negotiate-on-binding",), width=200)
     assert "See it fail" not in text
-    assert "Fix negotiate-on-binding (on)" in text
+    assert "See it work, with the fix negotiate-on-binding\n  Expect the answer 200 for alice." in text
     assert "clientcertnegotiation=enable" in text
+    assert re.search("^9 more fixes: ", text, re.M)
 
 
 def test_with_a_fix_of_the_client(panel_text):
@@ -139,19 +174,20 @@ def test_with_a_fix_of_the_client(panel_text):
 
 def test_what_to_expect(panel_text):
     """How the failure ends is said in lab time and on the watch, and not where --set may have changed it."""
-    assert "nothing for 120 s, then the connection is reset" in panel_text(width=200)
-    assert "nothing for 120 s (5 s on your watch), then" in panel_text(width=200, speed=24.0)
+    reset = "then the connection is reset (curl: (56) Recv failure: Connection reset by peer)."
+    assert f"nothing for 120 s (5 s with --speed 24); {reset}" in panel_text(width=200)
+    assert f"nothing for 120 s (5 s on your watch); {reset}" in panel_text(width=200, speed=24.0)
     changed = panel_text(settings=("timers.ssl_renegotiation=30s",))
-    assert "Expected:" not in changed
+    assert "Expect " not in changed
     assert "Set        timers.ssl_renegotiation=30s" in changed
 
 
 @pytest.mark.parametrize(
     ("options", "minded", "unminded"),
     [
-        ({"speed": 24.0}, ["Not scaled", "a browser that asks you for a certificate has 5 s"], ["may run out"]),
-        ({"speed": 61.0}, ["at 61 times the speed the lab's timers may run out"], []),
-        ({"speed": 0.5}, ["Not scaled"], ["browser", "may run out"]),
+        ({"speed": 24.0}, ["keep their speed", "a browser that asks you for a certificate has 5 s"], ["each lasts"]),
+        ({"speed": 100.0}, ["timers.header_wait", "each lasts 2 s on your watch, 200 s of the lab's", "has 2 s"], []),
+        ({"speed": 0.5}, ["keep their speed"], ["browser", "each lasts"]),
         ({"host": "0.0.0.0"}, ["only on a network you trust", "add --san"], ["copy the CA file"]),
         ({"host": "0.0.0.0", "sans": ("winlab",)}, ["only on a network you trust", "copy the CA file"], []),
         ({"host": "127.0.0.1"}, [], ["Mind"]),
@@ -165,23 +201,24 @@ def test_warnings(panel_text, options, minded, unminded):
     assert [words in text.split("Mind", 1)[-1] for words in unminded if "Mind" in text] in ([], [False] * len(unminded))
 
 
-def test_other_names(panel_text):
+def test_other_names(panel_text, running):
     """--san is what the printed commands call the lab, and where they look for names that only it knows."""
     text = panel_text(sans=("winlab", "192.0.2.10"))
     assert re.search(r"https://winlab:\d+/upload", text)
-    assert re.search(r"--connect-to upload\.localhost:(\d+):winlab:\1 ", text)
+    fix = recipes.fix(running(Options("large-post-deadlock", port=0, sans=("winlab",))), "dedicated-sni-name")
+    assert re.search(r"--connect-to upload\.localhost:(\d+):winlab:\1 ", fix.lines[-1])
     assert "https://localhost" not in text
 
 
-def test_several_free_ports(panel_text, tmp_path):
+def test_several_free_ports(running, tmp_path):
     """Ports the system chose apart cannot be asked for again, so nothing is printed that would be wrong then."""
     own = tmp_path / "own.yaml"
     content = (catalogue.folder() / "large-post-deadlock.yaml").read_text(encoding="utf-8")
     own.write_text(content.replace("upload.localhost:8443", "upload.localhost:8444"), encoding="utf-8")
-    section = sections(panel_text(str(own)))["negotiate-on-binding"]
-    (line,) = COMMAND.findall(section)
+    recipe = recipes.fix(running(Options(str(own), port=0)), "negotiate-on-binding")
+    (line,) = recipe.lines
     assert line.endswith(f"serve --scenario {own} --fix negotiate-on-binding --port 0")
-    assert "other ports" in " ".join(section.split())
+    assert OTHER_PORTS in words_of(recipe)
 
 
 def test_ready_file_of_an_ipv6_wildcard(running, tmp_path):

@@ -83,3 +83,23 @@ def test_who_sends_it(run):
     text = run("show", "client-certificate-verdicts").output
     assert re.search(r"^ +GET /protected, as full-chain$", text, re.MULTILINE)
     assert re.search(r"^ +GET /protected$", text, re.MULTILINE)
+
+
+def test_what_to_send(run):
+    """--commands shows the failure and its cases, or one of them, --fixes each fix, for a lab as it will be served."""
+    text = run("show", "large-post-deadlock", "--commands", "--port", "9443", "--speed", "24", COLUMNS="200").output
+    assert (
+        "See it fail\n  Expect nothing for 120 s (5 s on your watch); then the connection is reset (curl: (56)" in text
+    )
+    assert text.count("https://localhost:9443/upload\n") == text.count("  curl ")
+    assert "Case get-works: " in text
+    assert "\nFix " not in text
+    one = run("show", "large-post-deadlock", "--commands", "get-works").output
+    assert (one.count("  curl "), one.count("Case ")) == (1, 1)
+    fixes = run("show", "large-post-deadlock", "--fixes", COLUMNS="200").output
+    assert len(re.findall("^Fix ", fixes, re.MULTILINE)) == 9
+    assert re.search(
+        r"^Fix negotiate-on-binding.*\n  Start the lab so, and send what fails\. Expect the answer 200", fixes, re.M
+    )
+    wrong = run("show", "large-post-deadlock", "--commands", "get-work")
+    assert (wrong.exit_code, "did you mean get-works" in wrong.output) == (2, True)

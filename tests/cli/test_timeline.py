@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tlslab import events as e
 from tlslab.cli.console import LabConsole
-from tlslab.cli.timeline import Tally, Timeline
-from tlslab.types import BindingKey, Fault
+from tlslab.cli.timeline import Freezes, Tally, Timeline
+from tlslab.types import BindingKey, ConnectionEnd, Fault
 
 STALLED = e.EntityBodyStalled(12.3456, 3, "site", 40960, 2**20, 1000, 2000, "ClientHello")
 
@@ -21,7 +22,7 @@ def shown(*events: e.Event, terminal: bool, verbose: bool = False, width: int = 
     file = io.StringIO()
     out = LabConsole(patient=False, file=file, width=width, soft_wrap=True, force_terminal=terminal, color_system=None)
     Timeline(out, verbose).show(events)
-    return file.getvalue().splitlines()
+    return file.getvalue().rpartition("\n")[0].splitlines()  # without the line of what is stuck
 
 
 def test_a_file_gets_one_line_for_each_event():
@@ -73,6 +74,45 @@ def test_a_terminal_gets_styles(event, text, colours):
     Timeline(LabConsole(patient=False, file=file, width=80, soft_wrap=True, **look), False).show([event])
     text = f"\x1b[2m    0.000  \x1b[0m\x1b[36m#1   \x1b[0m{text}"
     assert file.getvalue().startswith(text if colours else re.sub(r"\x1b\[[\d;]*m", "", text))
+
+
+ASKED = e.CertificateRetrievalStarted(12.0, 3, "site", "synchronous", 40960, 2**20, False, 120.0)
+
+
+def test_what_is_stuck():
+    """Since when, of how long; the first of several; nothing once it is over."""
+    now = [0.0]
+    freezes = Freezes(24.0, lambda: now[0])
+    assert freezes.line() == ""
+    freezes.note([ASKED, STALLED])
+    now[0] = 1.875
+    assert freezes.line().strip() == "#3 still stuck, 45 of 120 s, the server's turn"
+    freezes.note([replace(ASKED, connection=4), replace(STALLED, connection=4)])
+    assert freezes.line().strip().startswith("2 still stuck, #3 longest, 45 of 120 s")
+    freezes.note([e.EntityBodyResumed(60.0, 3, "site", 45.0)])
+    assert freezes.line().strip().startswith("#4 still stuck, 0 of 120 s")
+    freezes.note([e.ConnectionClosed(60.0, 4, "site", ConnectionEnd.RESET, 45.0)])
+    assert freezes.line() == ""
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_line_of_what_is_stuck(terminal):
+    """On a terminal it stands below all others, and goes when they come; a file has none."""
+    file = io.StringIO()
+    out = LabConsole(patient=False, file=file, width=200, soft_wrap=True, force_terminal=terminal, color_system=None)
+    timeline = Timeline(out, verbose=False)
+    assert timeline.is_live is terminal
+    timeline.show([ASKED, STALLED])
+    timeline.show([])
+    timeline.show([e.ConnectionClosed(132.0, 3, "site", ConnectionEnd.RESET, 132.0)])
+    assert "STUCK" in file.getvalue()
+    if terminal:
+        live, closed = file.getvalue().rstrip("\n").rpartition("\n")[2].split("\r\x1b[2K")
+        assert live.strip() == "#3 still stuck, 0 of 120 s, the server's turn"
+    else:
+        closed = file.getvalue().splitlines()[-1]
+        assert "still stuck" not in file.getvalue()
+    assert "connection reset by the server" in closed
 
 
 def test_quiet_events():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tlslab.core.connection import ALERT_DRAIN_BYTES, Patience
+from tlslab.core.connection import ALERT_DRAIN_BYTES
 from tlslab.core.machine import Machine
+from tlslab.core.patience import Patience
 from tlslab.events import ALL, AlertReceived, AlertSent, HttpErrLogged, PeerClosed, PeerReset
 from tlslab.tls.context import Protocol
 from tlslab.types import Activity, Drain, Reset
@@ -15,7 +16,7 @@ BOTH = pytest.mark.parametrize("protocol", [TLS_1_2, TLS_1_3])
 MIB = bytes(1024 * 1024)
 
 PATIENCE = Patience()
-AT_24 = Patience(24 * PATIENCE.alert_drain, 24 * PATIENCE.fin)  # the same where the lab's clock runs so fast
+AT_24 = Patience(24)  # the same where the lab's clock runs so fast
 
 
 def silent(_client, _bytes):

@@ -15,10 +15,11 @@ import pytest
 import trio
 
 from tlslab.core.machine import Machine
+from tlslab.core.patience import Patience
 from tlslab.core.plan import LabPlan
 from tlslab.events import ALL, Event
 from tlslab.net.bus import Bus
-from tlslab.net.clock import RateClock, patience_at
+from tlslab.net.clock import RateClock
 from tlslab.net.server import Bound, bind, close_all, serve
 from tlslab.pki.store import Pki, open_pki
 from tlslab.scenario.build import build
@@ -168,7 +169,7 @@ def serving(request: pytest.FixtureRequest) -> Serving:
         bound = bind(plan.listeners)
         keylog = None if tap is NO_TAP else lambda line: tap.secrets(line.decode())
         bus.record(ALL, lambda event: running.take(event))  # before there is a lab, which speaks from its start
-        running = Running(Machine(plan, bus.wanted, keylog, patience_at(speed)), bus, bound, patience)
+        running = Running(Machine(plan, bus.wanted, keylog, Patience(speed)), bus, bound, patience)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(serve, running.lab, bound, bus, tap)

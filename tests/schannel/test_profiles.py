@@ -9,6 +9,7 @@ import pytest
 from tlslab.schannel.profiles import PROFILES, UNVERIFIED, Default, Profile
 
 EVERY_PROFILE = pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))
+MESSAGE_LIMITS = ("schannel.message_limit_server", "schannel.message_limit_server_client_auth")
 NAMES = ["2003", "2003-kb933430", "2008-r2", "2012-r2", "2022", "2025"]
 
 
@@ -40,6 +41,7 @@ def test_every_profile_is_whole(profile):
         ("schannel.server_cache_time", ["10h"] * 6),
         ("schannel.event_logging", [1] * 6),
         ("schannel.cipher_suites", [[]] * 6),
+        *((path, [None] * 6) for path in MESSAGE_LIMITS),
         ("capi2_operational_log", [False] * 6),
         ("enable_kernel_ssl", [False, False, True, True, True, True]),
         ("sstp_listener_port", [None] * 6),
@@ -92,7 +94,8 @@ def test_kb933430_changes_the_limit_and_nothing_else():
 def test_what_is_unverified(name, unverified):
     """These are shown to nobody as documented."""
     defaults = PROFILES[name].defaults
-    assert {path for path, default in defaults.items() if default.source == UNVERIFIED} == set(unverified.split())
+    expected = {*unverified.split(), *MESSAGE_LIMITS}
+    assert {path for path, default in defaults.items() if default.source == UNVERIFIED} == expected
 
 
 def test_a_successor():

@@ -12,7 +12,7 @@ from tlslab.pki.authorities import issue_client, make_intermediate
 from tlslab.pki.root_names import root_name
 from tlslab.tls.client import ClientTls
 from tlslab.tls.context import Protocol, client_context
-from tlslab.wire.hello import parse_client_hello_untrusted
+from tlslab.wire.hello import read_client_hello_untrusted
 
 HEADERS = 9  # of the record and of the message
 
@@ -24,14 +24,14 @@ def test_an_address_is_not_a_server_name(client_settings, name, sent):
     """SNI carries names only (RFC 6066, 3)."""
     client = ClientTls(client_context(client_settings()), name)
     client.read(0)
-    assert parse_client_hello_untrusted(client.data_to_send()[HEADERS:]).server_name == sent
+    assert read_client_hello_untrusted(client.data_to_send()[HEADERS:]).server_name == sent
 
 
 def test_it_offers_post_handshake_authentication(client_settings):
     """So that a TLS 1.3 server can ask it later."""
     client = ClientTls(client_context(client_settings()), "localhost")
     client.read(0)
-    assert parse_client_hello_untrusted(client.data_to_send()[HEADERS:]).offers_post_handshake_auth
+    assert read_client_hello_untrusted(client.data_to_send()[HEADERS:]).offers_post_handshake_auth
 
 
 @pytest.mark.parametrize("protocol", [Protocol.TLS1_2, Protocol.TLS1_3])

@@ -68,6 +68,16 @@ SENTENCES = [
         "",
         "ClientHello: the client answers, the renegotiation begins",
     ),
+    (
+        e.ClientHelloReceived(*AT, "h", (), "", False, False, None, "alpn is cut short"),
+        "bad",
+        "a broken ClientHello: alpn is cut short",
+    ),
+    (
+        e.ClientHelloReceived(*AT, None, (), "", False, True, 0, "alpn is cut short"),
+        "bad",
+        "ClientHello: the client answers, the renegotiation begins, but it is broken: alpn is cut short",
+    ),
     (e.NoBindingMatched(*AT, "h"), "bad", "no binding on this port for the name h: connection reset"),
     (e.NoBindingMatched(*AT, None), "bad", "no binding on this port for a client that names none: connection reset"),
     (

@@ -5,7 +5,9 @@ holds the packets of one step (of the last one until the connection is closed), 
 them:
 
 - The secrets come first, and wait in the capture: they are written in front of the next packets, whosesoever those are.
-- Bytes, FIN and RST become packets at once (`segments`), and are held.
+- Bytes, FIN and RST become packets at once (`segments`), and are held. Only the first bytes of a client wait until
+  there are enough of them to know TLS by: Wireshark decides at a connection's first packet, and decrypts none that came
+  a byte at a time.
 - What waits unread in the socket becomes packets, too, since a capture from the network would have them. When those
   bytes are read at last they are not written a second time.
 - An event becomes a comment on a packet that is held: what is about something that the client sent on one of the
@@ -31,6 +33,7 @@ from tlslab.words import comments
 INTERFACE = "tlslab"
 NANOSECONDS = 1_000_000_000
 TO_COME = -1  # the place of a packet that is not there yet
+KNOWS_TLS_BY = 5  # bytes, the header of a record: with fewer in a connection's first packet Wireshark sees no TLS in it
 
 
 class Capture:
@@ -102,6 +105,8 @@ class RecordedConnection:
         self._comments: dict[int, list[str]] = {}  # by place in _held, or TO_COME
         self._shown_ahead = 0  # bytes that wait in the socket and are written already
         self._window_closed = False
+        self._begun = False  # the client's first packet is there
+        self._first, self._first_at = b"", at  # what will be in it
         self._hold(packets.opened(), at)
 
     def received(self, data: bytes, at: float) -> None:
@@ -109,11 +114,22 @@ class RecordedConnection:
         self._window_closed = False
         shown = min(self._shown_ahead, len(data))
         self._shown_ahead -= shown
-        if shown < len(data):
+        if not self._begun:
+            self._first, self._first_at = self._first + data, at
+            if len(self._first) >= KNOWS_TLS_BY:
+                self._begin()
+        elif shown < len(data):
             self._hold(self._packets.client_sent(data[shown:]), at)
+
+    def _begin(self) -> None:
+        """Show the client's first bytes, however few; the moment is theirs, though others' packets are in between."""
+        if not self._begun:
+            self._begun = True
+            self._hold(self._packets.client_sent(self._first), self._first_at)
 
     def waiting(self, data: bytes, at: float) -> None:
         """All that waits in the socket: show what was not shown before."""
+        self._begin()
         if len(data) > self._shown_ahead:
             self._hold(self._packets.client_sent(data[self._shown_ahead :], unread=True), at)
             self._shown_ahead = len(data)
@@ -126,14 +142,17 @@ class RecordedConnection:
 
     def sent(self, data: bytes, at: float) -> None:
         """The lab sent a piece."""
+        self._begin()
         self._hold(self._packets.server_sent(data), at)
 
     def peer_ended(self, at: float, *, reset: bool) -> None:
         """The client ended its side."""
+        self._begin()
         self._hold(self._packets.client_ended(reset=reset), at)
 
     def ended(self, at: float, *, reset: bool) -> None:
         """The lab ended its side."""
+        self._begin()
         self._hold(self._packets.server_ended(reset=reset), at)
 
     def comment(self, event: Event, text: str) -> None:

@@ -1,176 +1,93 @@
-"""What `serve` prints when it is ready: where, who, and what to copy and paste."""
+"""What `serve` prints when it is ready: where, who, one fix, and last what to copy and paste."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 
 from rich.console import Console
 from rich.text import Text
 
+from tlslab.cli import recipes
 from tlslab.cli.console import prose
+from tlslab.core.patience import REACTION_SECONDS
 from tlslab.httpsys.bindings import ServerCertificate
-from tlslab.lab.curl import comes_back
 from tlslab.lab.options import undone_by
 from tlslab.lab.running import Running
 from tlslab.lab.shell import join, program
-from tlslab.lab.verdicts import status_of
-from tlslab.pki.identities import IDENTITIES
-from tlslab.scenario.schema import Case, Expectation, Fix, Step
-from tlslab.text import format_seconds
-
-FASTEST_SENSIBLE = 60
-REFUSING = "The client here refuses to renegotiate, as Go and rustls do; curl does not refuse."
-FILTERING = (
-    "The client here sends a certificate only if the server's list names its issuer, as browsers, Go, Java and wget "
-    "with GnuTLS (Debian's) do; curl sends what it has."
-)
-COMING_BACK = (
-    "The client here is openssl, in bash, because curl forgets a session when it ends. A line that says New was a full "
-    "handshake, and Reused a resumed session."
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How to see one thing: a heading, a sentence, and command lines that stand alone, each on its own line."""
-
-    heading: Text
-    sentence: str
-    lines: list[str]
+from tlslab.scenario.schema import Expectation
+from tlslab.text import format_count, format_seconds
 
 
 def compose(running: Running) -> Callable[[Console], None]:
     """Work out what the panel says, files to upload made; calling the result prints it. LabError: no such file."""
-    recipes = [_symptom(running), *(_fix(running, name, fix) for name, fix in running.loaded.scenario.fixes.items())]
+    fixes = running.loaded.scenario.fixes
+    on = [name for name in running.plan.fixes if fixes[name].set]
+    first = recipes.fix_at_work(running, on[0]) if on else recipes.symptom(running)
+    advice = None if on else _advised(running)
+    cure = recipes.fix(running, advice) if advice is not None else None
 
     def show(out: Console) -> None:
         out.rule(Text(f" tlslab: {running.plan.scenario} ", style="bold"), align="left")
         prose(out, running.loaded.scenario.title, style="bold")
         out.print()
         for label, text in _facts(running):
-            out.print(Text.assemble((f"{label:11}", "bold"), text))
-        for recipe in recipes:
-            _show(recipe, out)
-        out.print()
+            prose(out, text, first=f"{label:11}", rest=" " * 11)
+        if cure is not None:
+            cure.show(out)
+        _more(running, out, told=cure is not None)
         for warning in _warnings(running):
             prose(out, f"Mind: {warning}", style="yellow", rest="      ")
-        out.print(Text("Ctrl-C ends it. Below, what happens, with the lab's time.", style="dim"))
-        out.rule()
+        first.show(out)
+        out.rule(Text(" What happens, by the lab's clock; Ctrl-C ends it ", style="dim"), align="left")
 
     return show
 
 
-def _show(recipe: Recipe, out: Console) -> None:
+def _advised(running: Running) -> str | None:
+    """The fix to try first: one that is recommended and certain, or else the first that there is."""
+    fixes = running.loaded.scenario.fixes
+    return min(fixes, key=lambda name: (not fixes[name].recommended, not fixes[name].deterministic), default=None)
+
+
+def _more(running: Running, out: Console, *, told: bool) -> None:
+    """How to see what is not shown here."""
+    show = join([*program(), "show", running.options.scenario, *_where(running)])
+    more = len(running.loaded.scenario.fixes) - told
     out.print()
-    out.print(recipe.heading)
-    prose(out, recipe.sentence, first="  ")
-    for line in recipe.lines:
-        out.print(f"  {line}")
+    if more:
+        out.print(Text(f"{format_count(more, 'more fix', 'more fixes')}: {show} --fixes"))
+    if running.loaded.scenario.cases:
+        out.print(Text(f"What to hold beside it: {show} --commands"))
+
+
+def _where(running: Running) -> list[str]:
+    """What makes the commands of `tlslab show` those of this lab, as far as it can."""
+    options, ports = running.options, {one.port for one in running.served}
+    words = ["--port", str(ports.pop())] if options.port is not None and len(ports) == 1 else []
+    return words + (["--speed", f"{options.speed:g}"] if options.speed != 1 else [])
 
 
 def _facts(running: Running) -> Iterator[tuple[str, str]]:
+    label = "URL"
     for one in running.served:
-        yield "URL", f"{one.url}/"
         record = one.binding.record
         gone = ", its certificate is deleted" if record.certificate is ServerCertificate.DELETED else ""
-        yield "", f"{one.binding.name}, {one.host}, clientcertnegotiation={record.client_cert_negotiation}{gone}"
-    yield "CA file", str(running.pki.ca_file)
-    yield from _identities(running)
-    yield "Fixes on", ", ".join(running.plan.fixes) or "none"
+        yield label, f"{one.url}/  {one.binding.name}: clientcertnegotiation={record.client_cert_negotiation}{gone}"
+        label = ""
+    name, files = next(iter(running.pki.identities.items()))
+    yield "Files", f"{running.pki.folder}:"
+    yield (
+        "",
+        f"{running.pki.ca_file.name} is what a client must trust, {name}.pem with {files.key_file.name} what it shows; "
+        f"for browsers and Windows {files.pkcs12_file.name}, password {files.pkcs12_password}. Others: tlslab pki show",
+    )
+    if running.plan.fixes:
+        yield "Fixes on", ", ".join(running.plan.fixes)
     if running.options.settings:
         yield "Set", ", ".join(running.options.settings)
     if running.options.speed != 1:
         yield "Clock", f"{running.options.speed:g} times as fast; every time shown is the lab's"
-
-
-def _identities(running: Running) -> Iterator[tuple[str, str]]:
-    """The first with all its files, the others by name and the status they earn."""
-    (name, files), *others = running.pki.identities.items()
-    yield "Identity", name
-    yield "  .pem", str(files.cert_file)
-    yield "  key", str(files.key_file)
-    yield "  .p12", str(files.pkcs12_file)
-    yield "", f"for browsers and Windows, password {files.pkcs12_password}"
-    yield "  others", f"the same three files each, in {others[0][1].cert_file.parent}"
-    by_status: dict[str, list[str]] = {}
-    for other, _ in others:
-        mark = "" if IDENTITIES[other].is_documented else "?"
-        by_status.setdefault(status_of(other), []).append(other + mark)
-    for status, names in sorted(by_status.items()):
-        yield "", f"{status}: {', '.join(names)}"
-    yield "", "?: an assumption, no document names the status"
-
-
-def _symptom(running: Running) -> Recipe:
-    symptom = running.loaded.scenario.symptom
-    fixes = running.loaded.scenario.fixes
-    steps = symptom.client or ()
-    on = [name for name in running.plan.fixes if fixes[name].set]
-    sentences = [REFUSING] if any(step.renegotiation == "refuse" for step in steps) else []
-    sentences += [FILTERING] if any(step.filters_by_issuer for step in steps) else []
-    sentences += _sessions(steps, running.options.speed)
-    if on:
-        heading = Text(f"What fails without {', '.join(on)}", style="bold")
-    else:
-        heading = Text("See it fail", style="bold red")
-        # What --set changed may change how it ends.
-        sentences += [] if running.options.settings else [_ending(symptom, running.options.speed)]
-    return Recipe(heading, " ".join(sentences), running.curl.lines(steps))
-
-
-def _ending(case: Case, speed: float) -> str:
-    expect = case.expect
-    if not isinstance(expect, Expectation):
-        return ""
-    ends = {"reset": "the connection is reset", "closed": "the connection is closed"}
-    text = ends.get(expect.outcome, f"the answer is {expect.outcome}")
-    if expect.resumed is not None:
-        text += f", and {_last_line(expect.resumed)}"
-    if not expect.after:
-        return f"Expected: {text}."
-    scaled = f" ({format_seconds(expect.after / speed)} on your watch)" if speed != 1 else ""
-    return f"Expected: nothing for {format_seconds(expect.after)}{scaled}, then {text}."
-
-
-def _last_line(resumed: bool) -> str:
-    return f"the last line says {'Reused' if resumed else 'New'}"
-
-
-def _sessions(steps: Sequence[Step], speed: float) -> Iterator[str]:
-    """What to know about lines that keep a session, and about their waits."""
-    if not comes_back(steps):
-        return
-    yield COMING_BACK
-    waits = sum(step.wait for step in steps)
-    if waits and speed == 1:
-        yield f"They wait for {format_seconds(waits)}; a lab with --speed 60 needs {format_seconds(waits / 60)}."
-    elif waits:
-        yield f"They wait for {format_seconds(waits)} of the lab's time, {format_seconds(waits / speed)} on your watch."
-
-
-def _fix(running: Running, name: str, fix: Fix) -> Recipe:
-    marks = [", ".join(fix.changes), *(["recommended"] if fix.recommended else [])]
-    marks.append("deterministic" if fix.deterministic else "not deterministic")
-    on = name in running.plan.fixes
-    lines = running.curl.lines(fix.client or running.loaded.scenario.symptom.client or ())
-    if not fix.set:
-        how = "This changes nothing on the server; the client does it:"
-    elif on:
-        how = "The server does it now:"
-    else:
-        ports = {one.port for one in running.served}
-        again = join([*program(), *running.options.again(name, fix.set, ports)])
-        how = "The server does it: end this lab, start it with the first line, and send the rest:"
-        lines = [again, *lines]
-        if running.options.port == 0 and len(ports) > 1:
-            how = "The server does it: end this lab and start it so; it will have other ports, and say what to send:"
-            lines = [again]
-    if isinstance(fix.expect, Expectation) and fix.expect.resumed is not None:
-        how = f"With it, {_last_line(fix.expect.resumed)}. {how}"
-    heading = Text(f"Fix {name}{' (on)' if on else ''}", style="bold green")
-    return Recipe(heading, f"{fix.title} ({'; '.join(marks)}). {how}", lines)
 
 
 def _warnings(running: Running) -> Iterator[str]:
@@ -192,12 +109,23 @@ def _warnings(running: Running) -> Iterator[str]:
             if undone_by(setting, paths):
                 yield f"--set {setting} is laid over what the fix {name} sets, and may undo it."
     if options.speed != 1:
-        yield (
-            "the lab's clock alone has another speed. Not scaled: a client's own timers (curl -m, the second it waits "
-            "for 100 Continue), the kernel's, and the dates in certificates."
-        )
-    if options.speed > FASTEST_SENSIBLE:
-        yield f"at {options.speed:g} times the speed the lab's timers may run out before a real client has answered."
+        yield "a client's own timers keep their speed (curl -m, the second that it waits for 100 Continue)."
+    if held := _held_up(running):
+        least, longest = format_seconds(REACTION_SECONDS), format_seconds(REACTION_SECONDS * options.speed)
+        yield f"{', '.join(held)}: no client reacts so fast; each lasts {least} on your watch, {longest} of the lab's."
+    expect = running.loaded.scenario.symptom.expect
+    if isinstance(expect, Expectation) and expect.outcome == "reset" and expect.after and not options.settings:
+        twice = format_seconds(2 * expect.after)
+        watch = f" ({format_seconds(2 * expect.after / options.speed)} on your watch)" if options.speed != 1 else ""
+        yield f"a browser sends an upload that was reset once more by itself, so it freezes twice: {twice}{watch}."
     if options.speed > 1:
-        wait = format_seconds(running.plan.setup.timers.ssl_renegotiation / options.speed)
+        wait = format_seconds(max(running.plan.setup.timers.ssl_renegotiation / options.speed, REACTION_SECONDS))
         yield f"a browser that asks you for a certificate has {wait} for your answer; use --speed 1 with it."
+
+
+def _held_up(running: Running) -> list[str]:
+    """The timers that last longer than they are set to."""
+    timers = running.plan.setup.timers
+    return [
+        f"timers.{name}" for name, seconds in timers if seconds / running.options.speed < min(seconds, REACTION_SECONDS)
+    ]

@@ -18,6 +18,7 @@ from tlslab.cli.console import LabConsole, console, prose, tell
 from tlslab.cli.options import between, evidence_options
 from tlslab.cli.timeline import COUNTED, Tally, Timeline
 from tlslab.core.machine import Machine
+from tlslab.core.patience import Patience
 from tlslab.core.plan import LabPlan
 from tlslab.events import ALL
 from tlslab.lab import evidence
@@ -27,7 +28,6 @@ from tlslab.lab.options import Options
 from tlslab.lab.running import Running
 from tlslab.lab.sinks import write_ready_file
 from tlslab.net.bus import Bus, Watch
-from tlslab.net.clock import patience_at
 from tlslab.net.server import bind, close_all
 from tlslab.pki.store import Pki
 from tlslab.scenario.build import build
@@ -119,15 +119,15 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
     out = console(stderr=STANDARD_OUTPUT in (options.events, options.pcapng), patient=True)
     bus, tally = Bus(), Tally()
     bus.record(COUNTED, tally.count)
-    timeline = Timeline(out, options.verbose)
+    timeline = Timeline(out, options.verbose, options.speed)
     watch = bus.watch(ALL if options.verbose else MATTERS)
     bound = bind(plan.listeners)  # before any file is opened: the files may be those of the lab that has the port
     with contextlib.ExitStack() as stack:
         stack.callback(close_all, bound)
-        running = Running.of(loaded, plan, pki, bound, options, home())
+        running = Running.of(loaded, plan, pki, [one.listener for one in bound], options, home())
         show_panel = panel.compose(running)
         files = evidence.Evidence(options, plan, bus, stack)
-        lab = Machine(plan, bus.wanted, files.keylog, patience_at(options.speed))
+        lab = Machine(plan, bus.wanted, files.keylog, Patience(options.speed))
         started = time.perf_counter()
         stopped_by = run(
             lab,
@@ -139,6 +139,7 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
             watch=watch,
             heading=lambda: show_panel(out),
             show=timeline.show,
+            show_always=timeline.is_live,
         )
         seconds = (time.perf_counter() - started) * options.speed
     _leave(out, [*_lost(watch), tally.summary(seconds), *files.notes()], 130 if stopped_by is signal.SIGINT else 0)

@@ -3,31 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 from rich.text import Text
 
-from tlslab.cli.console import console, prose
+from tlslab.cli.console import console, prose, tell
+from tlslab.cli.options import between
+from tlslab.errors import UsageProblem
+from tlslab.lab.options import Options
 from tlslab.lab.shell import join, program
 from tlslab.scenario.knobs import KnobAt, knobs_of
 from tlslab.scenario.load import LoadedScenario, load
+from tlslab.scenario.names import suggestion
 from tlslab.scenario.schema import Fix, Step
 from tlslab.scenario.setup import setup_of
 from tlslab.text import format_bytes, json_text
+
+if TYPE_CHECKING:
+    from tlslab.cli.recipes import Recipe
+
+ALL_CASES = "*"
 
 
 @click.command(name="show")
 @click.argument("name", metavar="NAME|FILE.yaml")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; sizes in bytes, times in seconds.")
-def command(name: str, as_json: bool) -> None:
+@click.option("--fixes", is_flag=True, help="Print how to try each fix: the lab's line, the client's, what to expect.")
+@click.option(
+    "--commands",
+    "case",
+    is_flag=False,
+    flag_value=ALL_CASES,
+    metavar="[CASE]",
+    help="Print how to see the failure and each case beside it, or one case alone.",
+)
+@click.option(
+    "--port", type=int, callback=between(1, 65535), metavar="N", help="For a lab that is served with --port N."
+)
+@click.option(
+    "--speed", type=float, callback=between(0.01, 10_000), default=1.0, metavar="N", help="For one with --speed N."
+)
+def command(name: str, as_json: bool, fixes: bool, case: str | None, port: int | None, speed: float) -> None:
     """Explain a failure: what one sees, why, the Windows settings behind it, and every documented fix."""
     loaded = load(name)
-    if as_json:
+    if fixes or case is not None:
+        for recipe in _recipes(loaded, Options(name, port=port, speed=speed), case, fixes=fixes):
+            recipe.show(console())
+    elif as_json:
         click.echo(json_text(_as_json(loaded, name), indent=1))
     else:
         _print(loaded, name, console())
+
+
+def _recipes(loaded: LoadedScenario, options: Options, case: str | None, *, fixes: bool) -> Iterator[Recipe]:
+    """What --commands and --fixes ask for. UsageProblem: there is no such case."""
+    # Not before it is wanted: it takes OpenSSL and makes keys on first use.
+    from tlslab.cli import recipes
+    from tlslab.lab.home import home, open_home
+    from tlslab.lab.running import Running
+    from tlslab.scenario.build import build
+
+    cases = {name: shown for name, shown in loaded.scenario.cases.items() if case in (name, ALL_CASES)}
+    if case not in (None, ALL_CASES) and not cases:
+        raise UsageProblem(f"{loaded.name} has no case {case!r}", suggestion(str(case), loaded.scenario.cases))
+    pki = open_home()
+    plan = build(loaded, (), {}, pki, port=options.port)
+    tell(pki.server.news)
+    running = Running.of(loaded, plan, pki, plan.listeners, options, home())
+    if case == ALL_CASES:
+        yield recipes.symptom(running)
+    for name, shown in cases.items():
+        yield recipes.case(running, name, shown)
+    if fixes:
+        for name in loaded.scenario.fixes:
+            yield recipes.fix(running, name)
 
 
 def _as_json(loaded: LoadedScenario, source: str) -> dict[str, Any]:
@@ -44,6 +95,7 @@ def _as_json(loaded: LoadedScenario, source: str) -> dict[str, Any]:
             for knob in knobs_of(loaded.scenario)
         ],
         "fixes": [_fix_json(name, fix) for name, fix in scenario.fixes.items()],
+        "suggested_speed": scenario.suggested_speed,
         "commands": _commands(loaded, source, ["tlslab"]),
     }
 
@@ -60,7 +112,8 @@ def _commands(loaded: LoadedScenario, source: str, start: list[str]) -> list[str
     """What to type; the lab then prints what the client types."""
     serve = [*start, "serve", "--scenario", source]
     fixes = [[*serve, "--fix", name] for name, fix in loaded.scenario.fixes.items() if fix.set]
-    return [join(words) for words in (serve, [*serve, "--speed", "24"], *fixes)]
+    faster = [[*serve, "--speed", f"{loaded.scenario.suggested_speed:g}"]] if loaded.scenario.suggested_speed else []
+    return [join(words) for words in (serve, *faster, *fixes)]
 
 
 def _changed(loaded: LoadedScenario, before: Collection[KnobAt], fix: Fix) -> Iterator[KnobAt]:
@@ -85,7 +138,7 @@ def _print(loaded: LoadedScenario, source: str, out: Console) -> None:
     _section(out, "To take with you", scenario.teach)
     _section(out, "Shown although no document says so", _listed(scenario.unverified))
     _section(out, "Sources", _listed(scenario.sources))
-    _section(out, "Try it", "The lab then prints the commands for the client.")
+    _section(out, "Try it", f"What to send then: tlslab show {source} --commands, or --fixes for each fix.")
     for line in _commands(loaded, source, program()):
         out.print(f"  {line}")
 

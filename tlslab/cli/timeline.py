@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import os
 import textwrap
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.text import Text
 
 from tlslab.cli.console import NARROWEST, STYLES, LabConsole
-from tlslab.events import ConnectionOpened, EntityBodyStalled, Event, HttpErrLogged, InternalFault, ResponseSent
+from tlslab.events import (
+    CertificateRetrievalStarted,
+    ConnectionClosed,
+    ConnectionOpened,
+    EntityBodyResumed,
+    EntityBodyStalled,
+    Event,
+    HttpErrLogged,
+    InternalFault,
+    ResponseSent,
+)
 from tlslab.text import format_count, format_status
 from tlslab.words.timeline import Line, say, say_verbosely
 
@@ -24,24 +35,44 @@ class Timeline:
     the lab does for it; now it takes 4. What a style looks like there, rich is asked once.
     """
 
-    def __init__(self, out: LabConsole, verbose: bool) -> None:
+    def __init__(self, out: LabConsole, verbose: bool, speed: float = 1.0) -> None:
         self._out = out
         self._say = say_verbosely if verbose else say
         self._is_terminal = out.is_terminal  # rich looks it up in the environment each time
+        self._freezes = Freezes(speed) if self.is_live else None
+        self._live = ""  # the line of what is stuck, below which nothing stands
         (dim, dim_end), (cyan, cyan_end) = self._ends("dim"), self._ends("cyan")
         self._around = dim, dim_end + cyan, cyan_end  # the time and the connection
         self._marks = {mark: self._ends(style) for mark, style in STYLES.items()}
 
+    @property
+    def is_live(self) -> bool:
+        """Whether to call `show` while nothing happens, too: what is stuck then counts on."""
+        return self._is_terminal and not self._out.is_dumb_terminal and os.name != "nt"
+
     def show(self, events: Sequence[Event]) -> None:
-        """Print a line for each event that has one."""
+        """Print a line for each event that has one, and on a terminal what is stuck."""
         width = self._out.width if self._is_terminal else None
+        if self._freezes is not None:
+            self._freezes.note(events)
         text = "".join(self._line(event, line, width) for event in events if (line := self._say(event)) is not None)
+        if self._freezes is not None:
+            text = self._with_live_line(text, self._freezes.line()[: self._out.width - 1])
         if not text:
             return
         if os.name == "nt" and self._is_terminal:
             self._out.print(Text.from_ansi(text))  # Windows has consoles that know no escape sequences
         else:
             self._out.write(text)
+
+    def _with_live_line(self, text: str, line: str) -> str:
+        """Put a line below the text that the next call takes away."""
+        if line == self._live and not text:
+            return ""
+        if self._live:
+            text = f"\r\x1b[2K{text}"
+        self._live = line
+        return text + line
 
     def _ends(self, style: str) -> tuple[str, str]:
         """What text in a style begins and ends with; a file shows no style."""
@@ -70,6 +101,41 @@ def _folded(text: str, width: int, indent: int) -> str:
         return text.rstrip()
     lines = [part for line in text.splitlines() for part in textwrap.wrap(line, width) or [""]]
     return ("\n" + " " * indent).join(lines)
+
+
+class Freezes:
+    """The uploads that are left unread at this moment, and for how long they have been."""
+
+    def __init__(self, speed: float, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._speed = speed
+        self._clock = clock
+        self._timeouts: dict[int, float] = {}  # by connection
+        self._since: dict[int, float] = {}  # by the wall's clock, the first of them first
+
+    def note(self, events: Sequence[Event]) -> None:
+        """Take events."""
+        for event in events:
+            if isinstance(event, CertificateRetrievalStarted):
+                self._timeouts[event.connection] = event.timeout_seconds
+            elif isinstance(event, EntityBodyStalled):
+                self._since[event.connection] = self._clock()
+            elif isinstance(event, ConnectionClosed | EntityBodyResumed):
+                self._since.pop(event.connection, None)
+            if isinstance(event, ConnectionClosed):
+                self._timeouts.pop(event.connection, None)
+
+    def line(self) -> str:
+        """Say what is stuck; "" where nothing is."""
+        if not self._since:
+            return ""
+        number, since = next(iter(self._since.items()))
+        passed, limit = (self._clock() - since) * self._speed, self._timeouts.get(number, 0.0)
+        what = (
+            f"#{number} still stuck"
+            if len(self._since) == 1
+            else f"{len(self._since):,} still stuck, #{number} longest"
+        )
+        return f"           {what}, {passed:.0f} of {limit:.0f} s, the server's turn"
 
 
 class Tally:

@@ -20,10 +20,9 @@ How a connection comes and goes is a table (`life.py`). `_end` is the way out fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tlslab.core.answers import Answers
 from tlslab.core.life import BY_CAUSE, ENDS, Life, LifeCause, with_tls
+from tlslab.core.patience import Patience
 from tlslab.core.plan import LabPlan, Listener
 from tlslab.core.reception import Admitted, Reception, TurnedAway
 from tlslab.core.sessions import Choice, Sessions
@@ -42,6 +41,7 @@ from tlslab.httpsys.effects import Answer, Close, DecideService, Effect, Request
 from tlslab.httpsys.pipeline import Pipeline
 from tlslab.httpsys.question import Question
 from tlslab.httpsys.settings import OnUnavailable
+from tlslab.httpsys.timers import Timers
 from tlslab.recorder import Recorder
 from tlslab.schannel.session_cache import Reason
 from tlslab.tables import after
@@ -51,17 +51,6 @@ from tlslab.types import Activity, Closing, Drain, Fault, Reset, Unavailable, fr
 
 ALERT_DRAIN_BYTES = 1024 * 1024  # chosen: most bytes of the client's thrown away, so that the lab's alert arrives
 UNSENT_LIMIT = 64 * 1024  # chosen: bytes of answers after which no further request of a connection is looked at
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long the lab waits for what a client does by the client's own clock, in seconds: both are chosen.
-
-    The core has one clock. Where the lab's runs `speed` times as fast as its clients', whoever knows both converts.
-    """
-
-    alert_drain: float = 5.0  # how long the client's bytes are thrown away, so that the lab's alert arrives
-    fin: float = 0.02  # how long after close_notify the client's FIN may take; then the lab says close_notify, too
 
 
 @frozen_for_mypy
@@ -97,6 +86,7 @@ class Connection:
         peer: str,
         local: str,
         patience: Patience,
+        timers: Timers,
         now: float,
     ) -> None:
         self._plan = plan
@@ -104,9 +94,10 @@ class Connection:
         self._sessions = sessions
         self._emit = emit
         self._patience = patience
+        self._timers = timers
         self._opened = now
         self._life = Life.GREETING
-        self._reception: Reception | None = Reception(listener, plan.setup.timers, emit, now)
+        self._reception: Reception | None = Reception(listener, timers, emit, now)
         self._served: _Served | None = None
         self._question = Question()
         self._flights: list[bytes] = []
@@ -253,7 +244,7 @@ class Connection:
         self._emit = emit
         if plan.tls[name].asks_in_handshake:
             self._question.ask(None, now)
-        http = Pipeline(plan.setup.timers, self._question, emit, self._opened)
+        http = Pipeline(self._timers, self._question, emit, self._opened)
         choice = self._sessions.choose(name, admitted.hello, now)
         tls = ServerTls(choice.context, emit, Witness(http, plan.cut_issuers.get(name), plan.setup.schannel, emit))
         self._reception = None  # with all that it kept
@@ -374,7 +365,8 @@ class Connection:
             self._fin_overdue = now + self._patience.fin
             return
         refused = failure.kind is FailureKind.RENEGOTIATION_REFUSED
+        is_reset = refused or failure.kind is FailureKind.MESSAGE_OVER_LIMIT  # how it ends is not documented
         if served.tls.session_id:
             reason = Reason.RENEGOTIATION_REFUSED if refused else Reason.FATAL_ALERT
             self._sessions.forget(served.binding, served.tls.session_id, reason, now)
-        self._end(Reset() if refused else self._alert_drain(now), now)
+        self._end(Reset() if is_reset else self._alert_drain(now), now)

@@ -6,7 +6,8 @@ from collections.abc import Set
 from itertools import count
 
 from tlslab.core.answers import Answers
-from tlslab.core.connection import Connection, Patience
+from tlslab.core.connection import Connection
+from tlslab.core.patience import Patience
 from tlslab.core.plan import LabPlan, Listener
 from tlslab.core.sessions import Sessions
 from tlslab.events import Event, SstpCertificatesDiffer
@@ -21,7 +22,7 @@ class Machine:
     `wanted` is the set of event types that are built; it may grow and shrink while the lab runs. The lab has a time of
     its own: call `tick` when `next_deadline` has come, and `take_events` once it is made, after `tick`, and after what
     connections do.
-    `patience` is how long it waits for its clients, in the same time.
+    `patience` is how long it waits for its clients.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Machine:
     ) -> None:
         self.plan = plan
         self._patience = patience
+        self._timers = patience.timers(plan.setup.timers)
         self.wanted = wanted
         self.connections_accepted = 0
         self._ids = count(1)
@@ -45,7 +47,8 @@ class Machine:
         """Take a new connection on `listener`; both addresses are `host:port`."""
         self.connections_accepted += 1
         emit = Recorder(next(self._ids), self.wanted)
-        return Connection(self.plan, self._answers, self._sessions, emit, listener, peer, local, self._patience, now)
+        patience, timers = self._patience, self._timers
+        return Connection(self.plan, self._answers, self._sessions, emit, listener, peer, local, patience, timers, now)
 
     def tick(self, now: float) -> None:
         """Purge the sessions that are due."""

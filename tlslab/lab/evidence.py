@@ -6,23 +6,23 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tlslab.capture.files import STANDARD_OUTPUT, OutputFile
 from tlslab.core.plan import LabPlan
 from tlslab.errors import LabError, UsageProblem
-from tlslab.events import EvidenceEnded
+from tlslab.events import CertificateRequested, Event, EvidenceEnded
 from tlslab.lab.options import Options
 from tlslab.lab.release import release
 from tlslab.lab.sinks import event_lines
 from tlslab.net.bus import Bus
 from tlslab.net.clock import lab_time
 from tlslab.tap import NO_TAP, Tap
-from tlslab.text import escaped
+from tlslab.text import escaped, plural
 from tlslab.tls.context import KeyLog
-from tlslab.types import EvidenceEnd, EvidenceFile
+from tlslab.types import EvidenceEnd, EvidenceFile, HandshakeKind
 from tlslab.words.values import EVIDENCE
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 # The lab's own name comes first: a curl beside it writes its secrets to the file of the general one, too.
 KEY_LOG_VARIABLES = ("TLSLAB_SSLKEYLOGFILE", "SSLKEYLOGFILE")
+# Free ones (0 stands for those), that of https and those of the scenarios: Wireshark sees TLS there. Of others below
+# 32,768 it gives some 500 to other protocols (4.0, tshark -G decodes): 5000, 8080, 9000 ...
+PORTS_OF_NOBODY = frozenset({0, 443, 8443, 8444})
 LONGEST_HEADING = 500  # characters
 
 
@@ -58,6 +61,8 @@ class Evidence:
         self._files: list[OutputFile] = []
         self.tap: Tap = NO_TAP
         self._capture_path = options.pcapng if options.pcapng != STANDARD_OUTPUT else None
+        self._ports = {listener.port for listener in plan.listeners}
+        self._asked_later = False
         check(options)
         self._open_events(options)
         self._key_file = self._open_key_log(options)
@@ -86,7 +91,26 @@ class Evidence:
         notes = [failure for failure in [*failures, *(self._logs.failures if self._logs else [])] if failure]
         if self._capture_path is not None and os.path.isfile(self._capture_path):
             notes.append(f"The capture opens in Wireshark, decrypted; tlslab trace {self._capture_path} explains it.")
+            notes += self._doubts()
         return notes
+
+    def _doubts(self) -> Iterator[str]:
+        """What may keep Wireshark from decrypting all of it."""
+        if ports := sorted(self._ports - PORTS_OF_NOBODY):
+            named = f"{plural(len(ports), 'port')} {', '.join(map(str, ports))}"
+            yield (
+                f"If Wireshark takes {named} for another protocol's, tell it: Decode As, TLS "
+                f"(tshark -d tcp.port=={ports[0]},tls)."
+            )
+        if self._asked_later:
+            yield (
+                "Wireshark (seen in 4.0) does not decrypt what a TLS 1.3 client sends behind a certificate that it was "
+                "asked for after the handshake."
+            )
+
+    def _note_request(self, event: Event) -> None:
+        if isinstance(event, CertificateRequested) and event.during is HandshakeKind.POST_HANDSHAKE:
+            self._asked_later = True
 
     def _take_secrets(self, line: bytes) -> None:
         text = line.decode()
@@ -119,6 +143,7 @@ class Evidence:
         file = self._open(options.pcapng, EvidenceFile.CAPTURE, private=True, limit_bytes=options.pcapng_limit)
         capture = Capture(file, self._epoch(), release(), heading(plan, options))
         self._bus.record(capture.kinds, capture.note)
+        self._bus.record([CertificateRequested], self._note_request)
         self._begin.append(capture.begin)
         self.tap = capture
 

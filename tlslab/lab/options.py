@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from tlslab.scenario.overlay import parse_set
 
 
 def undone_by(setting: str, paths: Collection[str]) -> bool:
     """Whether `PATH=VALUE` sets one of these paths, or something in it or around it: --set is laid over fixes."""
     path = setting.partition("=")[0].strip()
     return any(path == other or path.startswith(f"{other}.") or other.startswith(f"{path}.") for other in paths)
+
+
+def _as_yaml(value: object) -> str:
+    """Write a value as --set reads it: a text as it is, where it stays one."""
+    plain = isinstance(value, str) and not value.startswith("[") and parse_set(f"a={value}")[1] == value
+    return str(value) if plain else json.dumps(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,15 @@ class Options:
 
         `turns` are the paths that the fix sets: what --set says of them would undo it, and is left out.
         """
-        words = ["serve", "--scenario", self.scenario, "--fix", fix]
+        return self._served_again(["--fix", fix], turns, ports)
+
+    def changed(self, settings: Mapping[str, Any], ports: set[int]) -> list[str]:
+        """The same with these settings: plain data by path."""
+        words = [word for path, value in settings.items() for word in ("--set", f"{path}={_as_yaml(value)}")]
+        return self._served_again(words, settings, ports)
+
+    def _served_again(self, words: Sequence[str], turns: Collection[str], ports: set[int]) -> list[str]:
+        words = ["serve", "--scenario", self.scenario, *words]
         for setting in self.settings:
             if not undone_by(setting, turns):
                 words += ["--set", setting]

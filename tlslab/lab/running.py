@@ -1,4 +1,4 @@
-"""What is known of a lab once it listens: its URLs, files and identities, as the panel and the ready file tell them."""
+"""What is known of a lab that listens: its URLs, files and identities, as the panel and the ready file tell them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from tlslab.core.plan import LabPlan
+from tlslab.core.plan import LabPlan, Listener
 from tlslab.httpsys.bindings import Binding
 from tlslab.lab.curl import Curl, Destination, upload_file
 from tlslab.lab.options import Options
-from tlslab.net.server import Bound
 from tlslab.pki.store import Pki
 from tlslab.scenario.load import LoadedScenario
 from tlslab.text import format_host_port
@@ -47,7 +46,7 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A lab that listens."""
+    """A lab that listens, or would."""
 
     loaded: LoadedScenario
     plan: LabPlan
@@ -62,12 +61,12 @@ class Running:
         loaded: LoadedScenario,
         plan: LabPlan,
         pki: Pki,
-        bound: Sequence[Bound],
+        listeners: Sequence[Listener],
         options: Options,
         home: Path,
     ) -> Running:
-        """Put together what is known, the bindings in the scenario's order."""
-        served = [_served(binding, one, options.sans, plan) for one in bound for binding in one.listener.bindings]
+        """Put together what is known, the bindings in the scenario's order; `listeners` are where it really listens."""
+        served = [_served(binding, one, options.sans, plan) for one in listeners for binding in one.bindings]
         order = list(loaded.scenario.bindings)
         served.sort(key=lambda one: order.index(one.binding.name))
         return cls(loaded, plan, pki, tuple(served), options, home)
@@ -126,8 +125,8 @@ class Running:
         }
 
 
-def _served(binding: Binding, bound: Bound, sans: Sequence[str], plan: LabPlan) -> Served:
-    host = bound.host
+def _served(binding: Binding, listener: Listener, sans: Sequence[str], plan: LabPlan) -> Served:
+    host = listener.host
     if ip_address(host).is_unspecified:
         host = "127.0.0.1" if "." in host else "::1"
     name = "localhost" if host == "127.0.0.1" else host
@@ -138,4 +137,4 @@ def _served(binding: Binding, bound: Bound, sans: Sequence[str], plan: LabPlan) 
     settings = plan.tls.get(binding.name)
     versions = sorted(settings.protocols) if settings is not None else ()
     protocols = tuple(version.name.replace("_", ".") for version in versions)
-    return Served(binding, host, bound.port, name, protocols)
+    return Served(binding, host, listener.port, name, protocols)

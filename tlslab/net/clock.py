@@ -6,8 +6,6 @@ import time
 
 import trio
 
-from tlslab.core.connection import Patience
-
 
 class RateClock(trio.abc.Clock):
     """Lab time in seconds from the start, running `rate` times as fast as the wall.
@@ -30,12 +28,6 @@ class RateClock(trio.abc.Clock):
     def deadline_to_sleep_time(self, deadline: float) -> float:
         """Wall seconds until a moment of lab time."""
         return (deadline - self.current_time()) / self.rate
-
-
-def patience_at(rate: float) -> Patience:
-    """How long a lab whose clock runs so many times as fast waits for its clients, who live by the wall's."""
-    usual = Patience()
-    return Patience(usual.alert_drain * rate, usual.fin * rate)
 
 
 def lab_time() -> float:

@@ -142,6 +142,8 @@ def _server_settings(
         client_authorities=roots + intermediates,
         issuer_names=issuers,
         ciphers=openssl_names(setup.schannel.cipher_suites),
+        message_limit=setup.schannel.message_limit_server,
+        message_limit_client_auth=setup.schannel.message_limit_server_client_auth,
     )
 
 

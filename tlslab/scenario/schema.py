@@ -208,7 +208,10 @@ class Fix(Knob):
 
 
 class Scenario(Setup):
-    """A documented failure. `unverified` lists what it shows although no document says it."""
+    """A documented failure. `unverified` lists what it shows although no document says it.
+
+    `suggested_speed` is how fast the lab's clock is to run for somebody who will not wait for what the failure takes.
+    """
 
     format_version: Literal[1]
     title: NonEmptyText
@@ -217,6 +220,7 @@ class Scenario(Setup):
     symptoms: Annotated[tuple[NonEmptyText, ...], Field(min_length=1)]
     unverified: tuple[NonEmptyText, ...] = ()
     profile: ProfileName
+    suggested_speed: Annotated[float, Field(gt=1, le=10_000)] | None = None
     symptom: Case
     cases: dict[Name, Case] = Field(default_factory=dict)
     fixes: dict[Name, Fix]

@@ -198,6 +198,20 @@ def verify_result(connection: SSL.Connection) -> int:
     return int(_lib.SSL_get_verify_result(_ssl(connection)))
 
 
+def master_secret(connection: SSL.Connection) -> bytes:
+    """The secret of TLS 1.2 and before, in a handshake that is not complete yet, too; b"" where there is none.
+
+    pyOpenSSL's own master_key asserts that there is one, and a client's bad ClientKeyExchange leaves none.
+    """
+    session = _lib.SSL_get_session(_ssl(connection))
+    if session == _ffi.NULL:
+        return b""
+    length = _lib.SSL_SESSION_get_master_key(session, _ffi.NULL, 0)
+    secret = _ffi.new("unsigned char[]", length)
+    _lib.SSL_SESSION_get_master_key(session, secret, length)
+    return bytes(_ffi.buffer(secret, length))
+
+
 def request_post_handshake(connection: SSL.Connection) -> bool:
     """Prepare a TLS 1.3 post-handshake CertificateRequest; False when the client did not offer the extension."""
     asked = bool(_lib.SSL_verify_client_post_handshake(_ssl(connection)) == 1)

@@ -34,6 +34,7 @@ TLS_FAILURES = {
     "not_tls": "what came is not TLS; is the URL http:// instead of https://?",
     "malformed_hello": "a ClientHello that is too long or does not parse",
     "damaged_record": "a TLS record does not decrypt: damaged on the way, or made up",
+    "message_over_limit": "a handshake message over Schannel's limit (SCHANNEL\\Messaging)",
     "certificate_missing": "the client sent no certificate where the handshake demands one",
 }
 ALERTS = {
@@ -88,10 +89,12 @@ def _closed(event: e.ConnectionClosed) -> Line:
 
 
 def _hello(event: e.ClientHelloReceived) -> Line | None:
+    mark = "bad" if event.detail else ""
     if not event.renegotiation:
-        return None
+        return Line(f"a broken ClientHello: {event.detail}", mark) if event.detail else None
     behind = f" behind {format_bytes(event.behind_body_bytes)} of body" if event.behind_body_bytes else ""
-    return Line(f"ClientHello{behind}: the client answers, the renegotiation begins")
+    broken = f", but it is broken: {event.detail}" if event.detail else ""
+    return Line(f"ClientHello{behind}: the client answers, the renegotiation begins{broken}", mark)
 
 
 def _no_binding(event: e.NoBindingMatched) -> Line:

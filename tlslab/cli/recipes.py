@@ -1,0 +1,165 @@
+"""How to see each thing that a scenario shows: what to send, and what to expect, in the client's own words too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rich.console import Console
+
+from tlslab.cli.console import prose
+from tlslab.lab.curl import comes_back
+from tlslab.lab.running import Running
+from tlslab.lab.shell import join, program
+from tlslab.scenario.schema import Case, Expect, Fix, Step, WritingStyle
+from tlslab.text import format_seconds
+
+REFUSING = "The client here refuses to renegotiate, as Go and rustls do; curl does not refuse."
+FILTERING = (
+    "The client here sends a certificate only if the server's list names its issuer, as browsers, Go, Java and wget "
+    "with GnuTLS (Debian's) do; curl sends what it has."
+)
+COMING_BACK = (
+    "The client here is openssl, in bash, because curl forgets a session when it ends. A line that says New was a full "
+    "handshake, and Reused a resumed session."
+)
+# What a client prints for an end that is no answer, by Debian 12's: curl 7.88, OpenSSL 3.0.
+OWN_WORDS = {
+    ("curl", "closed"): "curl: (52) Empty reply from server",
+    ("curl", "gave_up"): "curl: (28) Operation timed out",
+    ("openssl", "reset"): "openssl: errno=104, or nothing",
+    ("wget", "reset"): "wget: exit code 4",
+}
+RESET_AFTER_A_WHILE = "curl: (56) Recv failure: Connection reset by peer"
+RESET_AT_ONCE = "curl: (35) or (56), Connection reset by peer"  # which of them depends on curl's version
+GOOD = "bold green"
+ENDS = {
+    "reset": "the connection is reset",
+    "closed": "the connection is closed",
+    "gave_up": "the client gives up",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to see one thing: a heading, sentences, and command lines that stand alone, each on its own line."""
+
+    heading: str
+    style: str
+    sentences: list[str]
+    lines: list[str]
+
+    def but(self, first: str, lines: list[str]) -> Recipe:
+        """The same with another sentence in front, and with these lines."""
+        return replace(self, sentences=[first, *self.sentences], lines=lines)
+
+    def show(self, out: Console) -> None:
+        """Print it; no line that is to be copied is broken."""
+        out.print()
+        prose(out, self.heading, style=self.style)
+        prose(out, " ".join(self.sentences), first="  ")
+        for line in self.lines:
+            out.print(f"  {line}")
+
+
+def symptom(running: Running) -> Recipe:
+    """The failure itself, on a lab without fixes of the server."""
+    steps = running.loaded.scenario.symptom.client or ()
+    return _to_send(running, "See it fail", "bold red", steps, running.loaded.scenario.symptom.expect)
+
+
+def case(running: Running, name: str, shown: Case) -> Recipe:
+    """A case beside the failure; one that sets something needs a lab of its own."""
+    steps = shown.client or running.loaded.scenario.symptom.client or ()
+    recipe = _to_send(running, f"Case {name}: {shown.title or name}", "bold", steps, shown.expect)
+    if not shown.set:
+        return recipe
+    return _on_another_lab(running, recipe, running.options.changed(shown.set, _ports(running)))
+
+
+def fix_at_work(running: Running, name: str) -> Recipe:
+    """A fix that is on."""
+    return _to_send(running, f"See it work, with the fix {name}", GOOD, *_fixed(running, _fix(running, name)))
+
+
+def fix(running: Running, name: str) -> Recipe:
+    """A fix: how it comes into force, and what is to be seen then."""
+    shown = _fix(running, name)
+    marks = [", ".join(shown.changes), *(["recommended"] if shown.recommended else [])]
+    marks.append("deterministic" if shown.deterministic else "not deterministic")
+    heading = f"Fix {name}: {shown.title} ({'; '.join(marks)})"
+    recipe = _to_send(running, heading, GOOD, *_fixed(running, shown))
+    if not shown.set:
+        return recipe.but("The client does it, and nothing changes on the server.", recipe.lines)
+    if name in running.plan.fixes:
+        return recipe.but("It is on.", recipe.lines)
+    return _on_another_lab(running, recipe, running.options.again(name, shown.set, _ports(running)))
+
+
+def _on_another_lab(running: Running, recipe: Recipe, words: list[str]) -> Recipe:
+    again = join([*program(), *words])
+    if running.options.port == 0 and len(_ports(running)) > 1:
+        return recipe.but("Start the lab so; it will have other ports, and say what to send.", [again])
+    if recipe.lines == symptom(running).lines:
+        return replace(
+            recipe, sentences=["Start the lab so, and send what fails.", *recipe.sentences[-1:]], lines=[again]
+        )
+    return recipe.but("Start the lab with the first line, and send the rest.", [again, *recipe.lines])
+
+
+def _fix(running: Running, name: str) -> Fix:
+    return running.loaded.scenario.fixes[name]
+
+
+def _fixed(running: Running, shown: Fix) -> tuple[Sequence[Step], Expect]:
+    return shown.client or running.loaded.scenario.symptom.client or (), shown.expect
+
+
+def _ports(running: Running) -> set[int]:
+    return {one.port for one in running.served}
+
+
+def _to_send(running: Running, heading: str, style: str, steps: Sequence[Step], expect: Expect) -> Recipe:
+    lines = running.curl.lines(steps)
+    sentences = [REFUSING] if any(step.renegotiation == "refuse" for step in steps) else []
+    sentences += [FILTERING] if any(step.filters_by_issuer for step in steps) else []
+    sentences += _sessions(running, steps)
+    if not running.options.settings:  # what --set changed may change how it ends
+        sentences.append(f"Expect {_ending(running, expect, lines)}.")
+    return Recipe(heading, style, sentences, lines)
+
+
+def _ending(running: Running, expect: Expect, lines: Sequence[str]) -> str:
+    """How it ends, for the client that the last line starts: curl, openssl and wget read while they write."""
+    expected = expect.for_style(WritingStyle.READS_WHILE_WRITING)
+    client = next((name for name in ("openssl", "wget", "curl") if lines and f"{name} " in lines[-1]), "")
+    text = ENDS.get(expected.outcome, f"the answer {expected.outcome}")
+    own = OWN_WORDS.get((client, expected.outcome))
+    if (client, expected.outcome) == ("curl", "reset"):
+        own = RESET_AFTER_A_WHILE if expected.after else RESET_AT_ONCE
+    text += f" ({own})" if own else ""
+    if expected.certificate is not None and expected.certificate != "none":
+        text += f" for {expected.certificate}"
+    if expected.resumed is not None:
+        text += f", and a last line that says {'Reused' if expected.resumed else 'New'}"
+    if not expected.after:
+        return text if expected.outcome not in ENDS else f"that {text}"
+    speed, suggested = running.options.speed, running.loaded.scenario.suggested_speed
+    scaled = f" ({format_seconds(expected.after / speed)} on your watch)" if speed != 1 else ""
+    if speed == 1 and suggested:
+        scaled = f" ({format_seconds(expected.after / suggested)} with --speed {suggested:g})"
+    return f"nothing for {format_seconds(expected.after)}{scaled}; then {text}"
+
+
+def _sessions(running: Running, steps: Sequence[Step]) -> Iterator[str]:
+    """What to know about lines that keep a session, and about their waits."""
+    if not comes_back(steps):
+        return
+    yield COMING_BACK
+    waits, speed = sum(step.wait for step in steps), running.options.speed
+    suggested = running.loaded.scenario.suggested_speed
+    if waits and speed != 1:
+        yield f"They wait for {format_seconds(waits)} of the lab's time, {format_seconds(waits / speed)} on your watch."
+    elif waits:
+        faster = f"; a lab with --speed {suggested:g} needs {format_seconds(waits / suggested)}" if suggested else ""
+        yield f"They wait for {format_seconds(waits)}{faster}."
