@@ -158,6 +158,17 @@ def test_what_is_made_of_tables_is_current() -> None:
     assert tables["page"]() == PAGES["docs/architecture.md"]
 
 
+# --- symptoms.md -----------------------------------------------------------------------------------------------
+
+
+def test_the_page_of_symptoms_is_current() -> None:
+    """docs/symptoms.md says what the scenarios say, each with its cause and its neighbours: `make docs` writes it."""
+    made = runpy.run_path(str(ROOT / "docs" / "symptoms.py"))
+    assert made["page"]() == PAGES["docs/symptoms.md"]
+    assert [one.name for one in catalogue.listed() if not (one.cause and one.tell_apart)] == []
+    assert " |  |" not in PAGES["docs/symptoms.md"]  # a row that no scenario has
+
+
 # --- identities.md ---------------------------------------------------------------------------------------------
 
 

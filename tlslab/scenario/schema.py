@@ -208,13 +208,18 @@ class Fix(Knob):
 
 
 class Scenario(Setup):
-    """A documented failure. `unverified` lists what it shows although no document says it."""
+    """A documented failure. `unverified` lists what it shows although no document says it.
+
+    `cause` is a sentence, `tell_apart` how to know it from failures that look the same; both stand in docs/symptoms.md.
+    """
 
     format_version: Literal[1]
     title: NonEmptyText
     story: NonEmptyText
     sources: Annotated[tuple[NonEmptyText, ...], Field(min_length=1)]
     symptoms: Annotated[tuple[NonEmptyText, ...], Field(min_length=1)]
+    cause: NonEmptyText | None = None
+    tell_apart: NonEmptyText | None = None
     unverified: tuple[NonEmptyText, ...] = ()
     profile: ProfileName
     symptom: Case
