@@ -121,6 +121,7 @@ def test_every_scenario_fix_and_path_exists(page: str, shipped: Callable[[str], 
     for words in _calls(page):
         given = [(words[i], words[i + 1]) for i in range(len(words) - 1) if words[i].startswith("--")]
         names = [value for option, value in given if option == "--scenario" and value in catalogue.names()]
+        names += [word for word in words[1:2] if word in catalogue.names()]
         loaded = shipped(names[0] if names else "large-post-deadlock")
         for option, value in given:
             if option == "--scenario":

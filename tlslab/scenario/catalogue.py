@@ -55,16 +55,21 @@ def find(name_or_path: str) -> Path:
 
 def listed() -> list[Listed]:
     """List every shipped scenario. ScenarioError: one cannot be listed."""
-    return [_listed(name) for name in names()]
+    return [_listed(_file(name)) for name in names()]
+
+
+def described(name_or_path: str) -> Listed:
+    """List one scenario, shipped or a file. UsageProblem: there is none. ScenarioError: it cannot be listed."""
+    return _listed(find(name_or_path))
 
 
 def _file(name: str) -> Path:
     return folder() / f"{name}.yaml"
 
 
-def _listed(name: str) -> Listed:
-    file = str(_file(name))
-    node, problems = yaml_nodes.parse(decode(read(_file(name)), file), file)
+def _listed(path: Path) -> Listed:
+    name, file = path.stem, str(path)
+    node, problems = yaml_nodes.parse(decode(read(path), file), file)
     match None if node is None else node.plain():
         case {"title": str(title), "symptoms": list(symptoms), "fixes": dict(fixes), **others} if not problems:
             cause, tell_apart = (_text(others.get(key)) for key in ("cause", "tell_apart"))
