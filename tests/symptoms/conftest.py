@@ -11,4 +11,4 @@ from tlslab.symptoms.ranking import Index
 @pytest.fixture(scope="session")
 def index() -> Index:
     """The symptoms of the shipped scenarios."""
-    return Index({one.name: (one.title, *one.symptoms) for one in catalogue.listed()})
+    return Index({one.name: one.texts for one in catalogue.listed()})

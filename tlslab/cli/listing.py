@@ -42,7 +42,7 @@ def command(as_json: bool, symptom: str | None) -> None:
     if symptom is None:
         _show_all(list(listed.values()), as_json)
         return
-    index = Index({one.name: (one.title, *one.symptoms) for one in listed.values()})
+    index = Index({one.name: one.texts for one in listed.values()})
     with _lines(symptom) as lines:
         answer = find(index, lines)
     if as_json:

@@ -28,6 +28,11 @@ class Listed:
     cause: str | None = None
     tell_apart: str | None = None
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What a symptom that somebody has is compared with."""
+        return (self.title, *self.symptoms, *([self.cause] if self.cause else []))
+
 
 def folder() -> Path:
     """Where the scenarios are: inside an installed package, else beside it in a checkout."""

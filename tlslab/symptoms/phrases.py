@@ -18,7 +18,7 @@ NAME_NOT_RESOLVED|NameResolution|ENOTFOUND|EAI_AGAIN|getaddrinfo|NXDOMAIN|name o
 connection refused|actively refused|CONNECTION_REFUSED|failed to connect to|could ?n[o']t connect to server
 @ECONNREFUSED|@EHOSTUNREACH|@ERROR_WINHTTP_CANNOT_CONNECT|no route to host|unreachable
 = connect-timeout
-OpenTimeout|connected party did not properly respond
+OpenTimeout|TLS handshake timeout|connected party did not properly respond
 connect(?:ion)? ?timed out(?!\) while|\) in headers)|ConnectTimeout\w*|connect ETIMEDOUT
 dial tcp[^|]{0,60}time-?out|CONNECTION_TIMED_OUT
 = server-certificate
@@ -29,8 +29,10 @@ self[- ]signed certificate in certificate chain|invalid peer certificate|certifi
 @SEC_E_UNTRUSTED_ROOT|@SEC_E_CERT_UNKNOWN
 = legacy-renegotiation
 unsafe legacy renegotiation(?: disabled)?
+= another-protocol
+\b(?:SQL ?Server|SQL|psql|mysql|postgres\w*|SQLSTATE|redis|mongo\w*|LDAPS?|SMTP|IMAP|SSH|FTPS?|kerberos|NTLM)\b
 = service-unavailable
-the service is unavailable
+the service is unavailable|application pool|\bapp ?pool
 = altered
 @SEC_E_MESSAGE_ALTERED
 = bad-request
@@ -39,7 +41,7 @@ bad request|request header too long|invalid hostname
 wrong[ _]version[ _]number|unsupported[ _]protocol|VERSION_OR_CIPHER_MISMATCH|protocol[ _]version|no cipher
 unrecognized SSL message|first record does not look like|@SEC_E_ALGORITHM_MISMATCH
 = httperr-{0}
-\b((?:Timer_(?!SslReneg)|Client_Reset|Connections?_|Version_N|URL_Length)\w*)
+\b((?:Timer_(?!SslReneg)|Client_Reset|Connections?_|Version_N|URL_Length|AppOffline|AppPoolTimer|AppShutdown|QueueFull)\w*)
 
 # --- statuses, by number and in words
 = 403.7
@@ -83,7 +85,7 @@ gateway time-?out
 # --- client certificates, renegotiation
 = no-renegotiation
 no[ _]?renegotiation|renegotiation (?:is )?(?:not (?:supported|allowed|permitted)|rejected|refused|disabled)
-TooManyRenegotiation\w*|refus\w* (?:to )?renegotiat\w*|RENEGOTIATION_REQUESTED|\(-114\)
+TooManyRenegotiation\w*|refus\w* (?:to )?renegotiat\w*|RENEGOTIATION_REQUESTED|renegotiat\w+ failed|\(-114\)
 does ?n[o']t (?:support )?renegotiat\w*
 = alert-{0}
 \balert(?: number| code)?[ :=]*\[?(\d{1,3})\b|description: ([a-z_ ]+)\)|alert[ :]+(no_renegotiation)
@@ -95,15 +97,16 @@ negotiate client certificate\s*:\s*disabled|clientcertnegotiation=disabled?
 CLIENT_AUTH_CERT_NEEDED|(?<!\d)-1206\b
 (?:not|never) (?:being )?asked(?: for| to (?:select|choose)\w*)?(?: one| a| any| it)?
 @ERROR_WINHTTP_CLIENT_AUTH_CERT_NEEDED
-\b{not} (?:(?:get|be|being|even|any|certificate) )*(?:offer|prompt|ask|show|present|select|pop)\w*[^.;]{0,30}cert\w*
+(?:\b{not}|n.t) (?:(?:get|be|being|even|any) )*(?:offer|prompt|ask|show|present|select|pop)\w*[^.;]{0,30}cert\w*
 \b(?:no|without)(?: a| any)?(?: client| certificate)* (?:prompt|pop-?up|picker|dialog)
 certificate (?:is )?never (?:offered|asked for)|\b(?:not|never|n't) (?:being )?(?:prompt\w*|offered)
 (?:missing|not|isn't) (?:from|in|on) the (?:selection|list|dialog|certificate)[\w ]*
-certificate (?:dialog|picker|prompt|selection)[\w ]* (?:empty|missing|not)
+certificate (?:dialog|picker|prompt|selection)[\w ]* (?:empty|missing|not|n.t)
+sends? (?:an )?empty certificate|no matching issuer
 = no-ca-names
 no client certificate CA names
 = ca-list
-(?:acceptable )?client certificate CA names|list (?:has )?(?:thus )?(?:been |was )?truncated
+(?:acceptable )?client certificate CA names|list (?:has |thus |been |was |is )*truncated
 list has grown too long|trusted (?:certification|certificate) authorities|SendTrustedIssuerList
 certificate_authorities|trusted issuers?|list of issuers
 = hello-request
@@ -128,7 +131,7 @@ intermediates?\b
 (?:not|never|n't|no(?: longer)?)(?: session| be| says?)* (?:resum|reus)\w*
 (?:new|full) (?:TLS |SSL )*(?:handshake|session)s?|no session resumption
 (?:session|resumption)s? (?:cache )?(?:is |are )?(?:disabled|lost|gone)
-session ?ids? (?:changes?|(?:is |are )?(?:different|new))
+session ?ids? (?:changes?|(?:is |are )?(?:different|new))|session (?:cache )?(?:time ?out|expir\w*|ends?)
 sessions? (?:(?:is|are|get|gets|was|were) )?(?:evict|purg|lost|dropp|forgotten)\w*|\bnew, TLSv?[\d.]+
 resumption fails
 = idle-minutes
@@ -159,8 +162,9 @@ CONNECT_RESET\w*|write:errno=(?:104|54|10054)\b
 = reset
 connection (?:to [\w. ]{1,30} )?(?:was )?reset|reset by (?:peer|iis)|CONNECTION_RESET|connection ?reset\w*
 forcibly closed|netReset|error in the pull function|terminated abnormally|connection was (?:lost|dropped)
-dropped the connection|connection ?lost\b|resets? (?:the|every|all|each|my|our) connections?
+dropped the connection|connection ?lost\b|resets? (?:(?:the|every|all|each|my|our) )?connections?
 (?:is|are|get|gets|was|were) reset\b|\[?\bRST\b(?:, ACK\])?|disconnect/reset|lost in a non-clean fashion
+connections? (?:drops?|dies|breaks|(?:is|gets?|was) (?:dropped|killed|cut))|\bresets\b
 NET_RESET|-0x0*50\b|@ECONNRESET|@ERROR_WINHTTP_CONNECTION_ABORTED|@ERROR_WINHTTP_CONNECTION_RESET
 @ERROR_CONNECTION_ABORTED
 = closed
@@ -170,20 +174,21 @@ NET_INTERRUPT|(?:connection|transfer) was interrupted|unexpectedly closed|did ?n
 end of file reached|end of stream|premature\w*|empty reply|EMPTY_RESPONSE|no bytes
 IncompleteMessage|before message completed|BadStatusLine|NoHttpResponse\w*
 failed to respond|without (?:sending|a) (?:any )?(?:data|response|answer)|other side closed
+broke connection|netInterrupt
 closed unexpectedly|(?:connection|stream|socket)(?: was| is)? ?(?:closed|terminated)|connection termination
 non-properly terminated|StreamClosed\w*|ResponseEnded|ConnectionClosed|BrokenResourceError|ReceiveFailure
 ZERO_SIZE_OBJECT|no data received|READ_ERROR|no close_notify[\w ]*|ResponseNeverReceived|SYSCALL\w*
-server returned nothing|NoCloseNotify\w*|read (?:failed|error) \(5\)|SSL (?:read|write) error
+server returned nothing|NoCloseNotify\w*|(?:read|write) (?:failed|error) \(5\)|SSL (?:read|write) error
 = answer timeout
 awaiting headers|headers ?timeout\w*|read ?timed? ?out|ReadTimeout|read operation timed out
 = timeout
 time[d]?[ -]?out\w*|TIMED_OUT|deadline exceeded|\bhang(?:s|ing)?\b|\bhung\b|\bstuck\b|\bstall\w*|\bfreez\w*
-\bfrozen|never (?:finish|return|complet|answer|respond|end)\w*|takes forever|too long to respond
+\bfrozen|never (?:finish|return|complet|answer|respond|end)\w*|deadlock\w*|takes forever|too long to respond
 a task was canceled|execution expired
 HttpClient\.Timeout|canceled due to the configured|(?:no|without) (?:response|answer)|@ETIMEDOUT
 @ERROR_WINHTTP_TIMEOUT|@ERROR_SEM_TIMEOUT
 = zero-window
-zero ?window|window full|\bWin=0\b
+zero ?window|window (?:is |goes to |size )?(?:full|zero)|stops reading|\bWin=0\b
 = minutes
 (?:two|2) minutes|120 ?s(?:econds)?\b
 = session-invalidated
@@ -207,7 +212,7 @@ secure connection to the server cannot be made|@SEC_E_INVALID_TOKEN|@SEC_E_ILLEG
 = handshake
 SSL_connect|Connect(?:or)?(?:Error|Exception)\w*|can.t connect to|handshak\w*|SSL connect\w*
 SecureChannelFailure|client error \(connect\)|before headers|SSL proxy connect|negotiat\w+ TLS|client ?hello
-SSL/TLS connection|secure (?:channel|connection) fail\w*|urlopen error \[errno|pages? stays? blank|blank page
+SSL/TLS connection|secure (?:channel|connection) fail\w*|urlopen error \[errno
 = upload
 (?-i:\b(?:PUT|PATCH)\b|\bPut \")|\bPOST(?:ing|s)?\b|\bupload\w*|\bwrit(?:e|ing|ev)\b\w*|Send failure
 SSL_write\w*|copying content|PutAsync|PostAsync|RequestTransmission\w*|\bbig (?:files?|bod(?:y|ies))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tlslab.symptoms.reading import Reading, read
-from tlslab.symptoms.vocabulary import Weight, weight
+from tlslab.symptoms.vocabulary import NEVER_CONNECTED, Weight, weight
 
 WORD, NAME = "word ", "name "
 MOST = 5  # so many are shown
@@ -21,12 +21,10 @@ FAR_BEHIND = 0.45  # of the best one's score: what has less is not shown
 WORD_WEIGHT = 1.5
 PHASES = ("handshake", "upload")  # where something failed
 ELSEWHERE = 0.7  # of the score stays where the text speaks of a phase and the scenario does not
-ENOUGH_WORDS = 2.0  # the weight of words that find a scenario without any sign
 WORD_FOR_WORD = 0.75  # of the words and signs of a symptom: whoever says as many means it
-ENOUGH_TOKENS = 3
-ENOUGH_CIRCUMSTANCES = (
-    3  # so many find one without a failure, in a sentence such as "large POST with certificates fails"
-)
+# So many words and circumstances describe a scenario without a failure: "large POST with client certificates".
+ENOUGH_TOKENS, ENOUGH_CIRCUMSTANCES = 3, 3
+ENOUGH_RARITY = 2.0  # of the words in such a description: 1 for one that only one scenario has, 0 for what all have
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +39,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """How much of a symptom was said: `score` by weight, `words` those of its plain words, `complete` nearly all."""
+    """How much of a symptom was said: by weight, and whether it is nearly all."""
 
     symptom: str
     tokens: tuple[str, ...]
     score: float
-    words: float
     complete: bool
 
 
@@ -66,6 +63,8 @@ class Index:
 
     def scored(self, reading: Reading) -> Iterable[Found]:
         """Score every scenario that has something of what was read."""
+        if reading.signs.keys() & NEVER_CONNECTED:
+            return
         said = {**reading.words, **reading.names, **reading.signs}
         strange = any(weight(sign) is Weight.FAILURE and sign not in self._spread for sign in reading.signs)
         for name in self._symptoms:
@@ -73,9 +72,11 @@ class Index:
                 yield found
 
     def _score(self, name: str, said: Mapping[str, str], strange: bool) -> Found | None:
-        shared = [token for token in said if token in self._has[name] and not token.startswith(WORD)]
+        known = [token for token in said if token in self._has[name]]
+        shared = [token for token in known if not token.startswith(WORD)]
+        described = len(known) >= ENOUGH_TOKENS and sum(map(self._rarity, known)) >= ENOUGH_RARITY
         fit = max((self._fit(*entry, said) for entry in self._symptoms[name]), key=lambda one: one.score)
-        if not _says_enough(shared, fit, strange):
+        if not _says_enough(shared, fit.complete, described, strange):
             return None
         score = sum(map(self._value, shared)) + fit.score
         score *= ELSEWHERE ** sum(phase in said and phase not in self._has[name] for phase in PHASES)
@@ -86,12 +87,15 @@ class Index:
     def _fit(self, symptom: str, tokens: frozenset[str], said: Mapping[str, str]) -> _Fit:
         inside = sorted(token for token in tokens if token in said)
         matched, whole = sum(map(self._value, inside)), sum(map(self._value, tokens))
-        words = sum(self._value(token) for token in inside if token.startswith(WORD))
         complete = len(inside) >= max(WORD_FOR_WORD * len(tokens), ENOUGH_TOKENS)
-        return _Fit(symptom, tuple(inside), matched * matched / whole if whole else 0.0, words, complete)
+        return _Fit(symptom, tuple(inside), matched * matched / whole if whole else 0.0, complete)
+
+    def _rarity(self, token: str) -> float:
+        """1 for what one scenario has, and nearly 0 for what all have."""
+        return 1 - math.log(self._spread.get(token, 1)) / math.log(len(self._symptoms) + 1)
 
     def _value(self, token: str) -> float:
-        rarity = 1 - math.log(self._spread.get(token, 1)) / math.log(len(self._symptoms) + 1)
+        rarity = self._rarity(token)
         if token.startswith(WORD):
             return WORD_WEIGHT * max(0.0, 2 * rarity - 1)
         return (weight(token) if not _is_class(token) else Weight.CIRCUMSTANCE) * (0.4 + rarity)
@@ -106,17 +110,17 @@ def best(found: Iterable[AnyFound]) -> list[AnyFound]:
     return [one for one in ranked if one.score >= FAR_BEHIND * ranked[0].score][:MOST]
 
 
-def _says_enough(shared: Sequence[str], fit: _Fit, strange: bool) -> bool:
+def _says_enough(shared: Sequence[str], complete: bool, described: bool, strange: bool) -> bool:
     """Whether what a scenario has in common with a text is more than chance.
 
-    `strange`: the text speaks of a failure that no scenario has, so only one that this scenario has counts.
+    `complete`: a symptom was said nearly word for word. `described`: several of its rarer words were. `strange`: the
+    text speaks of a failure that no scenario has, so only one that this scenario has counts.
     """
-    if fit.complete or any(weight(token) is Weight.FAILURE for token in shared if not token.startswith(NAME)):
+    if complete or any(weight(token) is Weight.FAILURE for token in shared if not token.startswith(NAME)):
         return True
     named = any(token.startswith(NAME) and not _is_class(token) for token in shared)
     vague = any(weight(token) is Weight.VAGUE for token in shared)
-    described = fit.words >= ENOUGH_WORDS or len(shared) >= ENOUGH_CIRCUMSTANCES
-    return not strange and (named or vague or described)
+    return not strange and (named or vague or described or len(shared) >= ENOUGH_CIRCUMSTANCES)
 
 
 def _is_class(token: str) -> bool:

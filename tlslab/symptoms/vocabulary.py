@@ -43,6 +43,8 @@ IMPLIES = {
     "curl-60": "server-certificate",
     "alert-100": "no-renegotiation",
 }
+# What ends before TLS begins no scenario shows, whatever else the text says.
+NEVER_CONNECTED = frozenset(("name-not-found", "refused", "connect-timeout", "another-protocol"))
 _NOT = r"(?:not?|never|n't|no longer|without|un(?:able|willing) to|missing|isn't)"
 
 
