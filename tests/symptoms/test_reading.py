@@ -71,3 +71,9 @@ def test_a_long_line_is_cut():
     assert "reset" in read("x " * (LONGEST // 2 - 20) + "ECONNRESET").signs
     assert "reset" not in read("x " * LONGEST + "ECONNRESET").signs
     assert prepared("a   b") == "a b"
+
+
+def test_the_columns_at_the_end_of_a_long_line():
+    """IIS writes the status behind a query of any length, and columns of one's own behind that."""
+    line = "2026-11-20 10:00:00 ::1 GET /a q={} 443 - ::1 curl/8 - 403 7 64 12 310 -"
+    assert set(read(line.format("x" * 3 * LONGEST)).signs) == {"403.7", "get"}

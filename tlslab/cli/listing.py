@@ -97,8 +97,10 @@ def _show_all(listed: list[catalogue.Listed], as_json: bool) -> None:
 
 def _show_found(answer: Diagnosis, listed: dict[str, catalogue.Listed]) -> None:
     out = console()
-    for found in answer.found:
+    for number, found in enumerate(answer.found):
         one = listed[found.name]
+        if number:
+            out.print()
         out.print(Text(one.name, style="bold"))
         prose(out, one.title, first="  ")
         pieces = ", ".join(f'"{cut(escaped(piece), LONGEST_PIECE)}"' for piece in found.by[:MOST_PIECES])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from tlslab.symptoms.ranking import Found, Index, best
-from tlslab.symptoms.reading import LONGEST, prepared, read
+from tlslab.symptoms.reading import prepared, read
 from tlslab.symptoms.vocabulary import INTERESTING
 
 MOST_LINES = 500_000  # what comes behind is not read
@@ -45,10 +45,9 @@ def find(index: Index, lines: Iterable[str]) -> Diagnosis:
     for number, line in enumerate(chain(beginning, source), 1):
         if number > MOST_LINES or len(seen) > MOST_MESSAGES:
             break
-        start = line[:LONGEST]
-        if INTERESTING.search(start) and (message := _COUNTS.sub("0", prepared(start))) not in seen:
+        if INTERESTING.search(line) and (message := _COUNTS.sub("0", prepared(line))) not in seen:
             seen.add(message)
-            _keep(likeliest, index.scored(read(start, alone=False)), number)
+            _keep(likeliest, index.scored(read(line, alone=False)), number)
     return Diagnosis(tuple(best(likeliest.values())), number, number <= MOST_LINES and len(seen) <= MOST_MESSAGES)
 
 

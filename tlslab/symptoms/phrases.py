@@ -274,5 +274,5 @@ INTERESTING = r"""
 reset|clos|\beof|pipe|time|deadline|hang|hung|stuck|stall|free?z|froze|never|40[13]\b|413|50[234]|conn|errno|no bytes
 fail|error|exception|fatal|refus|abort|lost|terminat|disconnect|interrupt|unexpected|renego|hello ?request|client hello
 alert|event|channel|cert|session|resum|too large|forbidden|window|\bRST\b|trunc|untrusted|expired|no data|no response
-unable|cannot|can.t|[45]\d\d \d{1,3} \d{1,10}(?: \d+)*\s*$|\" [45]\d\d |Timer_|0x8|EnableKernel|CacheSize|CacheTime
+unable|cannot|can.t|[45]\d\d \d{1,3} \d{1,10}(?: [\d-]+)*\s*$|\" [45]\d\d |Timer_|0x8|EnableKernel|CacheSize|CacheTime
 """

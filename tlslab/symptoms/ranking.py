@@ -81,8 +81,8 @@ class Index:
         score = sum(map(self._value, shared)) + fit.score
         score *= ELSEWHERE ** sum(phase in said and phase not in self._has[name] for phase in PHASES)
         tokens = sorted({*shared, *fit.tokens}, key=self._value, reverse=True)
-        pieces = dict.fromkeys(said[token] for token in tokens if self._value(token) > 0)
-        return Found(name, round(score, 2), tuple(pieces), fit.symptom)
+        pieces = [said[token] for token in tokens if self._value(token) > 0]
+        return Found(name, round(score, 2), _longest(pieces), fit.symptom)
 
     def _fit(self, symptom: str, tokens: frozenset[str], said: Mapping[str, str]) -> _Fit:
         inside = sorted(token for token in tokens if token in said)
@@ -121,6 +121,12 @@ def _says_enough(shared: Sequence[str], complete: bool, described: bool, strange
     named = any(token.startswith(NAME) and not _is_class(token) for token in shared)
     vague = any(weight(token) is Weight.VAGUE for token in shared)
     return not strange and (named or vague or described or len(shared) >= ENOUGH_CIRCUMSTANCES)
+
+
+def _longest(pieces: Sequence[str]) -> tuple[str, ...]:
+    """The pieces in their order, without those that stand inside another."""
+    unique = list(dict.fromkeys(pieces))
+    return tuple(one for one in unique if not any(one != other and one in other for other in unique))
 
 
 def _is_class(token: str) -> bool:

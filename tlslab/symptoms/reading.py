@@ -9,9 +9,11 @@ from functools import partial
 
 from tlslab.symptoms.vocabulary import IMPLIES, NUMBERS, ROWS
 
-LONGEST = 4_000  # characters of a line; what comes behind is not looked at
+LONGEST = 2_000  # characters of a line; what comes behind is not looked at, but for the last columns of IIS' log
 # A line of IIS' log: the last columns are status, substatus, the error of Windows, and then sizes and times.
-_W3C = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (?P<all>.*) (?P<codes>[1-5]\d\d \d{1,3} \d{1,10})(?: \d+)*\s*$")
+_W3C = re.compile(
+    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (?P<all>.*) (?P<codes>[1-5]\d\d \d{1,3} \d{1,10})(?: (?:\d+|-))*\s*$"
+)
 _NOISE = re.compile(
     r"(?:https?|wss?)://[^\s\"'<>)\]]+"  # addresses, of whatever kind
     r"|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?|\blocalhost(?::\d+)?|\bports? \d+|\bport=\d+"
@@ -58,7 +60,7 @@ class Reading:
 
 def read(text: str, *, alone: bool = True) -> Reading:
     """Read a line, or a few that belong together. `alone`: it is not of a log, and its bare numbers mean something."""
-    rest = prepared(text[:LONGEST])
+    rest = prepared(text)
     signs: dict[str, str] = {}
     names = {f"name {word}": piece for word, piece in _words(rest) if _NAME.search(piece)}
     for row, pattern in (*ROWS, *NUMBERS) if alone else ROWS:
@@ -90,7 +92,7 @@ def prepared(text: str) -> str:
         method = re.search(r" (?:GET|HEAD|POST|PUT|PATCH|OPTIONS) ", columns["all"])
         status, substatus, code = columns["codes"].split()
         return f"w3c {status} {substatus} error {code} {method.group() if method else ''}"
-    text = _NOISE.sub(" ", text)
+    text = _NOISE.sub(" ", text[:LONGEST])
     return " ".join(_QUERY.sub(" ", text).split())
 
 
