@@ -85,7 +85,8 @@ gateway time-?out
 # --- client certificates, renegotiation
 = no-renegotiation
 no[ _]?renegotiation|renegotiation (?:is )?(?:not (?:supported|allowed|permitted)|rejected|refused|disabled)
-TooManyRenegotiation\w*|refus\w* (?:to )?renegotiat\w*|RENEGOTIATION_REQUESTED|renegotiat\w+ failed|\(-114\)
+TooManyRenegotiation\w*|refus\w* (?:to )?renegotiat\w*|RENEGOTIATION_REQUESTED|\(-114\)
+rehandshake was requested|renegotiat\w+ failed
 does ?n[o']t (?:support )?renegotiat\w*
 = alert-{0}
 \balert(?: number| code)?[ :=]*\[?(\d{1,3})\b|description: ([a-z_ ]+)\)|alert[ :]+(no_renegotiation)
@@ -241,7 +242,7 @@ unexpected error occurred on a send
 = request-failed
 failed to fetch|fetch failed|load failed|network ?error|error sending request|connection error|failed to load
 error occurred while sending the request|can.t access|status:? ?0\b|CORS request did not succeed|ERR_FAILED
-cannot load|unable to access|ConnectionError|connection aborted|max retries exceeded|connection broken
+cannot load|unable to access|ConnectionError|connection aborted|max.retries exceeded|connection broken|operation failed
 unable to (?:read|write) data|IOException|error in the push function|could not (?:read|write)|socket error
 """
 
