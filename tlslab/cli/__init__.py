@@ -28,6 +28,7 @@ COMMANDS = {
     "pki": ("tlslab.cli.pki", "Show, export or remake the lab's certificates."),
     "validate": ("tlslab.cli.validate", "Check scenario files."),
     "schema": ("tlslab.cli.schema", "Print the JSON Schema of scenario files."),
+    "completion": ("tlslab.cli.completion", "Let a shell complete scenarios, fixes and knobs."),
 }
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 WIDEST = 4  # digits of a terminal's columns and lines
@@ -91,6 +92,8 @@ class Commands(click.Group):
         """Run a command; what a person can mend becomes one clear line, and everything an exit code."""
         try:
             return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            raise _without_hidden(error) from None
         except LabError as error:
             _complain(error)
             ctx.exit(USAGE if isinstance(error, UsageProblem) else FAILURE)
@@ -120,6 +123,17 @@ def _import(name: str) -> ModuleType:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def _without_hidden(error: click.NoSuchOption) -> click.UsageError:
+    """Say which option was probably meant; click would also name those that are not for people."""
+    from tlslab.scenario.names import nearest
+
+    shown = error.ctx.command.get_params(error.ctx) if error.ctx else []
+    options = [name for one in shown if not getattr(one, "hidden", False) for name in one.opts if name[:2] == "--"]
+    near = nearest(error.option_name, options)
+    meant = f"; did you mean {' or '.join(near)}?" if near else ""
+    return click.UsageError(f"there is no option {error.option_name!r}{meant}", error.ctx)
 
 
 def _complain(error: LabError) -> None:
@@ -184,7 +198,7 @@ Start here:
   tlslab demo                                   one failure and its cure
   tlslab list --symptom "curl 56"               which failure looks like this?
   tlslab show large-post-deadlock               what it is, and every fix
-  tlslab serve --scenario large-post-deadlock   be that server
+  tlslab serve large-post-deadlock              be that server
 
 Exit codes: 0 done, 1 it failed, 2 the command was not understood, 130 ended with Ctrl-C.
 """
