@@ -130,6 +130,11 @@ def format_count(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {plural(count, one, many)}"
 
 
+def format_times(count: int) -> str:
+    """Write how often: `never`, `once`, `twice`, `3 times`."""
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count:,} times")
+
+
 def format_bytes(count: int) -> str:
     """Write a count of bytes as it is written in a scenario: `40960` as `40 KiB`, `1000` as `1,000 bytes`."""
     for unit, size in (("MiB", 2**20), ("KiB", 2**10)):

@@ -133,6 +133,16 @@ def test_a_client_that_filters(panel_text):
     assert " wget -q " in text
 
 
+@pytest.mark.parametrize("name", ["a-browser-uploads-twice", "a-small-post-arrives-twice"])
+def test_a_client_that_no_line_can_be(running, shipped, name):
+    """What it does is said beside curl's line, on this lab and on another, and what is promised is its own."""
+    case = shipped("large-post-deadlock").scenario.cases[name]
+    words = words_of(recipes.case(running(Options("large-post-deadlock", port=0)), name, case))
+    assert "comes back on another connection, as Chromium does; curl answers where it is." in words
+    assert "Expect of such a client " in words
+    assert "the answer 200 for alice; the request arrives twice." in words
+
+
 def test_facts(panel_text, home):
     """Every URL, the CA file, the identity in both forms, the password."""
     text = panel_text(width=120)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlslab.errors import LabError
-from tlslab.lab.curl import Curl, Destination, connections, upload_file
+from tlslab.lab.curl import Curl, Destination, connections, shows_exactly, upload_file
 from tlslab.lab.shell import join
 from tlslab.pki.store import IdentityFiles
 from tlslab.scenario.schema import Step
@@ -21,6 +21,7 @@ from tlslab.text import escaped
 
 posix = pytest.mark.skipif(os.name == "nt", reason="shlex speaks of POSIX shells")
 ALICE = IdentityFiles(Path("a.pem"), Path("a.key"), Path("a.p12"), "p")
+INTERMEDIATE = ("leaf-only", "full-chain")
 WHO = "--cert a.pem --key a.key"
 SITE = "https://localhost:8443"
 
@@ -36,8 +37,10 @@ def curl() -> Curl:
         "old": Destination(SITE, protocols=("TLS1.0", "TLS1.1")),
         "gone": Destination(SITE, protocols=()),
         "both": Destination(SITE, protocols=("TLS1.0", "TLS1.2")),
+        "sts": Destination("https://sts.test:8443", "127.0.0.1:8443", by_address="127.0.0.1:8443"),
     }
-    return Curl(Path("ca.pem"), {"alice": ALICE}, addresses, lambda size: Path(f"{size}.bin"))
+    known = {"alice": ALICE, **{name: replace(ALICE, cert_file=Path(f"{name}.pem")) for name in INTERMEDIATE}}
+    return Curl(Path("ca.pem"), known, addresses, lambda size: Path(f"{size}.bin"))
 
 
 def step(request: str, **given: object) -> Step:
@@ -74,6 +77,29 @@ def step(request: str, **given: object) -> Step:
         ([step("GET /x", binding="gone")], [f"{WHO} {SITE}/x"]),
         ([step("GET /x", binding="both")], [f"{WHO} {SITE}/x"]),
         ([step("GET /x?a=1&b={c}")], [f'{WHO} --globoff "{SITE}/x?a=1&b={{c}}"']),
+        ([step("GET /x", retries=2)], [f"{WHO} --retry 2 --retry-all-errors {SITE}/x"]),
+        (
+            [step("PUT /x", body=9, pace="64KiB")],
+            [f'{WHO} -X PUT -H "Expect:" --data-binary @9.bin --limit-rate 65536 {SITE}/x'],
+        ),
+        (
+            [step("GET /x", binding="sts", sni=False)],
+            [f'-H "Host: sts.test:8443" {WHO} https://127.0.0.1:8443/x'],
+        ),
+        (
+            [step("GET /x", binding="sts", sni="sts.test")],
+            [f"--connect-to sts.test:8443:127.0.0.1:8443 {WHO} https://sts.test:8443/x"],
+        ),
+        (
+            [step("GET /x", binding="sts", sni="b.test")],
+            [
+                f'--connect-to b.test:8443:127.0.0.1:8443 -H "Host: sts.test:8443" --insecure {WHO} '
+                "https://b.test:8443/x"
+            ],
+        ),
+        ([step("GET /x", identity="leaf-only", sends="all")], [f"--cert full-chain.pem --key a.key {SITE}/x"]),
+        ([step("GET /x", identity="full-chain", sends="leaf")], [f"--cert leaf-only.pem --key a.key {SITE}/x"]),
+        ([step("GET /x", sends="leaf")], [f"{WHO} {SITE}/x"]),
         (
             [step("GET /x"), step("HEAD /y", same_connection=True)],
             [f"{WHO} {SITE}/x --next --cacert ca.pem {WHO} -I {SITE}/y"],
@@ -84,6 +110,35 @@ def step(request: str, **given: object) -> Step:
 def test_lines(curl, steps, lines):
     """Each connection is one line, with what its steps ask for."""
     assert curl.lines(steps) == [f"curl --cacert ca.pem {line}" for line in lines]
+
+
+def test_a_pace_is_by_the_clock_of_the_lab(curl):
+    """A lab that runs fast is sent to as fast."""
+    [line] = replace(curl, speed=24).lines([step("PUT /x", body=9, pace=1000)])
+    assert "--limit-rate 24000 " in line
+
+
+@pytest.mark.parametrize(("sni", "name"), [(False, "-noservername"), ("b.test", "-servername b.test")])
+def test_a_name_for_openssl(curl, sni, name):
+    """It says the name of the step, or none."""
+    [line] = curl.lines([step("GET /x", renegotiation="refuse", binding="sts", sni=sni)])
+    assert f"-connect 127.0.0.1:8443 {name} -CAfile" in line
+
+
+@pytest.mark.parametrize(
+    ("given", "exactly"),
+    [
+        ({}, True),
+        ({"sends": "all"}, True),
+        ({"sends": "leaf"}, False),
+        ({"sends": "leaf", "identity": "full-chain"}, True),
+        ({"sends": "all", "identity": "leaf-only"}, True),
+        ({"sends": "chain", "identity": "leaf-only"}, False),
+    ],
+)
+def test_a_file_holds_what_a_step_sends(given, exactly):
+    """There are files with the whole chain, and one with a leaf alone."""
+    assert shows_exactly(step("GET /x", **given)) is exactly
 
 
 def test_refusing(curl):

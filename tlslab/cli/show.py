@@ -11,15 +11,16 @@ from rich.text import Text
 
 from tlslab.cli.console import console, prose, tell
 from tlslab.cli.options import between
+from tlslab.cli.steps import step_in_words
 from tlslab.errors import UsageProblem
 from tlslab.lab.options import Options
 from tlslab.lab.shell import join, program
 from tlslab.scenario.knobs import KnobAt, knobs_of
 from tlslab.scenario.load import LoadedScenario, load
 from tlslab.scenario.names import suggestion
-from tlslab.scenario.schema import Fix, Step
+from tlslab.scenario.schema import Fix
 from tlslab.scenario.setup import setup_of
-from tlslab.text import format_bytes, json_text
+from tlslab.text import json_text
 
 if TYPE_CHECKING:
     from tlslab.cli.recipes import Recipe
@@ -127,6 +128,7 @@ def _print(loaded: LoadedScenario, source: str, out: Console) -> None:
     out.rule(Text(f" {loaded.name} ", style="bold"), align="left")
     prose(out, scenario.title, style="bold")
     _section(out, "What happens", scenario.story)
+    _section(out, "What the client does", "\n".join(map(step_in_words, scenario.symptom.client or ())))
     _section(out, "How it shows itself", _listed(scenario.symptoms))
     _section(out, "Bindings and knobs", "Change one: tlslab serve --scenario NAME --set PATH=VALUE")
     knobs = tuple(knobs_of(scenario))
@@ -163,19 +165,10 @@ def _print_fix(loaded: LoadedScenario, knobs: Collection[KnobAt], name: str, fix
     if fix.client:
         out.print("    The client sends:" if fix.set else "    Nothing changes on the server; the client sends:")
         for step in fix.client:
-            prose(out, _step(step), first="      ")
+            prose(out, step_in_words(step), first="      ", rest="        ")
     for key, case in fix.defeated_by.items():
         prose(out, f"Defeated when: {case.title or key}", style="yellow", first="    ", rest="      ")
     out.print()
-
-
-def _step(step: Step) -> str:
-    where = f" to the binding {step.binding}" if step.binding else ""
-    body = f", {format_bytes(step.body)}" if step.body else ""
-    same = ", on the same connection" if step.same_connection else ""
-    expect = ', with "Expect: 100-continue"' if step.expect_100 is not None else ""
-    who = {"alice": "", "none": ", without a certificate"}.get(step.identity, f", as {step.identity}")
-    return f"{step.request}{where}{who}{body}{same}{expect}"
 
 
 def _section(out: Console, title: str, text: str) -> None:

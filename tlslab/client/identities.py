@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from tlslab.pki.authorities import is_for_clients
 from tlslab.pki.store import Pki
 from tlslab.scenario.schema import Step
 from tlslab.tls.context import ClientSettings
@@ -20,11 +21,25 @@ class People:
 
     def settings_for(self, step: Step) -> ClientSettings:
         """The client that a step wants."""
-        return self._settings(step.identity, step.renegotiation == "refuse", step.filters_by_issuer)
+        return self._settings(
+            step.identity, step.sends, step.renegotiation == "refuse", step.filters_by_issuer, step.filters_by_usage
+        )
 
-    def _make(self, identity: str, refuses_renegotiation: bool, filters_by_issuer: bool) -> ClientSettings:
+    def _make(
+        self,
+        identity: str,
+        sends: str | None,
+        refuses_renegotiation: bool,
+        filters_by_issuer: bool,
+        filters_by_usage: bool,
+    ) -> ClientSettings:
         trusted = (self._pki.server_authority.certificate,)
+        nobody = ClientSettings(trusted, refuses_renegotiation=refuses_renegotiation)
         if identity == NOBODY:
-            return ClientSettings(trusted, refuses_renegotiation=refuses_renegotiation)
+            return nobody
         credential = self._pki.identity(identity)
+        if filters_by_usage and not is_for_clients(credential.chain[0]):
+            return nobody
+        if sends is not None:
+            credential = credential.showing(sends, self._pki.issuers(identity))
         return ClientSettings(trusted, credential.chain, credential.key, refuses_renegotiation, filters_by_issuer)

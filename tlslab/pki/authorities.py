@@ -45,6 +45,11 @@ class Credential:
     chain: tuple[x509.Certificate, ...]
     key: PrivateKey
 
+    def showing(self, how_much: str, issuers: tuple[x509.Certificate, ...]) -> Credential:
+        """Show the `leaf` alone, the `chain` without its root, or `all`; `issuers` stand above it up to the root."""
+        above = {"leaf": (), "chain": issuers[:-1], "all": issuers}[how_much]
+        return Credential((self.chain[0], *above), self.key)
+
 
 def make_authority(common_name: str, now: datetime) -> Authority:
     """Make a self-signed authority that is valid for ten years.
@@ -95,6 +100,18 @@ def issue_client(
     key = _leaf_key(rsa_key)
     builder = _leaf(authority, common_name, key, purpose, period or _usual_period(authority, now))
     return Credential((_sign(builder, key, authority.key), authority.certificate, *authority.issuers), key)
+
+
+def is_for_clients(certificate: x509.Certificate) -> bool:
+    """Whether a client that goes by extended key usage would show it: that allows clients, or nothing is said of it.
+
+    So .NET does (dotnet/runtime 121982 and 131563).
+    """
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return CLIENT_AUTH in usage or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usage
 
 
 def server_credential(

@@ -105,7 +105,7 @@ class Pki:
         if name not in IDENTITIES:
             raise LabError(f"the lab has no identity {name!r}", f"it has {', '.join(IDENTITIES)}")
         files = _identity_files(self.folder, name)
-        chain = _read_identity(files.cert_file, name, self._issuers(name))
+        chain = _read_identity(files.cert_file, name, self.issuers(name))
         if IDENTITIES[name].verdict not in DATED:
             _check_dates(files.cert_file, chain[0], self.opened, NO_MARGIN)
         return Credential(chain, read_key(files.key_file, chain[0]))
@@ -131,8 +131,8 @@ class Pki:
         self.server.cover(names)
         return authorities.server_credential(self.server_authority, names, self.opened, rsa_key=rsa)
 
-    def _issuers(self, name: str) -> tuple[x509.Certificate, ...]:
-        """The authorities above an identity, up to its root."""
+    def issuers(self, name: str) -> tuple[x509.Certificate, ...]:
+        """The authorities above an identity, up to its root, whether or not it shows them. LabError: a damaged file."""
         kind = IDENTITIES[name]
         if kind.issuer == CLIENT_CA:
             return self.client_authorities

@@ -154,6 +154,7 @@ def client_context(settings: ClientSettings) -> SSL.Context:
     context.set_cipher_list(f"DEFAULT:{EVERY_LEVEL}".encode())  # a lab may speak TLS 1.0 and nothing else
     _trust(context, settings.server_authorities)
     context.set_verify(SSL.VERIFY_PEER)
+    _openssl.let_answer_wait(context)
     if settings.key is not None:
         use = _use_identity_by_issuer if settings.filters_by_issuer else _use_identity
         use(context, settings.chain, settings.key)

@@ -100,6 +100,8 @@ class Engine:
         try:
             if not _openssl.write(self._connection, plaintext):
                 return False
+        except SSL.WantX509LookupError:
+            return False
         except SSL.Error as error:
             self._fail(error, now)
             return False
@@ -133,6 +135,10 @@ class Engine:
         """Keep a message that OpenSSL reports (`_openssl.MessageSink`); `_report` tells of it when OpenSSL is done."""
         self._messages.append((sent, content_type, first, length, body))
 
+    def may_answer(self) -> bool:
+        """Answer a CertificateRequest at once (`_openssl.MessageSink`)."""
+        return True
+
     def _take(self, now: float) -> None:
         """Let OpenSSL take up what it has been given; of application data that is one record, and nothing behind it."""
         try:
@@ -142,6 +148,8 @@ class Engine:
                 self._starved = bool(self._plaintext)
         except SSL.ZeroReturnError:
             self.said_close_notify = True
+        except SSL.WantX509LookupError:
+            return  # a client that does not answer yet
         except SSL.Error as error:
             self._fail(error, now)
         finally:
