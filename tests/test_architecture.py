@@ -30,6 +30,7 @@ TABLE = {
     "recorder": ("", "events"),
     "knobs": ("pydantic", ""),
     "wire": ("", "types errors"),
+    "symptoms": ("", ""),
     "schannel": ("pydantic", "events knobs"),
     "httpsys": ("h11 pydantic", "types tables events recorder errors knobs text"),
     "iis": ("", "types events text"),
@@ -229,6 +230,7 @@ ALSO = {
     "client": "core events",  # its peer is a lab on a socket
     "net": "httpsys pki scenario text",  # listens with the certificates and bindings of a real plan
     "scenario": "client verify",  # every promise of the catalogue is a trial, which the lab's own client walks
+    "symptoms": "scenario.catalogue",  # what people paste is scored against the shipped symptoms
     "verify": "errors pki schannel",  # the certificates of a home; every scenario on every Windows, or refused
     "tls": "pki schannel",  # certificates to shake hands with, and the suites of Windows
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tlslab.lab.curl import Curl, Destination, connections, shows_exactly, uploa
 from tlslab.lab.shell import join
 from tlslab.pki.store import IdentityFiles
 from tlslab.scenario.schema import Step
+from tlslab.text import escaped
 
 posix = pytest.mark.skipif(os.name == "nt", reason="shlex speaks of POSIX shells")
 ALICE = IdentityFiles(Path("a.pem"), Path("a.key"), Path("a.p12"), "p")
@@ -219,10 +221,20 @@ def test_connections():
 
 
 @posix
-@given(st.lists(st.text(st.characters(codec="ascii", exclude_characters="\0"))))
+@given(st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=126))))
 def test_join(words):
     """A shell takes a line apart into the words it was made of."""
     assert shlex.split(join(words)) == words
+
+
+@posix
+def test_join_of_what_does_not_print(require_client):
+    """A line that is copied from a terminal does nothing to it, and means the very bytes of a file's name."""
+    words = ["a\x1b[31m1\n'b'\t\\", "\udcff\u202e\u2028", "Jürgen 山\u3000$x", "\x7f\x9b"]
+    line = join(words)
+    assert escaped(line) == line
+    done = subprocess.run([require_client("bash"), "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True)
+    assert done.stdout.split(b"\0")[:-1] == [os.fsencode(word) for word in words]
 
 
 @pytest.mark.parametrize(

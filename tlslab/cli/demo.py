@@ -22,7 +22,7 @@ from rich.text import Text
 from tlslab import events
 from tlslab.capture.files import STANDARD_OUTPUT, OutputFile
 from tlslab.capture.following import Following
-from tlslab.cli.console import LabConsole, console, prose
+from tlslab.cli.console import LabConsole, console, prose, tell
 from tlslab.cli.options import between, evidence_options, profile_option
 from tlslab.cli.timeline import Timeline
 from tlslab.errors import LabError
@@ -58,10 +58,10 @@ def command(speed: float, **files: Any) -> None:
 
     A capture has two sections, one for each of the two labs.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # unwound: the lab it started ends too
     wanted = Options(SCENARIO, speed=speed, **files)
     evidence.check(wanted)
     out = console(stderr=wanted.pcapng == STANDARD_OUTPUT)
+    tell(open_home().server.news)
     with contextlib.ExitStack() as stack:
         capture = _joined_capture(wanted, stack)
         _story(out, wanted, capture)
@@ -174,7 +174,7 @@ def _lab(arguments: list[str], ready_file: Path) -> Iterator[tuple[dict[str, Any
         while not ready_file.exists():
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
-                raise LabError(f"the lab did not start: {process.communicate()[1].strip()}")
+                raise LabError(f"the lab did not start: {' '.join(process.communicate()[1].split())}")
             time.sleep(0.02)
         yield json.loads(ready_file.read_text()), process
     finally:

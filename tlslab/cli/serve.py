@@ -15,12 +15,13 @@ import click
 
 from tlslab.capture.files import STANDARD_OUTPUT
 from tlslab.cli import panel
-from tlslab.cli.console import LabConsole, console, prose
+from tlslab.cli.console import LabConsole, console, prose, tell
 from tlslab.cli.options import between, evidence_options, profile_option
 from tlslab.cli.timeline import COUNTED, Tally, Timeline
 from tlslab.core.machine import Machine
 from tlslab.core.patience import Patience
 from tlslab.core.plan import LabPlan
+from tlslab.errors import UsageProblem
 from tlslab.events import ALL
 from tlslab.lab import evidence
 from tlslab.lab.home import home, open_home
@@ -31,6 +32,7 @@ from tlslab.lab.sinks import write_ready_file
 from tlslab.net.bus import Bus, Watch
 from tlslab.net.server import bind, close_all
 from tlslab.pki.store import Pki
+from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
 from tlslab.scenario.load import LoadedScenario, load
 from tlslab.scenario.overlay import parse_set
@@ -40,7 +42,7 @@ from tlslab.words.timeline import MATTERS
 
 EPILOG = """\b
 Examples:
-  tlslab serve --scenario large-post-deadlock
+  tlslab serve large-post-deadlock
   tlslab serve --scenario large-post-deadlock --fix negotiate-on-binding
   tlslab serve --scenario large-post-deadlock --speed 24 --set timers.ssl_renegotiation=60s
   tlslab serve --scenario large-post-deadlock --pcapng freeze.pcapng --logs logs
@@ -50,12 +52,12 @@ Ctrl-C ends it with exit code 130, SIGTERM with 0, both within a second.
 
 
 @click.command(name="serve", epilog=EPILOG)
+@click.argument("name", required=False, metavar="[NAME|FILE.yaml]")
 @click.option(
     "--scenario",
     "-s",
-    required=True,
     metavar="NAME|FILE.yaml",
-    help="What to serve: a name from `tlslab list`, or a file of your own.",
+    help="What to serve, the same as without the option: a name from `tlslab list`, or a file of your own.",
 )
 @click.option(
     "--fix", "fixes", multiple=True, metavar="FIX", help="Serve with this fix in place (`tlslab show` names them)."
@@ -108,13 +110,25 @@ def command(**given: Any) -> None:
 
     --fix, --set and --san may be repeated.
     """
-    options = Options(**given)
+    options = Options(scenario=_scenario(given.pop("name"), given.pop("scenario")), **given)
     loaded = load(options.scenario, options.profile)
     overrides = understood(loaded.data, dict(map(parse_set, options.settings)), loaded.ground)
     options = replace(options, settings=tuple(f"{path}={as_yaml(value)}" for path, value in overrides.items()))
     pki = open_home()
     plan = build(loaded, options.fixes, overrides, pki, host=options.host, sans=options.sans, port=options.port)
+    tell(pki.server.news)
     serve(loaded, plan, pki, options)
+
+
+def _scenario(name: str | None, option: str | None) -> str:
+    """What to serve, named in either way. UsageProblem: in neither, or in both and not the same."""
+    if name and option and name != option:
+        raise UsageProblem(f"cannot serve {name} and {option}", "name one scenario; two labs can run side by side")
+    if not (name or option):
+        raise UsageProblem(
+            "serve what? Name a scenario: tlslab serve NAME", f"there are {', '.join(catalogue.names())}"
+        )
+    return str(name or option)
 
 
 def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from tlslab.cli.console import console, prose
+from tlslab.cli.console import console, prose, tell
 from tlslab.cli.options import between, profile_option
 from tlslab.cli.steps import step_in_words
 from tlslab.errors import UsageProblem
@@ -21,6 +20,7 @@ from tlslab.scenario.load import LoadedScenario, load
 from tlslab.scenario.names import suggestion
 from tlslab.scenario.schema import Fix
 from tlslab.scenario.setup import setup_of
+from tlslab.text import json_text
 
 if TYPE_CHECKING:
     from tlslab.cli.recipes import Recipe
@@ -56,7 +56,7 @@ def command(
         for recipe in _recipes(loaded, Options(name, profile=profile, port=port, speed=speed), case, fixes=fixes):
             recipe.show(console())
     elif as_json:
-        click.echo(json.dumps(_as_json(loaded, name), indent=1))
+        click.echo(json_text(_as_json(loaded, name), indent=1))
     else:
         _print(loaded, name, console())
 
@@ -74,6 +74,7 @@ def _recipes(loaded: LoadedScenario, options: Options, case: str | None, *, fixe
         raise UsageProblem(f"{loaded.name} has no case {case!r}", suggestion(str(case), loaded.scenario.cases))
     pki = open_home()
     plan = build(loaded, (), {}, pki, port=options.port)
+    tell(pki.server.news)
     running = Running.of(loaded, plan, pki, plan.listeners, options, home())
     if case == ALL_CASES:
         yield recipes.symptom(running)

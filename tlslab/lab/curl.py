@@ -236,6 +236,8 @@ def upload_file(folder: Path, size: int) -> Path:
     with in_words(f"cannot make {path}, which the printed commands upload", SET_HOME):
         if not path.is_file() or path.stat().st_size != size:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with path.open("wb") as file:
+            draft = path.with_name(f".{path.name}.{os.getpid()}")
+            with draft.open("wb") as file:
                 file.truncate(size)
+            os.replace(draft, path)  # whatever stands in its place: a pipe would be waited for
     return path

@@ -20,7 +20,7 @@ from tlslab.lab.sinks import event_lines
 from tlslab.net.bus import Bus
 from tlslab.net.clock import lab_time
 from tlslab.tap import NO_TAP, Tap
-from tlslab.text import plural
+from tlslab.text import escaped, plural
 from tlslab.tls.context import KeyLog
 from tlslab.types import EvidenceEnd, EvidenceFile, HandshakeKind
 from tlslab.words.values import EVIDENCE
@@ -183,7 +183,7 @@ def heading(plan: LabPlan, options: Options) -> str:
     parts += [f"--set {setting}" for setting in options.settings]
     if options.speed != 1:
         parts.append(f"times are the lab's, whose clock ran {options.speed:g} times as fast")
-    return "; ".join(parts)[:LONGEST_HEADING]
+    return escaped("; ".join(parts))[:LONGEST_HEADING]  # a file may have any name, and tshark prints this
 
 
 def check(options: Options) -> None:

@@ -235,6 +235,7 @@ class Scenario(Setup):
     """A documented failure. `unverified` lists what it shows although no document says it.
 
     `suggested_speed` is how fast the lab's clock is to run for somebody who will not wait for what the failure takes.
+    `cause` is a sentence, `tell_apart` how to know it from failures that look the same; both stand in docs/symptoms.md.
     """
 
     format_version: Literal[1]
@@ -242,6 +243,8 @@ class Scenario(Setup):
     story: NonEmptyText
     sources: Annotated[tuple[NonEmptyText, ...], Field(min_length=1)]
     symptoms: Annotated[tuple[NonEmptyText, ...], Field(min_length=1)]
+    cause: NonEmptyText | None = None
+    tell_apart: NonEmptyText | None = None
     unverified: tuple[NonEmptyText, ...] = ()
     profile: ProfileName
     suggested_speed: Annotated[float, Field(gt=1, le=10_000)] | None = None
