@@ -48,6 +48,8 @@ LARGE = "large-post-deadlock"
         ("pki ", ["show", "export", "reset"]),
         ("pki export --identity wrong", ["wrong-ca", "wrong-eku"]),
         ("profiles windows-server-2022", ["windows-server-2022"]),
+        ("serve --profile windows-server-2022", ["windows-server-2022"]),
+        ("show stale-binding --profile windows-server-2022", ["windows-server-2022"]),
         ("completion f", ["fish"]),
         ("validate ", []),
     ],

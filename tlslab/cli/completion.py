@@ -18,6 +18,7 @@ from tlslab.errors import LabError
 from tlslab.scenario import catalogue
 
 SCENARIO, FIX, KNOB, PROFILE = "NAME|FILE.yaml", "FIX", "PATH=YAML", "NAME"
+ANOTHER_WINDOWS = "PROFILE"  # of --profile
 NOTHING = ('""', "''")  # how PowerShell writes an empty word, by version
 EPILOG = """\b
 Examples:
@@ -78,7 +79,7 @@ def _values(what: str, typed: str, before: Sequence[str], options: dict[str, str
         known = _fixes(_scenario(before, options))
     elif what == KNOB:
         known = _knobs(_scenario(before, options))
-    elif what == PROFILE and "profiles" in before:
+    elif what == ANOTHER_WINDOWS or (what == PROFILE and "profiles" in before):
         known = _profiles()
     elif "|" in what and what.islower():
         known = what.split("|")

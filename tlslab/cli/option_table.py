@@ -6,14 +6,14 @@ A shell asks for them while somebody types, and must not wait until all that the
 # fmt: off
 OPTIONS: dict[str, dict[str, str]] = {
     "list": {"--help": "", "--json": "", "--symptom": "TEXT|-"},
-    "show": {"--commands": "[CASE]", "--fixes": "", "--help": "", "--json": "", "--port": "N", "--profile": "NAME",
+    "show": {"--commands": "[CASE]", "--fixes": "", "--help": "", "--json": "", "--port": "N", "--profile": "PROFILE",
         "--speed": "N", "_": "NAME|FILE.yaml"},
     "serve": {"--events": "FILE|-", "--fix": "FIX", "--help": "", "--host": "ADDR", "--keylog": "FILE",
-        "--logs": "DIR", "--pcapng": "FILE|-", "--pcapng-limit": "SIZE", "--port": "N", "--profile": "NAME",
+        "--logs": "DIR", "--pcapng": "FILE|-", "--pcapng-limit": "SIZE", "--port": "N", "--profile": "PROFILE",
         "--ready-file": "FILE", "--san": "NAME", "--scenario": "NAME|FILE.yaml", "--set": "PATH=YAML", "--speed": "N",
         "--verbose": "", "-s": "NAME|FILE.yaml", "-v": "", "_": "NAME|FILE.yaml"},
     "demo": {"--help": "", "--keylog": "FILE", "--logs": "DIR", "--pcapng": "FILE|-", "--pcapng-limit": "SIZE",
-        "--profile": "NAME", "--speed": "N"},
+        "--profile": "PROFILE", "--speed": "N"},
     "trace": {"--help": "", "--json": "", "--keylog": "FILE", "--stream": "N", "_": "FILE"},
     "profiles": {"--help": "", "--json": "", "--markdown": "", "_": "NAME"},
     "pki": {"--help": "", "_": "show|export|reset"},

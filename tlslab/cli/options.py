@@ -70,7 +70,7 @@ OPTIONS = (
 
 profile_option = click.option(
     "--profile",
-    metavar="NAME",
+    metavar="PROFILE",
     help="Be another Windows than the scenario's: `tlslab profiles` names them. What the file says of itself stays.",
 )
 

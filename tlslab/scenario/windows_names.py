@@ -25,6 +25,12 @@ ON, OFF = (
 )
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*=?")
 _LAST = re.compile(r"(?P<place>.*?)[./\\:\s]*(?P<name>[A-Za-z0-9_]+)", re.DOTALL)
+# What netsh http show sslcert prints in front of a value, in words.
+LABELS = {
+    "certificatehash": "certificate",
+    "negotiateclientcertificate": "client_cert_negotiation",
+    "ctlstorename": "ctl_store",
+}
 LONG = 12  # letters: so long is no word of the sentence around it, but netsh's name for something
 
 
@@ -92,7 +98,10 @@ def _places(data: Mapping[str, Any], name: str, ground: Ground) -> Iterator[_Pla
     match = _LAST.fullmatch(name.strip())
     if match is None:
         return
-    wanted = _fold(match["name"])
+    label = LABELS.get(_fold(name))
+    if label is None and " " in name.strip():
+        return
+    wanted = _fold(label or match["name"])
     below = f"{match['place']}." if _is_known(data, match["place"], ground) else ""
     for place in _all_places(setup_of(data, ground=ground)):
         names = {*_names(place.setting.name), _fold(place.path.rpartition(".")[2])}
