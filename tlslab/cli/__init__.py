@@ -9,7 +9,7 @@ from types import ModuleType
 
 import click
 
-from tlslab.errors import LabError, UsageProblem, reason_with_file
+from tlslab.errors import LabError, UsageProblem, hint_of, reason_with_file
 
 # name: (module, the line in `tlslab --help`)
 COMMANDS = {
@@ -70,7 +70,7 @@ class Commands(click.Group):
             from tlslab.cli.console import console
 
             console().fall_silent()
-            _complain(LabError(reason_with_file(error)))
+            _complain(LabError(f"cannot go on: {reason_with_file(error)}", hint_of(error)))
             ctx.exit(FAILURE)
 
 

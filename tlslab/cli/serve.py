@@ -125,6 +125,8 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
         stack.callback(close_all, bound)
         running = Running.of(loaded, plan, pki, bound, options, home())
         show_panel = panel.compose(running)
+        with out.capture() as beginning:  # now, while nobody can be short of anything, and shown once it listens
+            show_panel(out)
         files = evidence.Evidence(options, plan, bus, stack)
         lab = Machine(plan, bus.wanted, files.keylog, patience_at(options.speed))
         started = time.perf_counter()
@@ -134,9 +136,10 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
             bus,
             speed=options.speed,
             on_ready=lambda: _begin(files, options.ready_file, running),
+            look_after=files.look_after,
             tap=files.tap,
             watch=watch,
-            heading=lambda: show_panel(out),
+            heading=lambda: out.show(beginning.get()),
             show=timeline.show,
         )
         seconds = (time.perf_counter() - started) * options.speed
@@ -164,8 +167,12 @@ def _leave(out: LabConsole, lines: list[str], exit_code: int) -> NoReturn:
             prose(out, line)
 
     speaker = threading.Thread(target=say, daemon=True)
-    speaker.start()
-    speaker.join(LAST_WORDS_SECONDS)
+    try:
+        speaker.start()
+    except RuntimeError:  # the system has no thread to give
+        say()
+    else:
+        speaker.join(LAST_WORDS_SECONDS)
     if speaker.is_alive():
         os._exit(exit_code)  # Python's own end would wait for standard output, which waits for its reader
     raise SystemExit(exit_code)

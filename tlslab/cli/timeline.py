@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
@@ -32,16 +31,14 @@ class Timeline:
         self._around = dim, dim_end + cyan, cyan_end  # the time and the connection
         self._marks = {mark: self._ends(style) for mark, style in STYLES.items()}
 
-    def show(self, events: Sequence[Event]) -> None:
-        """Print a line for each event that has one."""
+    def show(self, events: Sequence[Event], missed: int = 0) -> None:
+        """Print a line for each event that has one, and in their place how many were left out behind them."""
         width = self._out.width if self._is_terminal else None
         text = "".join(self._line(event, line, width) for event in events if (line := self._say(event)) is not None)
-        if not text:
-            return
-        if os.name == "nt" and self._is_terminal:
-            self._out.print(Text.from_ansi(text))  # Windows has consoles that know no escape sequences
-        else:
-            self._out.write(text)
+        if missed:
+            text += f"{'...':>9}  {format_count(missed, 'event')} came faster than this was read\n"
+        if text:
+            self._out.show(text)
 
     def _ends(self, style: str) -> tuple[str, str]:
         """What text in a style begins and ends with; a file shows no style."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
 import trio
 
 from tlslab.core.machine import Machine
+from tlslab.errors import LabError, hint_of, reason_with_file
 from tlslab.events import Event
 from tlslab.net.bus import Bus, Watch
 from tlslab.net.clock import RateClock
@@ -26,15 +29,17 @@ def run(
     *,
     speed: float,
     on_ready: Callable[[], None],
+    look_after: Callable[[], None] = lambda: None,
     tap: Tap = NO_TAP,
     watch: Watch | None = None,
     heading: Callable[[], None] = lambda: None,
-    show: Callable[[Sequence[Event]], None] = lambda _events: None,
+    show: Callable[[Sequence[Event], int], None] = lambda _events, _missed: None,
 ) -> signal.Signals:
     """Serve until SIGINT or SIGTERM, and say which it was.
 
-    `on_ready` is called once every binding listens and signals are heard. `heading` and then `show`, which gets the
-    events of `watch` in batches, run in a thread of their own: a terminal that does not scroll holds up nothing.
+    `on_ready` is called once every binding listens and signals are heard, `look_after` each second of the wall.
+    `heading` and then `show`, which gets the events of `watch` in batches, and how many were left out behind them, run
+    in a thread of their own: a terminal that does not scroll holds up nothing. LabError: it cannot be served.
     """
 
     async def main() -> signal.Signals:
@@ -42,28 +47,65 @@ def run(
             on_ready()  # outside the nursery, which would wrap its error in a group
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(serve, machine, bound, bus, tap)
+                nursery.start_soon(_each_second, look_after, speed)
                 if watch is not None:
-                    nursery.start_soon(_show, watch, heading, show)
+                    nursery.start_soon(_show, watch, heading, show, speed)
                 received = await anext(aiter(signals))
                 nursery.cancel_scope.cancel()
             if watch is not None:
                 with trio.move_on_after(LAST_WORDS_SECONDS * speed):  # a reader that has stopped does not get them
-                    await trio.to_thread.run_sync(show, watch.take(), abandon_on_cancel=True)
+                    await _in_thread(partial(show, watch.take(), watch.missed()), speed)
         return signal.Signals(received)
 
     try:
-        return trio.run(main, clock=RateClock(speed))
+        with _one_word_for_a_group():
+            return trio.run(main, clock=RateClock(speed))
     finally:
         close_all(bound)
 
 
-async def _show(watch: Watch, heading: Callable[[], None], show: Callable[[Sequence[Event]], None]) -> None:
-    await trio.to_thread.run_sync(heading, abandon_on_cancel=True)
+async def _each_second(look_after: Callable[[], None], speed: float) -> None:
+    while True:
+        await trio.sleep(speed)
+        look_after()
+
+
+async def _show(
+    watch: Watch, heading: Callable[[], None], show: Callable[[Sequence[Event], int], None], speed: float
+) -> None:
+    await _in_thread(heading, speed)
     while True:
         await watch.wait()
-        await trio.to_thread.run_sync(_shown, show, watch.take(), abandon_on_cancel=True)
+        await _in_thread(partial(_shown, show, watch.take(), watch.missed()), speed)
 
 
-def _shown(show: Callable[[Sequence[Event]], None], batch: Sequence[Event]) -> None:
-    show(batch)
+def _shown(show: Callable[[Sequence[Event], int], None], batch: Sequence[Event], missed: int) -> None:
+    show(batch, missed)
     time.sleep(PAUSE_SECONDS)
+
+
+async def _in_thread(act: Callable[[], None], speed: float) -> None:
+    """Have a thread act; later, where the system has none to give for a while."""
+    while True:
+        try:
+            await trio.to_thread.run_sync(act, abandon_on_cancel=True)
+        except RuntimeError as error:
+            if "start new thread" not in str(error):
+                raise
+            await trio.sleep(PAUSE_SECONDS * speed)
+        else:
+            return
+
+
+@contextmanager
+def _one_word_for_a_group() -> Iterator[None]:
+    """Make a LabError of an OSError that a nursery wrapped."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        if not isinstance(error, OSError):
+            raise
+        raise LabError(f"the lab cannot go on: {reason_with_file(error)}", hint_of(error)) from group
