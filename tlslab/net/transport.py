@@ -57,10 +57,10 @@ class SocketTransport:
 def fill_in_unread() -> Callable[[int, array.array[int]], object]:
     """What counts the bytes that wait: asked for before a lab serves, for later there may be no file to import from."""
     if sys.platform != "win32":  # where the socket module has no FIONREAD
-        from fcntl import ioctl
-        from termios import FIONREAD
+        import fcntl
+        import termios
 
-        return lambda fd, count: ioctl(fd, FIONREAD, count)
+        return lambda fd, count: fcntl.ioctl(fd, termios.FIONREAD, count)
     return lambda _fd, _count: None
 
 
