@@ -31,6 +31,7 @@ def reason_with_file(error: OSError) -> str:
     return reason_of(error) if error.filename is None else f"{error.filename}: {reason_of(error)}"
 
 
+NO_DESCRIPTOR = "Too many open files"
 _HINTS = {
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "let it open more files: ulimit -n 4096"),
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room on that disk, or name a file on another"),
@@ -43,6 +44,13 @@ _HINTS = {
 def hint_of(error: OSError) -> str:
     """What to try where nobody knows better: by the error's number."""
     return _HINTS.get(error.errno or 0, "try again; if it stays so, see what is wrong with the disk or the system")
+
+
+def shortage_of(error: BaseException) -> OSError | None:
+    """What the system refused; an import without a free descriptor is the same in other words. None: it is neither."""
+    if isinstance(error, ImportError) and str(error).endswith(NO_DESCRIPTOR):
+        return OSError(errno.EMFILE, NO_DESCRIPTOR, error.path)
+    return error if isinstance(error, OSError) else None
 
 
 @contextmanager

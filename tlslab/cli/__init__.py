@@ -9,7 +9,7 @@ from types import ModuleType
 
 import click
 
-from tlslab.errors import LabError, UsageProblem, hint_of, reason_with_file
+from tlslab.errors import LabError, UsageProblem, hint_of, reason_with_file, shortage_of
 
 # name: (module, the line in `tlslab --help`)
 COMMANDS = {
@@ -66,11 +66,13 @@ class Commands(click.Group):
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:
             raise  # click knows what to do: `tlslab list --json | head`
-        except OSError as error:  # standard output on a full disk, say
+        except (OSError, ImportError) as error:  # standard output on a full disk, say, or no descriptor to import with
+            if (shortage := shortage_of(error)) is None:
+                raise
             from tlslab.cli.console import console
 
             console().fall_silent()
-            _complain(LabError(f"cannot go on: {reason_with_file(error)}", hint_of(error)))
+            _complain(LabError(f"cannot go on: {reason_with_file(shortage)}", hint_of(shortage)))
             ctx.exit(FAILURE)
 
 

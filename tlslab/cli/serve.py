@@ -22,7 +22,7 @@ from tlslab.core.plan import LabPlan
 from tlslab.events import ALL
 from tlslab.lab import evidence
 from tlslab.lab.home import home, open_home
-from tlslab.lab.lifetime import run
+from tlslab.lab.lifetime import Stopped, run
 from tlslab.lab.options import Options
 from tlslab.lab.running import Running
 from tlslab.lab.sinks import write_ready_file
@@ -130,7 +130,7 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
         files = evidence.Evidence(options, plan, bus, stack)
         lab = Machine(plan, bus.wanted, files.keylog, patience_at(options.speed))
         started = time.perf_counter()
-        stopped_by = run(
+        stopped = run(
             lab,
             bound,
             bus,
@@ -143,7 +143,7 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
             show=timeline.show,
         )
         seconds = (time.perf_counter() - started) * options.speed
-    _leave(out, [*_lost(watch), tally.summary(seconds), *files.notes()], 130 if stopped_by is signal.SIGINT else 0)
+    _leave(out, [*_lost(watch), tally.summary(seconds), *files.notes()], stopped)
 
 
 def _begin(files: evidence.Evidence, ready_file: Path | None, running: Running) -> None:
@@ -158,8 +158,9 @@ def _lost(watch: Watch) -> list[str]:
     return [f"{watch.dropped:,} events came too fast to be shown here; --events FILE has all of them."]
 
 
-def _leave(out: LabConsole, lines: list[str], exit_code: int) -> NoReturn:
-    """Say goodbye and end, whether or not anybody reads it."""
+def _leave(out: LabConsole, lines: list[str], stopped: Stopped) -> NoReturn:
+    """Say goodbye and end, whether or not anybody reads it: who did not take the timeline's end gets no more time."""
+    exit_code = 130 if stopped.by is signal.SIGINT else 0
 
     def say() -> None:
         out.print()
@@ -172,7 +173,7 @@ def _leave(out: LabConsole, lines: list[str], exit_code: int) -> NoReturn:
     except RuntimeError:  # the system has no thread to give
         say()
     else:
-        speaker.join(LAST_WORDS_SECONDS)
+        speaker.join(LAST_WORDS_SECONDS if stopped.was_heard else 0)
     if speaker.is_alive():
         os._exit(exit_code)  # Python's own end would wait for standard output, which waits for its reader
     raise SystemExit(exit_code)

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import NamedTuple
 
 import trio
 
 from tlslab.core.machine import Machine
-from tlslab.errors import LabError, hint_of, reason_with_file
+from tlslab.errors import LabError, hint_of, reason_with_file, shortage_of
 from tlslab.events import Event
 from tlslab.net.bus import Bus, Watch
 from tlslab.net.clock import RateClock
@@ -20,6 +21,13 @@ from tlslab.tap import NO_TAP, Tap
 from tlslab.types import LAST_WORDS_SECONDS
 
 PAUSE_SECONDS = 0.05  # of the wall: what happens meanwhile is shown together, at the cost of one switch of threads
+
+
+class Stopped(NamedTuple):
+    """Which signal ended a lab, and whether what it showed last was taken: else nobody reads what it says."""
+
+    by: signal.Signals
+    was_heard: bool
 
 
 def run(
@@ -34,7 +42,7 @@ def run(
     watch: Watch | None = None,
     heading: Callable[[], None] = lambda: None,
     show: Callable[[Sequence[Event], int], None] = lambda _events, _missed: None,
-) -> signal.Signals:
+) -> Stopped:
     """Serve until SIGINT or SIGTERM, and say which it was.
 
     `on_ready` is called once every binding listens and signals are heard, `look_after` each second of the wall.
@@ -42,7 +50,7 @@ def run(
     in a thread of their own: a terminal that does not scroll holds up nothing. LabError: it cannot be served.
     """
 
-    async def main() -> signal.Signals:
+    async def main() -> Stopped:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             on_ready()  # outside the nursery, which would wrap its error in a group
             async with trio.open_nursery() as nursery:
@@ -53,9 +61,9 @@ def run(
                 received = await anext(aiter(signals))
                 nursery.cancel_scope.cancel()
             if watch is not None:
-                with trio.move_on_after(LAST_WORDS_SECONDS * speed):  # a reader that has stopped does not get them
+                with trio.move_on_after(LAST_WORDS_SECONDS * speed) as last_words:
                     await _in_thread(partial(show, watch.take(), watch.missed()), speed)
-        return signal.Signals(received)
+        return Stopped(signal.Signals(received), watch is None or not last_words.cancelled_caught)
 
     try:
         with _one_word_for_a_group():
@@ -99,13 +107,13 @@ async def _in_thread(act: Callable[[], None], speed: float) -> None:
 
 @contextmanager
 def _one_word_for_a_group() -> Iterator[None]:
-    """Make a LabError of an OSError that a nursery wrapped."""
+    """Make a LabError of what the system refused, and a nursery wrapped."""
     try:
         yield
     except BaseExceptionGroup as group:
         error: BaseException = group
         while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
             error = error.exceptions[0]
-        if not isinstance(error, OSError):
+        if (shortage := shortage_of(error)) is None:
             raise
-        raise LabError(f"the lab cannot go on: {reason_with_file(error)}", hint_of(error)) from group
+        raise LabError(f"the lab cannot go on: {reason_with_file(shortage)}", hint_of(shortage)) from group
