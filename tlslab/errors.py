@@ -36,6 +36,7 @@ _HINTS = {
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "let it open more files: ulimit -n 4096"),
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room on that disk, or name a file on another"),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "name a file or folder that you may use"),
+    errno.EISDIR: "name a file",
     **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), "see whether it is there, and its folder"),
     errno.ENOMEM: "end other programs: there is no memory left",
 }

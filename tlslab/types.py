@@ -118,9 +118,10 @@ FOR_GOOD = frozenset({EvidenceEnd.SIZE_LIMIT, EvidenceEnd.READER_GONE})  # the o
 
 
 class Fault(StrEnum):
-    """What kind of defect of tlslab it was."""
+    """What kind of defect of tlslab it was, or of the system it runs on."""
 
     EXCEPTION = "exception"
+    SYSTEM = "system"  # it refused what a connection needs
     EVICTED_SESSION_RESUMED = "evicted_session_resumed"  # OpenSSL took up what the session table had let go
 
 

@@ -264,6 +264,11 @@ SENTENCES = [
         "the key log ends here, the lab does not: it has reached the size it may have",
     ),
     (
+        e.InternalFault(*AT, Fault.SYSTEM, "No space left on device; make room", "T"),
+        "bad",
+        "the system refused what this connection needs, which ends: No space left on device; make room",
+    ),
+    (
         e.InternalFault(*AT, Fault.EXCEPTION, "", "T"),
         "bad",
         "a defect of tlslab ended this connection; please report it:\nT",

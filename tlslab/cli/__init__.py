@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import sys
@@ -72,7 +73,9 @@ class Commands(click.Group):
             from tlslab.cli.console import console
 
             console().fall_silent()
-            _complain(LabError(f"cannot go on: {reason_with_file(shortage)}", hint_of(shortage)))
+            is_output = shortage.filename is None and shortage.errno in (errno.ENOSPC, errno.EFBIG, errno.EIO)
+            failed = "cannot write to standard output" if is_output else "cannot go on"
+            _complain(LabError(f"{failed}: {reason_with_file(shortage)}", hint_of(shortage)))
             ctx.exit(FAILURE)
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from tlslab.cli.console import NARROWEST, STYLES, LabConsole
 from tlslab.events import ConnectionOpened, EntityBodyStalled, Event, HttpErrLogged, InternalFault, ResponseSent
 from tlslab.text import format_count, format_status
+from tlslab.types import Fault
 from tlslab.words.timeline import Line, say, say_verbosely
 
 COUNTED = frozenset({ConnectionOpened, EntityBodyStalled, HttpErrLogged, InternalFault, ResponseSent})
@@ -76,9 +77,13 @@ class Tally:
         self._count: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._statuses: Counter[str] = Counter()
+        self._refused = 0
 
     def count(self, event: Event) -> None:
         """Take one event."""
+        if isinstance(event, InternalFault) and event.fault == Fault.SYSTEM:
+            self._refused += 1
+            return
         self._count[type(event).__name__] += 1
         if isinstance(event, HttpErrLogged):
             self._reasons[event.reason] += 1
@@ -93,6 +98,8 @@ class Tally:
             format_count(self._count["EntityBodyStalled"], "freeze"),
             "HTTPERR: " + (_counts(self._reasons) or "nothing"),
         ]
+        if self._refused:
+            parts.append(f"{format_count(self._refused, 'connection')} ended by a refusal of the system")
         if self._count["InternalFault"]:
             parts.append(f"{format_count(self._count['InternalFault'], 'defect')} of tlslab, please report")
         return f"The lab ran {seconds:.1f} s of its time. " + "; ".join(parts) + "."

@@ -15,7 +15,7 @@ import trio
 from tlslab.core.driver import Driver
 from tlslab.core.machine import Machine
 from tlslab.core.plan import Listener
-from tlslab.errors import in_words
+from tlslab.errors import hint_of, in_words, reason_of, shortage_of
 from tlslab.events import InternalFault
 from tlslab.net.bus import Bus
 from tlslab.net.pump import Pump
@@ -111,8 +111,11 @@ async def serve(machine: Machine, bound: Iterable[Bound], bus: Bus, tap: Tap = N
 
 
 def _fault(now: float, number: int, error: Exception) -> InternalFault:
-    """A defect of tlslab ends one connection and is told; the lab goes on."""
-    return InternalFault(now, number, "", Fault.EXCEPTION, "", "".join(format_exception(error)))
+    """A defect of tlslab, or what the system refuses, ends one connection and is told; the lab goes on."""
+    traceback = "".join(format_exception(error))
+    if (shortage := shortage_of(error)) is not None:
+        return InternalFault(now, number, "", Fault.SYSTEM, f"{reason_of(shortage)}; {hint_of(shortage)}", traceback)
+    return InternalFault(now, number, "", Fault.EXCEPTION, "", traceback)
 
 
 async def _tick(machine: Machine, bus: Bus) -> None:

@@ -306,6 +306,8 @@ def _evidence_resumed(event: e.EvidenceResumed) -> Line:
 
 
 def _fault(event: e.InternalFault) -> Line:
+    if event.fault == Fault.SYSTEM:
+        return Line(f"the system refused what this connection needs, which ends: {event.detail}", "bad")
     if event.fault == Fault.EVICTED_SESSION_RESUMED:
         what = f"a defect of tlslab, which resumed a session that its table had let go ({event.detail})"
     else:
