@@ -42,9 +42,9 @@ def check_files(folder: Path, done: Counter[str]) -> list[str]:
     for path in sorted((folder / "logs").iterdir()):
         wrong += [one for begin, form in forms.items() if path.name.startswith(begin) for one in torn(path, form)]
     if tshark := shutil.which("tshark"):
-        words = [tshark, "-n", "-r", str(folder / "lab.pcapng"), "-Y", "http.request", "-T", "fields"]
-        ran = subprocess.run([*words, "-e", "http.request.method"], capture_output=True, text=True, check=False)
-        done["requests that tshark decrypts"] = len(ran.stdout.split())
+        words = [tshark, "-n", "-r", str(folder / "lab.pcapng"), "-Y", "http.response", "-T", "fields"]
+        ran = subprocess.run([*words, "-e", "http.response.code"], capture_output=True, text=True, check=False)
+        done["answers that tshark decrypts"] = len(ran.stdout.split())
         wrong += [f"tshark: {line}" for line in ran.stderr.splitlines() if "root" not in line]
         wrong += [f"tshark ends with {ran.returncode}"] * (ran.returncode != 0)
     return wrong
@@ -75,6 +75,10 @@ def check_memory(memory: Sequence[tuple[float, int]], done: Counter[str]) -> lis
         sorted(size for at, size in memory if seconds * part / 3 <= at < seconds * (part + 1) / 3) for part in (1, 2)
     )
     before, after = middle[len(middle) // 2], last[len(last) // 2]
+    for tenth in range(1, 11):
+        done[f"MB of memory after {seconds * tenth / 600:.1f} minutes"] = (
+            next(size for at, size in memory if at >= seconds * tenth / 10) // 1_000_000
+        )
     most = max(size for _, size in memory)
     for when, size in {"second third (median)": before, "last third (median)": after, "at most": most}.items():
         done[f"MB of memory, {when}"] = size // 1_000_000

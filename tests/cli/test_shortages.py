@@ -27,6 +27,7 @@ from tlslab.cli.serve import serve
 from tlslab.lab import lifetime
 from tlslab.lab.home import open_home
 from tlslab.lab.options import Options
+from tlslab.net import stuck as stuck_fins
 from tlslab.scenario.build import build
 from tlslab.scenario.load import load
 
@@ -129,6 +130,7 @@ def lab(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         patched.setattr("sys.stdout", stdout)
         patched.setattr(writers, "FIRST_WAIT_SECONDS", 0.01)
         patched.setattr(writers, "LONGEST_WAIT_SECONDS", 0.01)
+        patched.setattr(stuck_fins, "LOOK_UP_SHARE", 1.0)  # the kernel's table is long where many tests ran before
         patched.setattr(trio, "open_signal_receiver", made.receiver)
         patched.setattr(socket, "getaddrinfo", failing(socket, "getaddrinfo", errno.EIO)[0])  # it asks for no name
         made.start()
