@@ -34,7 +34,7 @@ def test_following(tmp_path):
 def test_a_source_that_cannot_be_read(tmp_path):
     """It is said in a line, once what goes on meanwhile is over; an error of that comes first."""
     with OutputFile(str(tmp_path / "copy"), "the capture") as target:
-        with pytest.raises(LabError, match="cannot read .*: No such file"), Following(tmp_path / "nothing", target):
+        with pytest.raises(LabError, match=r"cannot read .*: No such file"), Following(tmp_path / "nothing", target):
             pass
         with pytest.raises(KeyError), Following(tmp_path / "nothing", target):
             raise KeyError
