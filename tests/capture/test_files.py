@@ -69,8 +69,8 @@ def test_a_full_disk(told):
             file.write_line(line)
         while not told.what:
             file.look_after()
-    assert told.what == [(EvidenceEnded, EvidenceEnd.DISK_FULL, "No space left on device")]
-    assert file.failure == "the events file is not whole: 2 lines are missing (No space left on device)"
+    assert told.what == [(EvidenceEnded, EvidenceEnd.DISK_FULL, "/dev/full: No space left on device")]
+    assert file.failure == "the events file is not whole: 2 lines are missing (/dev/full: No space left on device)"
 
 
 class Told:
@@ -132,7 +132,7 @@ def test_a_closed_pipe(pipe):
     with OutputFile(str(path), "x") as file:
         os.close(reader)
         file.write_line("one")
-    assert file.failure == "x ends before the lab did: its reader has gone (Broken pipe)"
+    assert file.failure == f"x ends before the lab did: its reader has gone ({path}: Broken pipe)"
 
 
 @posix
@@ -226,7 +226,7 @@ def test_a_disk_that_takes_half(tmp_path, told, room, append):
         file.write(b"a\npiece")
         assert path.read_text() == content[: content[:room].rfind("\n") + 1]
     assert path.read_text() == content + "a\npiece"
-    assert told.what == [(EvidenceEnded, EvidenceEnd.DISK_FULL, "File too large")]
+    assert told.what == [(EvidenceEnded, EvidenceEnd.DISK_FULL, f"{path}: File too large")]
     assert file.failure == ""
 
 
@@ -241,10 +241,10 @@ def test_what_there_is_no_room_for(tmp_path, told, at_once, monkeypatch):
                     file.write_line(line)
             file.look_after()
             file.write_line("on")
-    hole = "kept1\nkept2\n#Remark: tlslab: 2 lines are missing here: File too large\non\n"
+    hole = f"kept1\nkept2\n#Remark: tlslab: 2 lines are missing here: {path}: File too large\non\n"
     assert path.read_text() == hole * 2
-    assert told.what == [(EvidenceEnded, EvidenceEnd.DISK_FULL, "File too large"), (EvidenceResumed, 2)] * 2
-    assert file.failure == "the file is not whole: 4 lines are missing (File too large)"
+    assert told.what == [(EvidenceEnded, EvidenceEnd.DISK_FULL, f"{path}: File too large"), (EvidenceResumed, 2)] * 2
+    assert file.failure == f"the file is not whole: 4 lines are missing ({path}: File too large)"
 
 
 def test_it_is_not_tried_all_the_time(tmp_path, monkeypatch):
@@ -338,3 +338,27 @@ def test_a_folder_that_is_put_back(tmp_path, told, at_once):
         assert told.what[1:] == [(EvidenceResumed, 0)]
     assert (here / "one").read_text() == "1\n2\n3\n"
     assert (here / "two").read_text() == "1\n"
+
+
+def test_a_head_is_nothing_that_is_missing(tmp_path):
+    """What a file begins with waits with the first line for a full disk, and does not count."""
+    path = tmp_path / "file"
+    with room_for(3), OutputFile("", "the file", follows_name=True) as file:
+        file.turn_to(str(path), lambda: b"#head\n")
+        file.write_line("x")
+    assert path.read_text() == ""
+    assert file.failure == f"the file is not whole: 1 line is missing ({path}: File too large)"
+
+
+@posix
+def test_a_torn_file_that_is_moved(tmp_path, at_once, monkeypatch):
+    """Half a piece is taken back there, too, before more is written."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    with OutputFile(str(here / "file"), "the file", follows_name=True) as file:
+        with monkeypatch.context() as patched, room_for(2):
+            patched.setattr(os, "ftruncate", failing(errno.EIO))
+            file.write(b"piece")
+        here.rename(there)
+        file.write(b"next")
+    assert (there / "file").read_bytes() == b"piecenext"

@@ -225,7 +225,9 @@ def test_a_full_disk(make, tmp_path, read_w3c):
     with make() as logs:
         for event in (OPENED, failure(), *exchange(0.0)):
             logs.note(event)
-    assert logs.failures == ["the HTTPERR log is not whole: 1 line is missing (No space left on device)"]
+    assert logs.failures == [
+        f"the HTTPERR log is not whole: 1 line is missing ({tmp_path / 'httperr1.log'}: No space left on device)"
+    ]
     assert len(read_w3c(tmp_path / "u_ex260304.log")[0]) == 1
 
 

@@ -291,7 +291,7 @@ def test_what_a_full_disk_did_not_take(made, monkeypatch):
         (b"", []),
     ]
     assert seen.ends == [EvidenceEnd.DISK_FULL]
-    assert seen.file.failure == "the capture is not whole: 4 packets are missing (File too large)"
+    assert seen.file.failure == f"the capture is not whole: 4 packets are missing ({seen.path}: File too large)"
 
 
 TOLD = st.lists(

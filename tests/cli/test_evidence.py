@@ -168,7 +168,7 @@ def test_a_full_disk(serve, tmp_path):
         for _ in range(3):
             renegotiate(lab)
         _, out, err = lab.end(signal.SIGTERM)
-    why = "No space left on device"
+    why = "/dev/full: No space left on device"
     assert sorted(ended(events)) == [("capture", "disk_full", why), ("key_log", "disk_full", why)]
     assert re.search(rf"the capture is not whole: \d+ packets are missing \({why}\)", " ".join(out.split()))
     assert f"the key log is not whole: 6 lines are missing ({why})" in " ".join(out.split())
@@ -188,10 +188,10 @@ def test_a_reader_that_has_gone(serve, tmp_path):
         for _ in range(3):
             renegotiate(lab)
         code, _, err = lab.end(signal.SIGINT)
-    assert ended(events) == [("capture", "reader_gone", "Broken pipe")]
+    assert ended(events) == [("capture", "reader_gone", "standard output: Broken pipe")]
     said = " ".join(err.split())
     assert "URL https://" in said
-    assert "the capture ends before the lab did: its reader has gone (Broken pipe)" in said
+    assert "the capture ends before the lab did: its reader has gone (standard output: Broken pipe)" in said
     assert code == 130
     assert "Traceback" not in err
 

@@ -68,13 +68,14 @@ class OutputFile:
         if follows_name:
             return DiskWriter(path, None, open_again, follows_name=True)
         is_stdout = path == STANDARD_OUTPUT
+        name = "standard output" if is_stdout else path
         with in_words(f"cannot write {self._what} {path}", NAME_A_FILE, NO_READER):
             fd = sys.stdout.fileno() if is_stdout else open_file(path, append=append, private=private)
             if is_regular(fd):
-                return DiskWriter(path, fd, None if is_stdout else open_again)
+                return DiskWriter(name, fd, None if is_stdout else open_again)
             if hasattr(os, "set_blocking"):
                 os.set_blocking(fd, True)
-        return StreamWriter(path, fd, own=not is_stdout, last_words_seconds=last_words_seconds)
+        return StreamWriter(name, fd, own=not is_stdout, last_words_seconds=last_words_seconds)
 
     @property
     def has_ended(self) -> bool:

@@ -40,10 +40,9 @@ Trouble = tuple[EvidenceEnd, str]  # why, and the system's word for it
 
 
 def trouble_of(error: OSError | ValueError, path: str) -> Trouble:
-    """Say why a file cannot be written, with its name where the error had to do with that."""
+    """Say why a file cannot be written, and which."""
     why = WHY.get(getattr(error, "errno", None) or 0, EvidenceEnd.FAILED)
-    reason = reason_of(error)
-    return why, f"{path}: {reason}" if getattr(error, "filename", None) else reason
+    return why, f"{path}: {reason_of(error)}"
 
 
 class Writer(Protocol):
@@ -123,7 +122,7 @@ class DiskWriter:
         """Write it now, or keep what could not be written."""
         left = piece if self._kept else self._write(piece, lines)
         if left:
-            self._kept.append((left, left.count(b"\n") if lines else count, lines))
+            self._kept.append((left, _counted(left, count, lines), lines))
             self._kept_bytes += len(left)
 
     def has_room(self) -> bool:
@@ -145,7 +144,7 @@ class DiskWriter:
             left = self._write(piece, lines)
             self._kept_bytes += len(left) - len(piece)
             if left:
-                self._kept[0] = left, left.count(b"\n") if lines else count, lines
+                self._kept[0] = left, _counted(left, count, lines), lines
                 return
             self._kept.popleft()
 
@@ -196,11 +195,12 @@ class DiskWriter:
 
     def _make_ready(self) -> tuple[int, bytes]:
         """Have the right file open, and no torn piece at its end; returns it, and what has to be written first."""
-        if self._fd is None or (self._follows_name and not self._has_name(self._fd)):
-            return self._reopen()
+        fd, head = self._fd, b""
+        if fd is None or (self._follows_name and not self._has_name(fd)):
+            fd, head = self._reopen()
         if self._torn_at is not None:
-            self._cut(self._fd, self._torn_at)
-        return self._fd, b""
+            self._cut(fd, self._torn_at)
+        return fd, head
 
     def _has_name(self, fd: int) -> bool:
         """Whether the file that is open is the one of the name."""
@@ -236,6 +236,11 @@ class DiskWriter:
         os.ftruncate(fd, at)
         os.lseek(fd, at, os.SEEK_SET)  # a standard output was perhaps not opened to append
         self._torn_at = None
+
+
+def _counted(left: bytes, count: int, lines: bool) -> int:
+    """How many of a piece's units are left: not those of a head, which stands in front."""
+    return min(count, left.count(b"\n")) if lines else count
 
 
 class StreamWriter:
