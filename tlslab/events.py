@@ -50,9 +50,6 @@ class ConnectionClosed(Event):
     seconds: float
 
 
-# --- TLS, all derived from the wire ----------------------------------------------------------------
-
-
 @t.frozen_for_mypy
 class ClientHelloReceived(Event):
     """A ClientHello was read, all but what `detail` says, behind so many bytes of body (None: the first of all)."""
@@ -230,9 +227,6 @@ class TlsFailed(Event):
     detail: str
 
 
-# --- HTTP and the client certificate ---------------------------------------------------------------
-
-
 @t.frozen_for_mypy
 class RequestReceived(Event):
     """The head of a request was read. `content_length` is None for a chunked body; a header not sent is ""."""
@@ -378,11 +372,19 @@ class SstpCertificatesDiffer(Event):
 
 @t.frozen_for_mypy
 class EvidenceEnded(Event):
-    """A file that the lab writes ends before the lab does. `detail` goes with `why`: bytes, or the system's word."""
+    """A file of the lab's ends, for good or for a while. `detail` goes with `why`: bytes, or the system's word."""
 
     what: t.EvidenceFile
     why: t.EvidenceEnd
     detail: str
+
+
+@t.frozen_for_mypy
+class EvidenceResumed(Event):
+    """Such a file goes on; `missing` is how many lines (of a capture: packets) are lost at this place."""
+
+    what: t.EvidenceFile
+    missing: int
 
 
 @t.frozen_for_mypy

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tlslab import events as e
+from tlslab.capture import writers
 from tlslab.tap import NO_TAP, Tap
 from tlslab.types import EvidenceEnd
 
@@ -292,6 +293,39 @@ def test_after_the_end_of_the_file(recording):
     assert not wire.looks_ahead
     assert seen.capture.open(2, CLIENT, LAB, 2.0) is NO_TAP
     assert seen.path.read_bytes() == written
+
+
+def test_what_a_full_disk_did_not_take(made, monkeypatch):
+    """Steps are kept or dropped whole, never torn; the next packet says how many, and no secret is lost."""
+    seen, wire = made
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(writers, "KEPT_BYTES", 1)
+    monkeypatch.setattr(writers, "FIRST_WAIT_SECONDS", 0.0)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    whole = seen.path.read_bytes()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 70, before[1]))
+    try:
+        for number in range(3):
+            seen.capture.secrets(f"CLIENT_RANDOM {number} 1")
+            wire.received(b"x" * 8, 1.0)
+            wire.settle()
+        assert seen.path.read_bytes() == whole
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    seen.file.look_after()
+    wire.sent(b"y", 1.0)
+    wire.settle()
+    secrets = [block.data for block in seen.blocks() if block.kind == 10]
+    assert secrets == [b"CLIENT_RANDOM 0 1\n", b"CLIENT_RANDOM 1 1\nCLIENT_RANDOM 2 1\n"]
+    packets = seen.packets()[3:]
+    assert [(one.payload, texts) for one, texts in packets] == [
+        (b"x" * 8, []),
+        (b"", []),
+        (b"y", ["tlslab: 4 packets are missing in front of this one"]),
+        (b"", []),
+    ]
+    assert seen.ends == [EvidenceEnd.DISK_FULL]
+    assert seen.file.failure == f"the capture is not whole: 4 packets are missing ({seen.path}: File too large)"
 
 
 TOLD = st.lists(

@@ -165,4 +165,8 @@ def test_standard_output_is_full(words):
             text=True,
             check=False,
         )
-    assert (done.returncode, done.stderr) == (1, "tlslab: No space left on device\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "tlslab: cannot write to standard output: No space left on device\n"
+        "  hint: make room on that disk, or name a file on another\n",
+    )

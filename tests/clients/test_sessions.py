@@ -299,8 +299,8 @@ def test_gnutls_cli_where_nothing_is_kept(labs: Labs, gnutls: Come, way: Way) ->
 
 
 def pasted(lab: LabProcess) -> list[str]:
-    """Paste what the lab printed for its symptom into bash: New and Reused, line by line."""
-    panel = re.split(r"^Fix ", lab.output().partition("Fixes on")[2], flags=re.MULTILINE)[0]
+    """Paste what the lab printed last, the failure or the fix at work, into bash: New and Reused, line by line."""
+    panel = lab.output().rpartition("\nSee it ")[2]
     lines = re.findall(r"^  ((?:printf|sleep|for|\() ?.*)$", panel, re.MULTILINE)
     done = subprocess.run(
         ["bash"], input="\n".join(lines), capture_output=True, text=True, timeout=PATIENCE, check=True

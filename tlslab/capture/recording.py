@@ -14,12 +14,14 @@ them:
   client's, all else on one of the lab's. While none is held, the comment waits for the first.
 
 `settle` adds the acknowledgments that are due and writes all of it in one piece. So a file that is cut anywhere ends
-between two steps, each of which is whole.
+between two steps, each of which is whole. Where a step cannot be written it is kept, or dropped whole, and the next
+one that is written says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from weakref import WeakValueDictionary
 
 from tlslab.capture import pcapng
@@ -29,9 +31,11 @@ from tlslab.events import Event
 from tlslab.tap import NO_TAP, ConnectionTap
 from tlslab.text import HostPort
 from tlslab.words import comments
+from tlslab.words.values import missing
 
 INTERFACE = "tlslab"
 NANOSECONDS = 1_000_000_000
+MOST_SECRETS = 20_000  # lines that wait for packets; chosen
 TO_COME = -1  # the place of a packet that is not there yet
 KNOWS_TLS_BY = 5  # bytes, the header of a record: with fewer in a connection's first packet Wireshark sees no TLS in it
 
@@ -48,11 +52,16 @@ class Capture:
     def __init__(self, file: OutputFile, epoch: float, application: str, comment: str) -> None:
         self._file = file
         self.begin(epoch)
-        self._secrets: list[str] = []
+        self._secrets: deque[str] = deque(maxlen=MOST_SECRETS)
+        self._missing = 0  # packets that were dropped, for want of somewhere to write them
         # By weak reference: whoever moves the bytes holds the connection, and lets it go when the connection is over.
         self._connections: WeakValueDictionary[int, RecordedConnection] = WeakValueDictionary()
-        self.is_ended = False
-        self._write(pcapng.section_header(application, comment) + pcapng.interface_description(INTERFACE))
+        file.begin_with(pcapng.section_header(application, comment) + pcapng.interface_description(INTERFACE))
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the file gets nothing more."""
+        return self._file.has_ended
 
     def begin(self, epoch: float) -> None:
         """Lab time begins now, and its 0 is `epoch` (seconds since 1970): better than what was known earlier."""
@@ -80,17 +89,22 @@ class Capture:
         """Since 1970, of a lab time."""
         return self._epoch + round(at * NANOSECONDS)
 
-    def write(self, blocks: Iterable[bytes]) -> None:
-        """Write packets, in whatever parts, and before them the secrets that came since the last ones."""
-        secrets = pcapng.decryption_secrets(self._secrets) if self._secrets else b""
-        self._secrets.clear()
-        self._write(b"".join([secrets, *blocks]))
+    def write(self, blocks: Iterable[bytes], count: int) -> None:
+        """Write `count` packets, in whatever parts, and before them the secrets that came since the last ones.
 
-    def _write(self, data: bytes) -> None:
-        # One more write after a failure, and not none: it is what calls `on_end` of the file.
-        failed = bool(self._file.failure)
-        self._file.write(data)
-        self.is_ended = failed
+        Where they are dropped, the secrets are not: what is left of their connections decrypts.
+        """
+        secrets = pcapng.decryption_secrets(self._secrets) if self._secrets else b""
+        if self._file.write(b"".join([secrets, *blocks]), count):
+            self._secrets.clear()
+            self._missing = 0
+        else:
+            self._missing += count
+
+    @property
+    def remark(self) -> tuple[str, ...]:
+        """What to say beside the next packet: that some are missing in front of it."""
+        return (f"tlslab: {missing(self._missing, 'packet')} in front of this one",) if self._missing else ()
 
 
 class RecordedConnection:
@@ -193,9 +207,11 @@ class RecordedConnection:
             self._times += self._times[-1:] * len(late)
             blocks: list[bytes] = []
             for place, packet in enumerate(self._held):
-                beside = self._comments.get(place, ())
+                beside: Sequence[str] = self._comments.get(place, ())
+                if not blocks:
+                    beside = *self._capture.remark, *beside
                 blocks += pcapng.enhanced_packet(self._times[place], packet.headers, packet.payload, beside)
-            self._capture.write(blocks)
+            self._capture.write(blocks, len(self._held))
             self._forget()
 
     def _place_early(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import importlib
 import io
@@ -15,7 +16,7 @@ from typing import Any, NoReturn
 
 import click
 
-from tlslab.errors import LabError, UsageProblem, reason_with_file
+from tlslab.errors import LabError, UsageProblem, hint_of, reason_with_file, shortage_of
 
 # name: (module, the line in `tlslab --help`)
 COMMANDS = {
@@ -101,11 +102,15 @@ class Commands(click.Group):
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:
             raise  # click knows what to do: `tlslab list --json | head`
-        except OSError as error:  # standard output on a full disk, say
+        except (OSError, ImportError) as error:  # standard output on a full disk, say, or no descriptor to import with
+            if (shortage := shortage_of(error)) is None:
+                raise
             from tlslab.cli.console import console
 
             console().fall_silent()
-            _complain(LabError(reason_with_file(error)))
+            is_output = shortage.filename is None and shortage.errno in (errno.ENOSPC, errno.EFBIG, errno.EIO)
+            failed = "cannot write to standard output" if is_output else "cannot go on"
+            _complain(LabError(f"{failed}: {reason_with_file(shortage)}", hint_of(shortage)))
             ctx.exit(FAILURE)
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
 import textwrap
 from collections.abc import Iterable
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.segment import Segment
 from rich.text import Text
 
-from tlslab.errors import LabError, ScenarioError
+from tlslab.errors import LabError, ScenarioError, reason_of
 from tlslab.text import escaped
+from tlslab.words.values import missing
 
 NARROWEST = 40
 MOST = 100  # problems of one file that anybody reads
@@ -41,38 +44,95 @@ class _Printed:
             yield segment if segment.control else Segment(escaped(segment.text, keep="\n"), segment.style)
 
 
+class PatientStream:
+    """Standard output (or error) for as long as a lab lives: whatever happens to it is no reason to end.
+
+    It keeps nothing back, so that Python has nothing to wait for at its end. What a full disk does not take is left
+    out, and once it takes more it is told how much that is. A reader that has gone is told no more.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self._is_gone = stream is None
+        self._lost = 0  # lines
+        self._why = ""
+        self._is_torn = False  # in the middle of a line
+        self.encoding = getattr(stream, "encoding", None) or "utf-8"
+        self._fd: int | None = None
+        with suppress(OSError):  # one that is no file, as in tests
+            self._fd = self.fileno()
+
+    def write(self, text: str) -> int:
+        """Write now what can be written, and never fail."""
+        if self._is_gone:
+            return len(text)
+        before = b""
+        if self._lost:
+            before = self._encode("\n" * self._is_torn + f"tlslab: {missing(self._lost, 'line')} here: {self._why}\n")
+        data, written = before + self._encode(text), 0
+        try:
+            while written < len(data):
+                written += self._write(data[written:])
+            self._lost, self._is_torn = 0, False
+        except OSError as error:
+            self._is_gone, self._why = error.errno == errno.EPIPE, reason_of(error)
+            lost = data[max(written, len(before)) :].count(b"\n")
+            self._lost = max(1, lost + (self._lost if written < len(before) else 0))
+            self._is_torn = data[:written][-1:] not in (b"", b"\n") or (self._is_torn and not written)
+        return len(text)
+
+    def _encode(self, text: str) -> bytes:
+        return text.encode(self.encoding, "backslashreplace")
+
+    def _write(self, data: bytes) -> int:
+        if self._fd is not None and os.name != "nt":  # whose consoles take text
+            return os.write(self._fd, data)
+        assert self._stream is not None
+        self._stream.write(data.decode(self.encoding))
+        self._stream.flush()
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing was kept back."""
+
+    def fileno(self) -> int:
+        """The descriptor behind it; OSError where there is none."""
+        if self._stream is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return self._stream is not None and self._stream.isatty()
+
+
 class LabConsole(Console):
     """A console that falls silent when its reader has gone (`| head`), where rich would end the program.
 
-    A `patient` one does so whatever happens to its reader, a full disk for example: the lab goes on. It neither colours
-    numbers nor breaks lines, for a command must survive copy and paste, and takes no text for markup. No text that is
-    printed drives the terminal.
+    A `patient` one survives whatever happens to its reader, a full disk for example: the lab goes on. No number is
+    coloured and no line broken, for a command must survive copy and paste; no text is taken for markup or drives the
+    terminal.
     """
 
-    def __init__(self, *, patient: bool, **options: Any) -> None:
-        super().__init__(**{"highlight": False, "soft_wrap": True, "markup": False, "emoji": False, **options})
+    def __init__(self, *, patient: bool, file: Any = None, stderr: bool = False, **options: Any) -> None:
+        if patient:
+            file = PatientStream(file or (sys.stderr if stderr else sys.stdout))
+        usual = {"highlight": False, "soft_wrap": True, "markup": False, "emoji": False}
+        super().__init__(file=file, stderr=stderr, **{**usual, **options})
         self.push_render_hook(_Printing())
-        self._patient = patient
-
-    def print(self, *objects: Any, **options: Any) -> None:
-        """Print, as rich does."""
-        try:
-            super().print(*objects, **options)
-        except OSError:
-            if not self._patient:
-                raise
-            self.fall_silent()
 
     def write(self, text: str) -> None:
         """Write text as it is, a fifth of the cost of `print`: for what is escaped and has its styles already."""
-        try:
-            if not self.quiet:
-                self.file.write(text)
-                self.file.flush()
-        except OSError:
-            if not self._patient:
-                raise
-            self.fall_silent()
+        if not self.quiet:
+            self.file.write(text)
+            self.file.flush()
+
+    def show(self, text: str) -> None:
+        """Write text that may have the escape sequences of a terminal; Windows has consoles that know none."""
+        if os.name == "nt" and self.is_terminal:
+            self.print(Text.from_ansi(text))
+        else:
+            self.write(text)
 
     def on_broken_pipe(self) -> None:
         """Say no more."""

@@ -25,7 +25,7 @@ from tlslab.errors import UsageProblem
 from tlslab.events import ALL
 from tlslab.lab import evidence
 from tlslab.lab.home import home, open_home
-from tlslab.lab.lifetime import run
+from tlslab.lab.lifetime import Screen, Stopped, run
 from tlslab.lab.options import Options, as_yaml
 from tlslab.lab.running import Running
 from tlslab.lab.sinks import write_ready_file
@@ -143,23 +143,23 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
         stack.callback(close_all, bound)
         running = Running.of(loaded, plan, pki, [one.listener for one in bound], options, home())
         show_panel = panel.compose(running)
+        with out.capture() as beginning:  # now, while nobody can be short of anything, and shown once it listens
+            show_panel(out)
         files = evidence.Evidence(options, plan, bus, stack)
         lab = Machine(plan, bus.wanted, files.keylog, Patience(options.speed))
         started = time.perf_counter()
-        stopped_by = run(
+        stopped = run(
             lab,
             bound,
             bus,
             speed=options.speed,
             on_ready=lambda: _begin(files, options.ready_file, running),
+            look_after=files.look_after,
             tap=files.tap,
-            watch=watch,
-            heading=lambda: show_panel(out),
-            show=timeline.show,
-            show_always=timeline.is_live,
+            screen=Screen(watch, lambda: out.show(beginning.get()), timeline.show, timeline.is_live),
         )
         seconds = (time.perf_counter() - started) * options.speed
-    _leave(out, [*_lost(watch), tally.summary(seconds), *files.notes()], 130 if stopped_by is signal.SIGINT else 0)
+    _leave(out, [*_lost(watch), tally.summary(seconds), *files.notes()], stopped)
 
 
 def _begin(files: evidence.Evidence, ready_file: Path | None, running: Running) -> None:
@@ -174,8 +174,9 @@ def _lost(watch: Watch) -> list[str]:
     return [f"{watch.dropped:,} events came too fast to be shown here; --events FILE has all of them."]
 
 
-def _leave(out: LabConsole, lines: list[str], exit_code: int) -> NoReturn:
-    """Say goodbye and end, whether or not anybody reads it."""
+def _leave(out: LabConsole, lines: list[str], stopped: Stopped) -> NoReturn:
+    """Say goodbye and end, whether or not anybody reads it: who did not take the timeline's end gets no more time."""
+    exit_code = 130 if stopped.by is signal.SIGINT else 0
 
     def say() -> None:
         out.print()
@@ -183,8 +184,12 @@ def _leave(out: LabConsole, lines: list[str], exit_code: int) -> NoReturn:
             prose(out, line)
 
     speaker = threading.Thread(target=say, daemon=True)
-    speaker.start()
-    speaker.join(LAST_WORDS_SECONDS)
+    try:
+        speaker.start()
+    except RuntimeError:  # the system has no thread to give
+        say()
+    else:
+        speaker.join(LAST_WORDS_SECONDS if stopped.was_heard else 0)
     if speaker.is_alive():
         os._exit(exit_code)  # Python's own end would wait for standard output, which waits for its reader
     raise SystemExit(exit_code)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tlslab.capture.files import STANDARD_OUTPUT, OutputFile
+from tlslab.capture.files import STANDARD_OUTPUT, OutputFile, remark
 from tlslab.core.plan import LabPlan
 from tlslab.errors import LabError, UsageProblem
-from tlslab.events import CertificateRequested, Event, EvidenceEnded
+from tlslab.events import CertificateRequested, Event
 from tlslab.lab.options import Options
 from tlslab.lab.release import release
 from tlslab.lab.sinks import event_lines
@@ -22,8 +22,8 @@ from tlslab.net.clock import lab_time
 from tlslab.tap import NO_TAP, Tap
 from tlslab.text import escaped, plural
 from tlslab.tls.context import KeyLog
-from tlslab.types import EvidenceEnd, EvidenceFile, HandshakeKind
-from tlslab.words.values import EVIDENCE
+from tlslab.types import EvidenceFile, HandshakeKind
+from tlslab.words.values import EVIDENCE, UNITS
 
 if TYPE_CHECKING:
     from tlslab.capture.logs import Logs
@@ -85,8 +85,15 @@ class Evidence:
     def _epoch(self) -> float:
         return time.time() - lab_time() / self._speed + self._ahead
 
+    def look_after(self) -> None:
+        """Try again what could not be written: once a second or so."""
+        for file in self._files:
+            file.look_after()
+        if self._logs is not None:
+            self._logs.look_after()
+
     def notes(self) -> list[str]:
-        """What to say at the end: which files ended before the lab did, and what explains the capture."""
+        """What to say at the end: which files are not whole, and what explains the capture."""
         failures = [file.failure for file in self._files]
         notes = [failure for failure in [*failures, *(self._logs.failures if self._logs else [])] if failure]
         if self._capture_path is not None and os.path.isfile(self._capture_path):
@@ -120,7 +127,7 @@ class Evidence:
 
     def _open_events(self, options: Options) -> None:
         if options.events is not None:
-            file = self._open(options.events, EvidenceFile.EVENTS_FILE)
+            file = self._open(options.events, EvidenceFile.EVENTS_FILE)  # what is missing is an event, and in it, too
             self._bus.record_steps(lambda events: file.write_lines(event_lines(events)))
 
     def _open_key_log(self, options: Options) -> OutputFile | None:
@@ -128,7 +135,7 @@ class Evidence:
         if path is None:
             return None
         try:
-            return self._open(path, EvidenceFile.KEY_LOG, what, append=True, private=True)
+            return self._open(path, EvidenceFile.KEY_LOG, what, append=True, private=True, remark=remark)
         except LabError as error:
             if options.keylog is None:
                 error.hint += ", or unset the variable"
@@ -154,7 +161,7 @@ class Evidence:
 
         schannel, capi2 = plan.setup.schannel, plan.setup.capi2_operational_log
         logs = self._stack.enter_context(
-            Logs(options.logs, self._epoch(), schannel, capi2=capi2, on_end=self._tell),
+            Logs(options.logs, self._epoch(), schannel, capi2=capi2, tell=self._tell),
         )
         self._bus.record(logs.kinds, logs.note)
         self._begin.append(logs.begin)
@@ -162,8 +169,8 @@ class Evidence:
 
     def _open(self, path: str, kind: EvidenceFile, what: str = "", **more: Any) -> OutputFile:
         """Open a file; `what` is what to call it where that is not its usual name."""
-        on_end = partial(self._tell, kind)
-        file = self._stack.enter_context(OutputFile(path, what or EVIDENCE[kind], on_end=on_end, **more))
+        more |= {"unit": UNITS[kind], "tell": partial(self._tell, kind)}
+        file = self._stack.enter_context(OutputFile(path, what or EVIDENCE[kind], **more))
         self._files.append(file)
         return file
 
@@ -172,8 +179,8 @@ class Evidence:
         for file in self._files:
             file.end()
 
-    def _tell(self, what: EvidenceFile, why: EvidenceEnd, detail: str) -> None:
-        self._bus.publish([EvidenceEnded(lab_time(), 0, "", what, why, detail)])
+    def _tell(self, what: EvidenceFile, kind: Callable[..., Event], *details: object) -> None:
+        self._bus.publish([kind(lab_time(), 0, "", what, *details)])
 
 
 def heading(plan: LabPlan, options: Options) -> str:

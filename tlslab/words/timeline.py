@@ -13,8 +13,18 @@ from typing import Any, NamedTuple
 from tlslab import events as e
 from tlslab.schannel.event_log import ISSUER_LIST_TRUNCATED
 from tlslab.text import escaped, format_bytes, format_count, format_seconds, format_status, plural, shortened
-from tlslab.types import Activity, Fault
-from tlslab.words.values import ACTIVITIES, CONNECTION_ENDS, EVIDENCE, UNAVAILABLE, UNUSABLE, why_ended
+from tlslab.types import FOR_GOOD, Activity, EvidenceEnd, Fault
+from tlslab.words.values import (
+    ACTIVITIES,
+    CONNECTION_ENDS,
+    EVIDENCE,
+    HINTS,
+    UNAVAILABLE,
+    UNITS,
+    UNUSABLE,
+    missing,
+    why_ended,
+)
 from tlslab.words.windows_events import SSTP_CERTIFICATES_DIFFER, UNUSABLE_ENTRIES
 
 
@@ -297,10 +307,22 @@ def _sstp(event: e.SstpCertificatesDiffer) -> Line:
 
 
 def _evidence_ended(event: e.EvidenceEnded) -> Line:
-    return Line(f"{EVIDENCE[event.what]} ends here, the lab does not: {why_ended(event.why, event.detail)}", "bad")
+    what, why = EVIDENCE[event.what], why_ended(event.why, event.detail)
+    if event.why in FOR_GOOD:
+        return Line(f"{what} ends here, the lab does not: {why}", "bad")
+    if event.why == EvidenceEnd.DELETED:
+        return Line(f"{what} is gone, and begins anew: {why}", "bad")
+    return Line(f"{what} cannot be written for now, the lab goes on and tries again: {why}; {HINTS[event.why]}", "bad")
+
+
+def _evidence_resumed(event: e.EvidenceResumed) -> Line:
+    lost = missing(event.missing, UNITS[event.what]) if event.missing else "nothing is missing"
+    return Line(f"{EVIDENCE[event.what]} goes on; {lost}", "odd")
 
 
 def _fault(event: e.InternalFault) -> Line:
+    if event.fault == Fault.SYSTEM:
+        return Line(f"the system refused what this connection needs, which ends: {event.detail}", "bad")
     if event.fault == Fault.EVICTED_SESSION_RESUMED:
         what = f"a defect of tlslab, which resumed a session that its table had let go ({event.detail})"
     else:
@@ -342,6 +364,7 @@ _SAY: dict[type[e.Event], Callable[[Any], Line | None]] = {
     e.ResponseSent: _response,
     e.SstpCertificatesDiffer: _sstp,
     e.EvidenceEnded: _evidence_ended,
+    e.EvidenceResumed: _evidence_resumed,
     e.InternalFault: _fault,
 }
 _SAY_VERBOSELY: dict[type[e.Event], Callable[[Any], Line | None]] = {e.UnreadBytesChanged: _unread}

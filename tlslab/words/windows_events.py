@@ -111,6 +111,11 @@ class Record:
         return "\n    ".join([row, *map(escaped, filter(None, says))]) + "\n"
 
 
+def remark(lost: str) -> str:
+    """A line of the JSON file that is no entry of Windows', and says what is missing there."""
+    return json_text({"time": None, "id": None, "source": "tlslab", "message": lost}) + "\n"
+
+
 KINDS = event_log.KINDS | {CertificateNotUsable, ClientCertificateReceived, SstpCertificatesDiffer}
 
 
