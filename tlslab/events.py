@@ -1,8 +1,7 @@
 """Every observable fact of a lab, as dataclasses that nobody changes: the one stream that all readers share.
 
-An event carries lab time (`at`, seconds), the connection (0 is the lab itself), the binding ("" until one is chosen)
-and the numbers that explain it. Sentences are made by readers, never stored here: a text is a name, a value of an
-enumeration, or a quotation of a peer, a library or the system.
+An event carries lab time (`at`, seconds), connection (0: the lab itself), binding ("" until one is chosen) and numbers.
+A text is a name, a value of an enumeration, or quotes a peer, a library or the system; sentences are the readers'.
 """
 
 from __future__ import annotations

@@ -114,12 +114,9 @@ def _no_binding(event: e.NoBindingMatched) -> Line:
 
 
 def _not_usable(event: e.CertificateNotUsable) -> Line:
-    names, entry = UNUSABLE[event.why], UNUSABLE_ENTRIES[event.why]
-    return Line(
-        f"NO CERTIFICATE: the record of {event.endpoint} {names}: connection reset; "
-        f"Windows writes event {entry.event_id} of {entry.source}",
-        "bad",
-    )
+    entry, what = UNUSABLE_ENTRIES[event.why], f"the record of {event.endpoint} {UNUSABLE[event.why]}"
+    told = f"connection reset; Windows writes event {entry.event_id} of {entry.source}"
+    return Line(f"NO CERTIFICATE: {what}: {told}", "bad")
 
 
 def _session_gone(event: e.SessionEvicted) -> Line:
