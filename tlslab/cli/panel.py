@@ -53,7 +53,7 @@ def _advised(running: Running) -> str | None:
 def _more(running: Running, out: Console, *, told: bool) -> None:
     """How to see what is not shown here."""
     show = join([*program(), "show", running.options.scenario, *_where(running)])
-    more = len(running.loaded.scenario.fixes) - told
+    more = len(running.loaded.scenario.fixes.keys() - set(running.plan.fixes)) - told
     out.print()
     if more:
         out.print(Text(f"{format_count(more, 'more fix', 'more fixes')}: {show} --fixes"))
