@@ -117,7 +117,7 @@ def _warnings(running: Running) -> Iterator[str]:
     if isinstance(expect, Expectation) and expect.outcome == "reset" and expect.after and not options.settings:
         twice = format_seconds(2 * expect.after)
         watch = f" ({format_seconds(2 * expect.after / options.speed)} on your watch)" if options.speed != 1 else ""
-        yield f"a browser sends an upload that was reset once more by itself, so it freezes twice: {twice}{watch}."
+        yield f"a browser may send an upload that was reset once more by itself, and freeze twice: {twice}{watch}."
     if options.speed > 1:
         wait = format_seconds(max(running.plan.setup.timers.ssl_renegotiation / options.speed, REACTION_SECONDS))
         yield f"a browser that asks you for a certificate has {wait} for your answer; use --speed 1 with it."
