@@ -77,8 +77,13 @@ class LabProcess:
         self.ready: dict[str, Any] = json.loads(ready_file.read_text())
 
     def output(self) -> str:
-        """What it printed."""
-        return (self._folder / "output.txt").read_text(errors="replace")
+        """What it printed, its panel first."""
+
+        def read() -> str:
+            return (self._folder / "output.txt").read_text(errors="replace")
+
+        poll(lambda: "What happens, by the lab's clock" in read(), read)
+        return read()
 
     def events(self) -> list[Event]:
         """Every event so far, read back from its line of JSON."""

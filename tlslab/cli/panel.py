@@ -53,7 +53,7 @@ def _advised(running: Running) -> str | None:
 def _more(running: Running, out: Console, *, told: bool) -> None:
     """How to see what is not shown here."""
     show = join([*program(), "show", running.options.scenario, *_where(running)])
-    more = len(running.loaded.scenario.fixes) - told
+    more = len(running.loaded.scenario.fixes.keys() - set(running.plan.fixes)) - told
     out.print()
     if more:
         out.print(Text(f"{format_count(more, 'more fix', 'more fixes')}: {show} --fixes"))
@@ -122,7 +122,7 @@ def _warnings(running: Running) -> Iterator[str]:
     if isinstance(expect, Expectation) and expect.outcome == "reset" and expect.after and not options.settings:
         twice = format_seconds(2 * expect.after)
         watch = f" ({format_seconds(2 * expect.after / options.speed)} on your watch)" if options.speed != 1 else ""
-        yield f"a browser sends an upload that was reset once more by itself, so it freezes twice: {twice}{watch}."
+        yield f"a browser may send an upload that was reset once more by itself, and freeze twice: {twice}{watch}."
     if options.speed > 1:
         wait = format_seconds(max(running.plan.setup.timers.ssl_renegotiation / options.speed, REACTION_SECONDS))
         yield f"a browser that asks you for a certificate has {wait} for your answer; use --speed 1 with it."
