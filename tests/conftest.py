@@ -44,7 +44,10 @@ for proxy in ("http_proxy", "https_proxy", "all_proxy"):
 DEBIAN_PACKAGES = {
     "certutil": "libnss3-tools",
     "gnutls-cli": "gnutls-bin",
+    "java": "default-jdk-headless",
+    "javac": "default-jdk-headless",
     "keytool": "default-jre-headless",
+    "node": "nodejs",
     "pk12util": "libnss3-tools",
     "text2pcap": "wireshark-common",
 }

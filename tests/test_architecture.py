@@ -30,6 +30,7 @@ TABLE = {
     "recorder": ("", "events"),
     "knobs": ("pydantic", ""),
     "wire": ("", "types errors"),
+    "symptoms": ("", ""),
     "schannel": ("pydantic", "events knobs"),
     "httpsys": ("h11 pydantic", "types tables events recorder errors knobs text"),
     "iis": ("", "types events text"),
@@ -225,10 +226,12 @@ def test_a_name_means_one_thing() -> None:
 # What a folder of tests may use beside its room and what the room may use, and why.
 ALSO = {
     "capture": "client core pki recorder scenario verify",  # the logs of whole scenarios, walked in memory
+    "core": "lab words",  # what is said of a peer's strange certificate, and written of it
     "client": "core events",  # its peer is a lab on a socket
     "net": "httpsys pki scenario text",  # listens with the certificates and bindings of a real plan
     "scenario": "client verify",  # every promise of the catalogue is a trial, which the lab's own client walks
-    "verify": "pki",  # the certificates of a home
+    "symptoms": "scenario.catalogue",  # what people paste is scored against the shipped symptoms
+    "verify": "errors pki schannel",  # the certificates of a home; every scenario on every Windows, or refused
     "tls": "pki schannel",  # certificates to shake hands with, and the suites of Windows
 }
 TESTS = [

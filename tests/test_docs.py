@@ -35,6 +35,7 @@ from tlslab.scenario.schema import (
     WritingStyle,
 )
 from tlslab.scenario.stores import Roots, Store
+from tlslab.scenario.windows_names import understood
 from tlslab.verify.judge import judge
 from tlslab.verify.memory import World
 from tlslab.verify.trials import Trial, trials
@@ -121,6 +122,7 @@ def test_every_scenario_fix_and_path_exists(page: str, shipped: Callable[[str], 
     for words in _calls(page):
         given = [(words[i], words[i + 1]) for i in range(len(words) - 1) if words[i].startswith("--")]
         names = [value for option, value in given if option == "--scenario" and value in catalogue.names()]
+        names += [word for word in words[1:2] if word in catalogue.names()]
         loaded = shipped(names[0] if names else "large-post-deadlock")
         for option, value in given:
             if option == "--scenario":
@@ -128,7 +130,8 @@ def test_every_scenario_fix_and_path_exists(page: str, shipped: Callable[[str], 
             elif option == "--fix" and not value.isupper():
                 assert value in loaded.scenario.fixes, value
             elif option == "--set" and not value.startswith("PATH"):
-                resolve(loaded.data, parse_set(value)[0])
+                [path] = understood(loaded.data, dict([parse_set(value)]))
+                resolve(loaded.data, path)
 
 
 @EVERY_PAGE
@@ -156,6 +159,17 @@ def test_what_is_made_of_tables_is_current() -> None:
     shown = re.findall(r"<!-- made of (\S+) by make docs -->", PAGES["docs/architecture.md"])
     assert sorted(shown) == sorted(tables["BLOCKS"])
     assert tables["page"]() == PAGES["docs/architecture.md"]
+
+
+# --- symptoms.md -----------------------------------------------------------------------------------------------
+
+
+def test_the_page_of_symptoms_is_current() -> None:
+    """docs/symptoms.md says what the scenarios say, each with its cause and its neighbours: `make docs` writes it."""
+    made = runpy.run_path(str(ROOT / "docs" / "symptoms.py"))
+    assert made["page"]() == PAGES["docs/symptoms.md"]
+    assert [one.name for one in catalogue.listed() if not (one.cause and one.tell_apart)] == []
+    assert " |  |" not in PAGES["docs/symptoms.md"]  # a row that no scenario has
 
 
 # --- identities.md ---------------------------------------------------------------------------------------------

@@ -14,9 +14,11 @@ from tlslab.errors import (
     ScenarioError,
     UsageProblem,
     WireError,
+    hint_of,
     in_words,
     reason_of,
     reason_with_file,
+    shortage_of,
 )
 
 
@@ -95,3 +97,31 @@ def test_real_errors(path, tmp_path, monkeypatch):
         Path(path).read_bytes()
     assert str(caught.value).startswith("cannot read it: ")
     assert "Errno" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_one"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), True),
+        (ImportError("/x/termios.so: cannot open shared object file: Too many open files", path="/x"), True),
+        (ImportError("no module named x"), False),
+        (ValueError("Too many open files"), False),
+    ],
+)
+def test_shortage_of(error, is_one):
+    """What the system refused is told from a defect, in whatever words it came."""
+    shortage = shortage_of(error)
+    assert (shortage is not None) is is_one
+    assert shortage is None or (hint_of(shortage), reason_of(shortage)) == (
+        "let it open more files: ulimit -n 4096",
+        "Too many open files",
+    )
+
+
+def test_every_refusal_has_a_hint():
+    """One that nobody knows better, too; and a hint that somebody does know stays."""
+    for given, hint in (("", "make room on that disk, or name a file on another"), ("do this", "do this")):
+        with pytest.raises(LabError) as caught, in_words("cannot write x", given):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        assert caught.value.hint == hint
+    assert hint_of(OSError(errno.EXDEV, "x"))

@@ -22,6 +22,10 @@ ESCAPES = [
     ("\u2028\x85", r"\u2028\x85"),  # line ends elsewhere
     ("\ud800\udc80", r"\ud800\udc80"),
     ("\U000e0001", r"\U000e0001"),
+    ("1\u00a0000\u202fkm\u3000😀", "1\u00a0000\u202fkm\u3000😀"),  # spaces are written, and do nothing
+    ("👩\u200d💻👍🏽", "👩\u200d💻👍🏽"),  # a programmer
+    ("a\u200db 👩\u200d", "a\\u200db 👩\\u200d"),  # the same character, which hides
+    ("\u200b\ufeff\u061c", r"\u200b\ufeff\u061c"),  # no width
     (r"\x1b", r"\x1b"),  # printed as it came: what is an escape and what looks like one cannot be told apart
 ]
 HOSTILE = "".join(raw for raw, _ in ESCAPES)
@@ -42,7 +46,7 @@ def test_escaped_but_for():
 def test_escaped_text_prints_and_can_be_encoded(raw):
     """Whatever comes, it prints on a line, and UTF-8 has it."""
     written = text.escaped(raw)
-    assert written.isprintable()
+    assert written.translate(dict.fromkeys(map(ord, f"{text.SPACES}\u200d"))).isprintable()
     assert len(written.encode()) >= len(raw)
 
 
@@ -79,14 +83,23 @@ def test_a_log_field_is_one_field(raw):
         ("\"><img onerror='x'>", "&quot;&gt;&lt;img onerror=&#x27;x&#x27;&gt;"),
         ("&lt;", "&amp;lt;"),
         ("Jürgen", "Jürgen"),
-        ("a\ud800b", "a?b"),
-        ("\0\x1b\n", "\0\x1b\n"),  # no markup
+        ("a\ud800b", r"a\ud800b"),
+        ("\0\x1b\u202e\n", "\\x00\\x1b\\u202e\n"),  # a page is read in a terminal, too
     ],
 )
 def test_html_text(raw, written):
     """Nothing is markup, and all of it is UTF-8."""
     assert text.html_text(raw) == written
     assert text.html_text(raw).encode().decode() == written
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_json_text(raw):
+    """It prints, DEL too, and is read as what it was."""
+    written = text.json_text({raw: [raw, 1]})
+    assert written.isprintable()
+    assert written.isascii()
+    assert json.loads(written) == json.loads(json.dumps({raw: [raw, 1]}))
 
 
 @pytest.mark.parametrize(("raw", "written"), [("abc", "abc"), ("abcd", "abc... (4 characters)"), ("", "")])
@@ -214,5 +227,6 @@ def test_format_plain_seconds(seconds, written):
 def test_hostile_text_is_one_line_everywhere():
     """What the tables above have, all at once: no control, no format character, no line end is left."""
     for written in (text.escaped(HOSTILE), text.log_field(HOSTILE), text.escaped(text.cut(HOSTILE, 20))):
-        assert {unicodedata.category(one) for one in written}.isdisjoint({"Cc", "Cf", "Cs", "Zl", "Zp"})
+        rest = written.replace("\u200d\U0001f4bb", "")  # the programmer's joiner
+        assert {unicodedata.category(one) for one in rest}.isdisjoint({"Cc", "Cf", "Cs", "Zl", "Zp"})
         assert json.loads(json.dumps(written)) == written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,12 +31,36 @@ def reason_with_file(error: OSError) -> str:
     return reason_of(error) if error.filename is None else f"{error.filename}: {reason_of(error)}"
 
 
+NO_DESCRIPTOR = "Too many open files"
+_HINTS = {
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "let it open more files: ulimit -n 4096"),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room on that disk, or name a file on another"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "name a file or folder that you may use"),
+    errno.EISDIR: "name a file",
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), "see whether it is there, and its folder"),
+    errno.ENOMEM: "end other programs: there is no memory left",
+}
+
+
+def hint_of(error: OSError) -> str:
+    """What to try where nobody knows better: by the error's number."""
+    return _HINTS.get(error.errno or 0, "try again; if it stays so, see what is wrong with the disk or the system")
+
+
+def shortage_of(error: BaseException) -> OSError | None:
+    """What the system refused; an import without a free descriptor is the same in other words. None: it is neither."""
+    if isinstance(error, ImportError) and str(error).endswith(NO_DESCRIPTOR):
+        return OSError(errno.EMFILE, NO_DESCRIPTOR, error.path)
+    return error if isinstance(error, OSError) else None
+
+
 @contextmanager
 def in_words(failed: str, hint: str = "", known: Mapping[int, tuple[str, str]] | None = None) -> Iterator[None]:
     """Turn an OSError of what is done in the `with` into a LabError: what failed, why, and what to try.
 
-    `failed` is such as `cannot read FILE`. For the error numbers in `known` there is another reason ("" keeps the
-    system's) and another hint. A ValueError is turned too: Python raises it for a path with a NUL.
+    `failed` is such as `cannot read FILE`; without a hint the error's own is taken. For the error numbers in `known`
+    there is another reason ("" keeps the system's) and another hint. A ValueError is turned too: Python raises it for a
+    path with a NUL.
     """
     try:
         yield
@@ -44,6 +69,8 @@ def in_words(failed: str, hint: str = "", known: Mapping[int, tuple[str, str]] |
             raise
         known_reason, hint = (known or {}).get(getattr(error, "errno", 0), ("", hint))
         reason = known_reason or reason_of(error)
+        if not hint and isinstance(error, OSError):
+            hint = hint_of(error)
         raise LabError(f"{failed}: {reason}", hint, reason) from error
 
 

@@ -1,8 +1,7 @@
 """Every observable fact of a lab, as dataclasses that nobody changes: the one stream that all readers share.
 
-An event carries lab time (`at`, seconds), the connection (0 is the lab itself), the binding ("" until one is chosen)
-and the numbers that explain it. Sentences are made by readers, never stored here: a text is a name, a value of an
-enumeration, or a quotation of a peer, a library or the system.
+An event carries lab time (`at`, seconds), connection (0: the lab itself), binding ("" until one is chosen) and numbers.
+A text is a name, a value of an enumeration, or quotes a peer, a library or the system; sentences are the readers'.
 """
 
 from __future__ import annotations
@@ -50,12 +49,9 @@ class ConnectionClosed(Event):
     seconds: float
 
 
-# --- TLS, all derived from the wire ----------------------------------------------------------------
-
-
 @t.frozen_for_mypy
 class ClientHelloReceived(Event):
-    """A ClientHello was read. `behind_body_bytes` counts the request body that stood before it; None in the first."""
+    """A ClientHello was read, all but what `detail` says, behind so many bytes of body (None: the first of all)."""
 
     server_name: str | None
     versions: tuple[str, ...]
@@ -63,6 +59,7 @@ class ClientHelloReceived(Event):
     offers_post_handshake_auth: bool
     renegotiation: bool
     behind_body_bytes: int | None
+    detail: str = ""
 
 
 @t.frozen_for_mypy
@@ -229,9 +226,6 @@ class TlsFailed(Event):
     detail: str
 
 
-# --- HTTP and the client certificate ---------------------------------------------------------------
-
-
 @t.frozen_for_mypy
 class RequestReceived(Event):
     """The head of a request was read. `content_length` is None for a chunked body; a header not sent is ""."""
@@ -267,8 +261,7 @@ class CertificateUnavailable(Event):
 class EntityBodyStalled(Event):
     """The body is no longer read although more of it is on its way: what would answer is behind it.
 
-    Bytes: `body_buffered` read and kept, `tls_unread` received but not decrypted or not taken, `socket_unread`
-    waiting in the kernel.
+    Bytes: `body_buffered` read and kept, `tls_unread` received but not taken, `socket_unread` waiting in the kernel.
     """
 
     body_buffered: int
@@ -378,11 +371,19 @@ class SstpCertificatesDiffer(Event):
 
 @t.frozen_for_mypy
 class EvidenceEnded(Event):
-    """A file that the lab writes ends before the lab does. `detail` goes with `why`: bytes, or the system's word."""
+    """A file of the lab's ends, for good or for a while. `detail` goes with `why`: bytes, or the system's word."""
 
     what: t.EvidenceFile
     why: t.EvidenceEnd
     detail: str
+
+
+@t.frozen_for_mypy
+class EvidenceResumed(Event):
+    """Such a file goes on; `missing` is how many lines (of a capture: packets) are lost at this place."""
+
+    what: t.EvidenceFile
+    missing: int
 
 
 @t.frozen_for_mypy

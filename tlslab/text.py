@@ -6,23 +6,44 @@ A leaf: imports nothing of tlslab. What a user writes as a size or a duration is
 from __future__ import annotations
 
 import html
+import json
+import re
 
 HostPort = tuple[str, int]
 NOTHING = "-"  # a field of a log that has no value
+# Unicode's other spaces (Zs): they take room and do nothing else, and French and Japanese are written with them.
+SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+PICTURES = "\u2600-\u27bf\U0001f000-\U0001faff"
+# The joiner that makes one picture of two: a woman and a computer are a programmer. Elsewhere it hides.
+_JOINER = re.compile(f"(?<=[\ufe0f{PICTURES}])\u200d(?=[{PICTURES}])")
 
 
-# --- a peer's text ----------------------------------------------------------------------------------------------
+# --- text from outside ------------------------------------------------------------------------------------------
 
 
 def escaped(text: str, *, keep: str = "") -> str:
-    r"""Write what does not print as an escape, such as `\x1b` or `\u202e`; the characters of `keep` stay.
+    r"""Write what does not print as an escape, such as `\x1b` or `\u202e`; spaces and the characters of `keep` stay.
 
-    So no text of a peer's moves a cursor, colours a terminal, turns a line around or begins a new one. A lone surrogate
-    is escaped too, so any encoding that has the other characters can hold the result. A backslash stays as it is.
+    So nothing from outside moves a cursor, colours a terminal, turns a line around, hides or begins a new one. A lone
+    surrogate is escaped too, so any encoding that has the other characters can hold the result. A backslash stays.
     """
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() or one in keep else one.encode("unicode_escape").decode() for one in text)
+    stay = SPACES + keep
+    return "\u200d".join(
+        "".join(one if one.isprintable() or one in stay else one.encode("unicode_escape").decode() for one in part)
+        for part in _JOINER.split(text)
+    )
+
+
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """Write JSON in ASCII that prints: DEL, which JSON's own rules let pass, is an escape as well."""
+    return without_del(json.dumps(value, indent=indent))
+
+
+def without_del(text: str) -> str:
+    """Write DEL as an escape in JSON that has everything else as one."""
+    return text.replace("\x7f", r"\u007f")
 
 
 def log_field(text: str) -> str:
@@ -36,8 +57,11 @@ def log_field(text: str) -> str:
 
 
 def html_text(text: str) -> str:
-    """Write text for HTML, between tags or in a quoted attribute; a lone surrogate, which UTF-8 lacks, as `?`."""
-    return html.escape(text.encode(errors="replace").decode())
+    """Write text for HTML, between tags or in a quoted attribute; what does not print, as `escaped` does.
+
+    A page is read with curl in a terminal, too, and a browser turns lines around as a terminal does.
+    """
+    return html.escape(escaped(text, keep="\n"))
 
 
 def shortened(text: str, limit: int) -> str:
@@ -104,6 +128,11 @@ def plural(count: int, one: str, many: str = "") -> str:
 def format_count(count: int, one: str, many: str = "") -> str:
     """Write a count and what is counted: `1 byte`, `1,048,576 bytes`."""
     return f"{count:,} {plural(count, one, many)}"
+
+
+def format_times(count: int) -> str:
+    """Write how often: `never`, `once`, `twice`, `3 times`."""
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count:,} times")
 
 
 def format_bytes(count: int) -> str:

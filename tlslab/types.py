@@ -109,17 +109,27 @@ class EvidenceFile(StrEnum):
 
 
 class EvidenceEnd(StrEnum):
-    """Why such a file ended before the lab did."""
+    """Why such a file ends before the lab does, or cannot be written for a while."""
 
-    SIZE_LIMIT = "size_limit"  # it was not to grow larger
+    DISK_FULL = "disk_full"
+    NO_DESCRIPTORS = "no_descriptors"
+    NOT_THERE = "not_there"  # its folder is gone
+    NOT_ALLOWED = "not_allowed"
+    DELETED = "deleted"  # somebody has deleted it, and it begins anew
     UNREAD = "unread"  # it is a pipe, and its reader left so much unread
-    FAILED = "failed"  # the system refused, in the words that go with it
+    FAILED = "failed"  # the system refused otherwise, in the words that go with it
+    SIZE_LIMIT = "size_limit"  # it was not to grow larger
+    READER_GONE = "reader_gone"  # it is a pipe, and nobody can read it any more
+
+
+FOR_GOOD = frozenset({EvidenceEnd.SIZE_LIMIT, EvidenceEnd.READER_GONE})  # the others pass
 
 
 class Fault(StrEnum):
-    """What kind of defect of tlslab it was."""
+    """What kind of defect of tlslab it was, or of the system it runs on."""
 
     EXCEPTION = "exception"
+    SYSTEM = "system"  # it refused what a connection needs
     EVICTED_SESSION_RESUMED = "evicted_session_resumed"  # OpenSSL took up what the session table had let go
 
 

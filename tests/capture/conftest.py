@@ -18,6 +18,7 @@ from tlslab.capture.files import OutputFile
 from tlslab.capture.logs import EVENTS_JSON, EVENTS_TEXT
 from tlslab.capture.recording import Capture
 from tlslab.capture.segments import MAX_PAYLOAD
+from tlslab.events import Event, EvidenceEnded
 from tlslab.pki.store import Pki, open_pki
 from tlslab.types import EvidenceEnd
 
@@ -174,8 +175,12 @@ class Recording:
     def __init__(self, path: Path, **options: Any) -> None:
         self.path = path
         self.ends: list[EvidenceEnd] = []
-        self.file = OutputFile(str(path), "the capture", on_end=lambda why, _: self.ends.append(why), **options)
+        self.file = OutputFile(str(path), "the capture", unit="packet", tell=self._tell, **options)
         self.capture = Capture(self.file, EPOCH, "tlslab 1.2", "a scenario")
+
+    def _tell(self, kind: type[Event], why: EvidenceEnd, *_details: object) -> None:
+        if kind is EvidenceEnded:
+            self.ends.append(why)
 
     def blocks(self) -> list[Block]:
         """All of it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterable
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tlslab.capture import writers
 from tlslab.capture.logs import EVENTS_JSON, EVENTS_TEXT, Logs
 from tlslab.errors import LabError
 from tlslab.events import (
@@ -19,6 +21,8 @@ from tlslab.events import (
     ConnectionClosed,
     ConnectionOpened,
     Event,
+    EvidenceEnded,
+    EvidenceResumed,
     HttpErrLogged,
     RequestReceived,
     ResponseSent,
@@ -214,29 +218,51 @@ def test_a_folder_that_cannot_be(make, tmp_path, folder):
 
 
 @posix
-def test_a_full_disk_ends_one_log(make, tmp_path, read_w3c):
-    """The others go on."""
+def test_a_full_disk(make, tmp_path, read_w3c):
+    """What one log lacks is said at the end; the others lack nothing."""
     (tmp_path / "httperr1.log").symlink_to("/dev/full")
     with make() as logs:
         for event in (OPENED, failure(), *exchange(0.0)):
             logs.note(event)
-    assert logs.failures == ["the HTTPERR log ends before the lab did: No space left on device"]
+    assert logs.failures == [
+        f"the HTTPERR log is not whole: 1 line is missing ({tmp_path / 'httperr1.log'}: No space left on device)"
+    ]
     assert len(read_w3c(tmp_path / "u_ex260304.log")[0]) == 1
 
 
 @posix
-def test_a_folder_that_goes(make, tmp_path):
-    """The log whose next file cannot be opened ends, and says so once; the lab does not."""
-    told: list[tuple[str, ...]] = []
-    with make(tmp_path / "logs", on_end=lambda *end: told.append(end)) as logs:
-        for event in (OPENED, *exchange(0.0)):
+def test_a_folder_that_goes(make, tmp_path, read_w3c, read_httperr, read_entries, monkeypatch):
+    """Deleted, its logs wait, and say so once; made again, they go on, and what there was no room for is counted."""
+    monkeypatch.setattr(writers, "FIRST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(writers, "LONGEST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(writers, "KEPT_BYTES", 200)
+    told: list[tuple[object, ...]] = []
+    folder = tmp_path / "logs"
+    all_of_it = [*exchange(1.0), failure(), AlertSent(0.0, 1, "", "fatal", "handshake_failure", 40)]
+    with make(folder, tell=lambda *what: told.append(what)) as logs:
+        for event in (OPENED, *all_of_it):
             logs.note(event)
-        shutil.rmtree(tmp_path / "logs")
-        for event in (*exchange(1.0), *exchange(2.0)):
+        shutil.rmtree(folder)
+        for _ in range(4):
+            for event in all_of_it:
+                logs.note(event)
+        folder.mkdir()
+        logs.look_after()
+        for event in all_of_it:
             logs.note(event)
-    path = tmp_path / "logs" / "u_ex260304.log"
-    assert told == [(EvidenceFile.SITE_LOG, EvidenceEnd.FAILED, f"{path}: No such file or directory")]
-    assert logs.failures == [f"the site's log ends before the lab did: {path}: No such file or directory"]
+    path = folder / "u_ex260304.log"
+    assert [what for what in told if what[0] == EvidenceFile.SITE_LOG] == [
+        (EvidenceFile.SITE_LOG, EvidenceEnded, EvidenceEnd.NOT_THERE, f"{path}: No such file or directory"),
+        (EvidenceFile.SITE_LOG, EvidenceResumed, 1),
+    ]
+    assert logs.failures[0] == f"the site's log is not whole: 1 line is missing ({path}: No such file or directory)"
+    lines = path.read_text().splitlines()
+    assert lines[-2] == f"#Remark: tlslab: 1 line is missing here: {path}: No such file or directory"
+    assert [line[0] for line in lines] == [*"####", "2", "2", "2", "#", "2"]
+    assert (folder / "httperr1.log").read_text().count("#Remark: tlslab: 1 line") == 1
+    entries = [json.loads(line) for line in (folder / EVENTS_JSON).read_text().splitlines()]
+    assert [entry["source"] for entry in entries] == ["Schannel", "tlslab", "Schannel"]
+    assert entries[1]["message"].startswith("3 lines are missing here: ")
 
 
 @posix

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tlslab import events as e
+from tlslab.capture import writers
 from tlslab.tap import NO_TAP, Tap
 from tlslab.types import EvidenceEnd
 
@@ -48,7 +49,7 @@ def test_the_head(recording):
 def test_packet_time(made):
     """It is the epoch of lab time 0 and the lab time, to the nanosecond."""
     seen, wire = made
-    wire.received(b"x", 1.000000001)
+    wire.received(b"hello", 1.000000001)
     wire.settle()
     times = [block.fields[1] << 32 | block.fields[2] for block in seen.blocks() if block.kind == 6]
     assert times == [EPOCH] * 3 + [EPOCH + 1_000_000_001] * 2
@@ -58,7 +59,7 @@ def test_a_later_beginning(made):
     """What was the wall's clock at lab time 0 is known better when the lab runs."""
     seen, wire = made
     seen.capture.begin(1_000_000_000.5)
-    wire.received(b"x", 1.0)
+    wire.received(b"hello", 1.0)
     wire.settle()
     times = [block.fields[1] << 32 | block.fields[2] for block in seen.blocks() if block.kind == 6]
     assert times == [EPOCH] * 3 + [1_000_000_001_500_000_000] * 2
@@ -96,10 +97,44 @@ def test_secrets_come_before_their_packets(made):
     seen.capture.secrets("TWO 3 4")
     wire.settle()  # nothing to write, so they wait
     other.settle()
-    wire.received(b"x", 1.0)
+    wire.received(b"hello", 1.0)
     wire.settle()
     assert [block.kind for block in seen.blocks()] == [0x0A0D0D0A, 1, 6, 6, 6, 10, 6, 6, 6, 6, 6]
     assert seen.blocks()[5].data == b"ONE 1 2\nTWO 3 4\n"
+
+
+def test_the_first_packet_shows_that_it_is_tls(made):
+    """A client that begins byte by byte has its first five in one packet; what it sends later is not put together."""
+    seen, wire = made
+    for moment, byte in enumerate(b"\x16\x03\x01\x02\x00\x01\x00", 1):
+        wire.received(bytes([byte]), moment)
+        wire.settle()
+        assert len(seen.packets()) == 3 + 2 * max(moment - 4, 0)
+    sent = [one.payload for one, _ in seen.packets() if one.payload]
+    assert sent == [b"\x16\x03\x01\x02\x00", b"\x01", b"\x00"]
+
+
+@pytest.mark.parametrize(
+    ("told", "flags"),
+    [
+        (lambda wire: wire.peer_ended(9.0, reset=False), ["PA", "FA", "A"]),
+        (lambda wire: wire.ended(9.0, reset=True), ["PA", "RA"]),
+        (lambda wire: wire.sent(b"alert", 9.0), ["PA", "PA", "A"]),
+        (lambda wire: wire.waiting(b"POST more", 9.0), ["PA", "PA", "A"]),
+    ],
+)
+def test_a_few_bytes_and_no_more(made, told, flags):
+    """Where something else happens before there are five they are shown, and at the moment at which they came."""
+    seen, wire = made
+    wire.received(b"POST", 1.0)
+    wire.settle()
+    told(wire)
+    wire.settle()
+    packets = [one for one, _ in seen.packets()[3:]]
+    assert packets[0].payload == b"POST"
+    assert [one.flags for one in packets] == flags
+    times = [block.fields[1] << 32 | block.fields[2] for block in seen.blocks() if block.kind == 6]
+    assert [(time - EPOCH) / 1e9 for time in times[3:5]] == [1.0, 9.0]
 
 
 def test_what_waits_is_shown_once(made, read_streams):
@@ -137,14 +172,14 @@ def test_the_stalls_comment(made):
 def test_no_decision_comes_of_what_nobody_read(made):
     """What is said of the client's data stands beside data that was taken, not beside what waits behind it."""
     seen, wire = made
-    wire.received(b"POST", 1.0)
+    wire.received(b"POST /", 1.0)
     wire.received(b"more", 1.0)
     wire.waiting(b"body", 1.0)
     seen.capture.note(at(e.RequestReceived, "POST", "/p", "1.1", 9, False, "", ""))
     seen.capture.note(NO_CERTIFICATE)
     wire.settle()
     about = [(seen.packets()[number - 1][0].payload, text[:7]) for number, _flags, [text] in seen.comments()]
-    assert about == [(b"POST", "POST /p"), (b"more", "the cli")]  # a request begins somewhere, a verdict comes last
+    assert about == [(b"POST /", "POST /p"), (b"more", "the cli")]  # a request begins somewhere, a verdict comes last
 
 
 def test_a_closed_window(made):
@@ -258,6 +293,39 @@ def test_after_the_end_of_the_file(recording):
     assert not wire.looks_ahead
     assert seen.capture.open(2, CLIENT, LAB, 2.0) is NO_TAP
     assert seen.path.read_bytes() == written
+
+
+def test_what_a_full_disk_did_not_take(made, monkeypatch):
+    """Steps are kept or dropped whole, never torn; the next packet says how many, and no secret is lost."""
+    seen, wire = made
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(writers, "KEPT_BYTES", 1)
+    monkeypatch.setattr(writers, "FIRST_WAIT_SECONDS", 0.0)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    whole = seen.path.read_bytes()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 70, before[1]))
+    try:
+        for number in range(3):
+            seen.capture.secrets(f"CLIENT_RANDOM {number} 1")
+            wire.received(b"x" * 8, 1.0)
+            wire.settle()
+        assert seen.path.read_bytes() == whole
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    seen.file.look_after()
+    wire.sent(b"y", 1.0)
+    wire.settle()
+    secrets = [block.data for block in seen.blocks() if block.kind == 10]
+    assert secrets == [b"CLIENT_RANDOM 0 1\n", b"CLIENT_RANDOM 1 1\nCLIENT_RANDOM 2 1\n"]
+    packets = seen.packets()[3:]
+    assert [(one.payload, texts) for one, texts in packets] == [
+        (b"x" * 8, []),
+        (b"", []),
+        (b"y", ["tlslab: 4 packets are missing in front of this one"]),
+        (b"", []),
+    ]
+    assert seen.ends == [EvidenceEnd.DISK_FULL]
+    assert seen.file.failure == f"the capture is not whole: 4 packets are missing ({seen.path}: File too large)"
 
 
 TOLD = st.lists(

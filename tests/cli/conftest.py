@@ -47,9 +47,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(home: Path) -> Callable[..., Result]:
     """Run a command in this process; only for those that end by themselves."""
 
-    def invoke(*words: str, **environment: str) -> Result:
+    def invoke(*words: str, stdin: bytes | None = None, **environment: str) -> Result:
         environment = {"TLSLAB_HOME": str(home), "COLUMNS": "100", **environment}
-        result = CliRunner(env=environment).invoke(main, words, prog_name="tlslab")
+        result = CliRunner(env=environment).invoke(main, words, input=stdin, prog_name="tlslab")
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         assert "Traceback" not in result.output
         return result

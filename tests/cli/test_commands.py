@@ -35,7 +35,7 @@ def test_help_of_serve(run):
     """The signals that end it and their exit codes are documented, and the examples keep their lines."""
     words = run("serve", "--help").output
     assert "Ctrl-C ends it with exit code 130, SIGTERM with 0" in words
-    assert "\n    tlslab serve --scenario large-post-deadlock\n" in words
+    assert "\n    tlslab serve large-post-deadlock\n" in words
 
 
 def test_version(run):
@@ -48,7 +48,16 @@ def test_version(run):
     ("words", "said"),
     [
         (("sevre",), "there is no command 'sevre'; did you mean serve?"),
-        (("serve",), "--scenario"),
+        (
+            ("serve",),
+            "tlslab: serve what? Name a scenario: tlslab serve NAME\n  hint: there are accepted-but-untrusted, ",
+        ),
+        (("serve", "large-pst-deadlock"), "hint: did you mean large-post-deadlock?"),
+        (("serve", "stale-binding", "-s", "session-lifetime"), "cannot serve stale-binding and session-lifetime"),
+        (("serve", "Deadlok"), "hint: did you mean large-post-deadlock?"),
+        (("list", "--symptm", "x"), "there is no option '--symptm'; did you mean --symptom?"),
+        ((*SERVE, "--aheadd"), "there is no option '--aheadd'\n"),
+        (("pki", "export", ".", "--formt", "pem"), "there is no option '--formt'; did you mean --format or --force?"),
         (("show",), "NAME"),
         (("show", "nope"), "there is no scenario 'nope'\n  hint: known: "),
         (("serve", "-s", "large-pst-deadlock"), "hint: did you mean large-post-deadlock?"),
@@ -156,4 +165,8 @@ def test_standard_output_is_full(words):
             text=True,
             check=False,
         )
-    assert (done.returncode, done.stderr) == (1, "tlslab: No space left on device\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "tlslab: cannot write to standard output: No space left on device\n"
+        "  hint: make room on that disk, or name a file on another\n",
+    )

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tlslab.cli.console import LabConsole, console, prose
+from tlslab.cli.console import LabConsole, PatientStream, console, prose
 from tlslab.lab.shell import program
 
 
@@ -76,7 +76,7 @@ def test_no_color(monkeypatch, variables, coloured):
 @pytest.mark.parametrize("how", [LabConsole.print, LabConsole.write])
 @pytest.mark.parametrize("patient", [False, True])
 def test_a_full_disk(patient, how):
-    """A patient console falls silent; another one fails."""
+    """A patient console goes on without what cannot be written; another one fails."""
     with open("/dev/full", "w", encoding="utf-8") as full:
         out = LabConsole(patient=patient, file=full)
         if patient:
@@ -86,7 +86,39 @@ def test_a_full_disk(patient, how):
             with pytest.raises(OSError, match="No space left"):
                 how(out, "x")
             out.fall_silent()
-        assert out.quiet
+        assert out.quiet is not patient
+
+
+@pytest.mark.parametrize(
+    ("room", "written"),
+    [
+        (0, "tlslab: 3 lines are missing here: File too large\nfour\n"),
+        (4, "one\ntlslab: 2 lines are missing here: File too large\nfour\n"),
+        (6, "one\ntw\ntlslab: 2 lines are missing here: File too large\nfour\n"),
+        (12, "one\ntwo\nthre\ntlslab: 1 line is missing here: File too large\nfour\n"),
+        (14, "one\ntwo\nthree\nfour\n"),
+    ],
+)
+def test_a_disk_that_has_room_again(tmp_path, room, written):
+    """What was not shown is counted in its place, and no line runs into another."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with open(tmp_path / "file", "w", encoding="utf-8") as file:
+        out = LabConsole(patient=True, file=file)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+        try:
+            out.write("one\ntwo\n")
+            out.write("three\n")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        out.write("four\n")
+    assert (tmp_path / "file").read_text() == written
+
+
+def test_a_standard_output_that_is_closed():
+    """There is nothing to say, and nothing fails (`tlslab serve >&-`)."""
+    stream = PatientStream(None)
+    assert (stream.write("x"), stream.isatty()) == (1, False)
 
 
 @pytest.mark.parametrize(("encoding", "shown"), [("ascii", rb"J\xfcrgen \u5c71"), ("utf-8", "Jürgen 山".encode())])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import stat
 import struct
@@ -161,15 +162,17 @@ def test_a_limit(serve, tmp_path):
 @pytest.mark.program
 @posix
 def test_a_full_disk(serve, tmp_path):
-    """It ends the capture with an event, and the lab goes on."""
+    """Nothing can be written, which is told by an event, and the lab goes on."""
     events = tmp_path / "events"
     with serve("--pcapng", "/dev/full", "--keylog", "/dev/full", "--events", str(events)) as lab:
         for _ in range(3):
             renegotiate(lab)
         _, out, err = lab.end(signal.SIGTERM)
-    why = "No space left on device"
-    assert sorted(ended(events)) == [("capture", "failed", why), ("key_log", "failed", why)]
-    assert (f"the capture ends before the lab did: {why}" in " ".join(out.split()), err) == (True, "")
+    why = "/dev/full: No space left on device"
+    assert sorted(ended(events)) == [("capture", "disk_full", why), ("key_log", "disk_full", why)]
+    assert re.search(rf"the capture is not whole: \d+ packets are missing \({why}\)", " ".join(out.split()))
+    assert f"the key log is not whole: 6 lines are missing ({why})" in " ".join(out.split())
+    assert err == ""
     assert "opens in Wireshark" not in " ".join(out.split())  # there is nothing to open
 
 
@@ -185,10 +188,10 @@ def test_a_reader_that_has_gone(serve, tmp_path):
         for _ in range(3):
             renegotiate(lab)
         code, _, err = lab.end(signal.SIGINT)
-    assert ended(events) == [("capture", "failed", "Broken pipe")]
+    assert ended(events) == [("capture", "reader_gone", "standard output: Broken pipe")]
     said = " ".join(err.split())
     assert "URL https://" in said
-    assert "the capture ends before the lab did: Broken pipe" in said
+    assert "the capture ends before the lab did: its reader has gone (standard output: Broken pipe)" in said
     assert code == 130
     assert "Traceback" not in err
 

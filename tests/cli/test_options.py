@@ -8,7 +8,17 @@ from tlslab.cli.serve import command
 from tlslab.lab.options import Options
 
 FULL = Options(
-    "s", ("old",), ("a=1", "b=2"), 24.0, "0.0.0.0", ("one", "two"), 9000, events="-", keylog="k", verbose=True
+    "s",
+    ("old",),
+    ("a=1", "b=2"),
+    24.0,
+    "0.0.0.0",
+    ("one", "two"),
+    9000,
+    events="-",
+    keylog="k",
+    verbose=True,
+    profile="w",
 )
 
 
@@ -16,7 +26,8 @@ def test_again():
     """What decides how the lab behaves and where it listens is said again; other fixes and files are not."""
     words = FULL.again("new", (), {9000})
     assert " ".join(words) == (
-        "serve --scenario s --fix new --set a=1 --set b=2 --speed 24 --host 0.0.0.0 --san one --san two --port 9000"
+        "serve --scenario s --fix new --set a=1 --set b=2 --profile w --speed 24 --host 0.0.0.0 --san one "
+        "--san two --port 9000"
     )
     given = command.make_context("serve", words[1:]).params
     assert (given["fixes"], given["settings"], given["speed"]) == (("new",), ("a=1", "b=2"), 24.0)

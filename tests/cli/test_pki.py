@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 
 from tlslab.cli import main
+from tlslab.pki.authorities import make_authority
+from tlslab.pki.export import certificates_pem, key_pem
 from tlslab.pki.identities import IDENTITIES
 from tlslab.pki.store import open_pki
 
@@ -85,9 +87,11 @@ def test_show_makes_it_on_first_use(run, tmp_path):
 def test_export_of_everything(run, tmp_path):
     """Every identity as PEM and as PKCS#12, and the authority to trust."""
     result = run("pki", "export", str(tmp_path / "out"))
-    wanted = {f"{name}{end}" for name in IDENTITIES for end in (".pem", "-key.pem", ".p12")} | {"server-ca.pem"}
+    ends = (".pem", "-key.pem", ".p12", "-leaf-and-key.pem", "-chain.pem")
+    wanted = {f"{name}{end}" for name in IDENTITIES for end in ends} - {"leaf-only-chain.pem"} | {"server-ca.pem"}
     assert result.exit_code == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == wanted
+    assert "What trusting it risks" in " ".join(result.output.split())
     assert "The lab changed no trust store" in result.output
 
 
@@ -95,6 +99,7 @@ def test_export_of_everything(run, tmp_path):
     ("form", "files"),
     [
         ("pem", {"alice.pem", "alice-key.pem"}),
+        ("apart", {"alice-leaf-and-key.pem", "alice-chain.pem"}),
         ("p12", {"alice.p12"}),
         ("p12-legacy", {"alice-legacy.p12"}),
     ],
@@ -109,6 +114,11 @@ def test_export_of_one(run, home, tmp_path, form, files):
     if form == "pem":
         assert tuple(x509.load_pem_x509_certificates((tmp_path / "alice.pem").read_bytes())) == alice.chain
         key = load_pem_private_key((tmp_path / "alice-key.pem").read_bytes(), None)
+    elif form == "apart":
+        content = (tmp_path / "alice-leaf-and-key.pem").read_bytes()
+        assert x509.load_pem_x509_certificates(content) == [alice.chain[0]]
+        assert x509.load_pem_x509_certificates((tmp_path / "alice-chain.pem").read_bytes()) == list(alice.chain[1:])
+        key = load_pem_private_key(content[content.index(b"-----BEGIN PRIVATE") :], None)
     else:
         bundle = pkcs12.load_pkcs12((tmp_path / files.copy().pop()).read_bytes(), b"tlslab")
         assert bundle.cert is not None
@@ -136,7 +146,8 @@ def test_nothing_is_overwritten_unasked(run, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["alice.p12"]
     assert (tmp_path / "alice.p12").read_text() == "mine"
     assert run("pki", "export", str(tmp_path), "--identity", "alice", "--force").exit_code == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"alice.pem", "alice-key.pem", "alice.p12", "server-ca.pem"}
+    ends = {"alice.pem", "alice-key.pem", "alice.p12", "alice-leaf-and-key.pem", "alice-chain.pem", "server-ca.pem"}
+    assert {path.name for path in tmp_path.iterdir()} == ends
 
 
 def test_a_folder_that_cannot_be_written(run, tmp_path):
@@ -198,6 +209,51 @@ def test_a_first_reset(tmp_path):
     """Where there is none, one is made."""
     result = reset(tmp_path / "home", "--yes")
     assert (result.exit_code, "moved to" in result.output) == (0, False)
+
+
+def test_a_reset_of_the_server_authority_alone(tmp_path):
+    """The identities stay, the names that were asked for go, and standard error says what to do."""
+    pki = pki_of(tmp_path)
+    pki.server_credential(["winlab"])
+    result = reset(tmp_path, "--server", "--yes")
+    assert result.exit_code == 0
+    assert "There is a new server authority" in result.stderr
+    now = pki_of(tmp_path)
+    assert now.server_authority.certificate != pki.server_authority.certificate
+    assert (now.server.added, now.identity("alice").chain) == ([], pki.identity("alice").chain)
+    assert [path.name for path in tmp_path.iterdir()] == ["pki"]
+
+
+def test_what_trusting_it_risks(run, tmp_path):
+    """How far the authority goes, for whom, how long: for this machine's names, for one that was asked for, for any."""
+    home = str(tmp_path)
+
+    def shown() -> str:
+        return " ".join(run("pki", "show", TLSLAB_HOME=home).output.split())
+
+    assert "names that end in localhost, test, example or invalid, which no site on the net has" in shown()
+    assert "What trusting it risks: whoever gets its key (server-ca-key.pem) can pose as one of these" in shown()
+    pki = pki_of(tmp_path)
+    assert (
+        json.loads(run("pki", "show", "--json", TLSLAB_HOME=home).output)["server_authority"]["vouches_for"][-1]
+        == "::1/128"
+    )
+    pki.server_credential(["winlab", "192.0.2.10"])
+    assert "Because somebody asked for it, it vouches for winlab, 192.0.2.10, too." in shown()
+    old = make_authority("tlslab Server CA 1", datetime.now(UTC))
+    (pki.folder / "server-ca.pem").write_bytes(certificates_pem([old.certificate]))
+    (pki.folder / "server-ca-key.pem").write_bytes(key_pem(old.key))
+    assert "can pose as any web site to what trusts it" in shown()
+    assert "tlslab pki reset --server makes one that goes no further" in shown()
+
+
+def test_a_new_authority_is_told_of(run, tmp_path):
+    """By whichever command meets it first, beside what it prints for programs, and once."""
+    open_pki(tmp_path, datetime.now(UTC) - timedelta(days=350))
+    first, second = (run("pki", "show", "--json", TLSLAB_HOME=str(tmp_path)) for _ in range(2))
+    assert "so a new one was made, for a year" in " ".join(first.stderr.split())
+    assert json.loads(first.stdout) == json.loads(second.stdout)
+    assert second.stderr == ""
 
 
 def test_an_old_pki_is_named_when_it_is_too_old(run, tmp_path):

@@ -143,6 +143,10 @@ def test_quiet_events():
             [e.InternalFault(0.0, 1, "", Fault.EXCEPTION, "", "T")],
             "0 connections; answers: none; 0 freezes; HTTPERR: nothing; 1 defect of tlslab, please report.",
         ),
+        (
+            [e.InternalFault(0.0, 1, "", Fault.SYSTEM, "No space left on device", "T")],
+            "0 connections; answers: none; 0 freezes; HTTPERR: nothing; 1 connection ended by a refusal of the system.",
+        ),
     ],
 )
 def test_summary(events, summary):
@@ -151,3 +155,11 @@ def test_summary(events, summary):
     for event in events:
         tally.count(event)
     assert tally.summary(61.25) == f"The lab ran 61.2 s of its time. {summary}"
+
+
+def test_what_was_missed():
+    """Events for which there was no time are counted in their place, behind those that are shown."""
+    file = io.StringIO()
+    Timeline(LabConsole(patient=True, file=file), False).show([e.HelloRequestSent(1.5, 2, "site")], 1234)
+    first, second = file.getvalue().splitlines()
+    assert (first[:13], second) == ("    1.500  #2", "      ...  1,234 events came faster than this was read")

@@ -154,7 +154,12 @@ def test_a_narrow_terminal():
     few = [*stream(0, (0, "C", [HELLO]), (0, "S", hello))]
     for is_terminal in (True, False):
         file = io.StringIO()
-        options = {"force_terminal": is_terminal, "color_system": None, "soft_wrap": True, "highlight": False}
+        options: dict[str, Any] = {
+            "force_terminal": is_terminal,
+            "color_system": None,
+            "soft_wrap": True,
+            "highlight": False,
+        }
         out = LabConsole(patient=False, file=file, width=60, markup=False, **options)
         show(explain(Trace(tuple(frames))), out)
         show(explain(Trace(tuple(few))), out)

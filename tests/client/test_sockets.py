@@ -136,6 +136,31 @@ async def test_a_connection_that_ended_in_the_meantime(see, rush, style) -> None
     assert [one.kind for one in outcomes] == ["200", "200"]
 
 
+async def test_what_clients_do(see, rush) -> None:
+    """Over sockets as in memory: a person takes time, a browser comes back, others ignore, retry, or send slowly."""
+    style, get = WritingStyle.READS_WHILE_WRITING, {"request": "GET /upload"}
+    steps = [
+        (get | {"answers_after": "60s"}, "200", 60),
+        (get | {"answers_after": "10min", "gives_up_after": "60s"}, "gave_up", 60),
+        (get | {"leaves_at": "certificate_request", "answers_after": "60s"}, "200", 60),
+        (get | {"renegotiation": "ignore"}, "closed", 0),
+        ({"request": "POST /upload", "body": "40KiB", "pace": 512}, "200", 80),
+        ({"request": "POST /upload", "body": "1MiB", "retries": 1}, "reset", 2 * 240),
+    ]
+    timers = {"timers.ssl_renegotiation": "240s", "timers.header_wait": "24h", "timers.entity_body": "24h"}
+    outcomes = await see(style, [Step.model_validate(step) for step, _, _ in steps], **timers)
+    assert [one.kind for one in outcomes] == [kind for _, kind, _ in steps]
+    assert all(one.seconds >= least for one, (_, _, least) in zip(outcomes, steps, strict=True))
+
+
+async def test_a_client_without_a_server_name(see) -> None:
+    """A record for a name is found by that name alone."""
+    named = Step(request="GET /adfs", identity="none", sni="sts.localhost")
+    nameless = named.model_copy(update={"sni": False})
+    outcomes = await see(WritingStyle.WRITES_EVERYTHING, [named, nameless], scenario="sni-missing")
+    assert [one.kind for one in outcomes] == ["200", "reset"]
+
+
 async def test_a_client_gives_up(see) -> None:
     """Its own patience ends the step, not the lab's timer."""
     impatient = Step(request="POST /upload", body=2**20, gives_up_after=0.2)

@@ -77,8 +77,13 @@ class LabProcess:
         self.ready: dict[str, Any] = json.loads(ready_file.read_text())
 
     def output(self) -> str:
-        """What it printed."""
-        return (self._folder / "output.txt").read_text(errors="replace")
+        """What it printed, its panel first."""
+
+        def read() -> str:
+            return (self._folder / "output.txt").read_text(errors="replace")
+
+        poll(lambda: "What happens, by the lab's clock" in read(), read)
+        return read()
 
     def events(self) -> list[Event]:
         """Every event so far, read back from its line of JSON."""
@@ -126,8 +131,9 @@ class LabProcess:
         """What writes the lab's command lines; `uploads` is for the files in them."""
         addresses: dict[str | None, Destination] = {}
         for one in self.ready["bindings"]:
-            connect_to = "" if one["hostname"] == "localhost" else f"{one['host']}:{one['port']}"
-            addresses[one["name"]] = Destination(one["url"].rstrip("/"), connect_to, tuple(one["protocols"]))
+            place = f"{one['host']}:{one['port']}"
+            connect_to = "" if one["hostname"] == "localhost" else place
+            addresses[one["name"]] = Destination(one["url"].rstrip("/"), connect_to, tuple(one["protocols"]), place)
         addresses[None] = next(iter(addresses.values()))
         identities = {name: _files(files) for name, files in self.ready["identities"].items()}
         return Curl(Path(self.ca_file), identities, addresses, lambda size: upload_file(uploads, size))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tlslab.cli.recipes import beyond_clients
 from tlslab.client.https import Outcome
 from tlslab.events import Event, RequestReceived, ResponseSent, TimerExpired
 from tlslab.scenario.load import load
@@ -63,6 +64,8 @@ def playable(scenario: str, style: WritingStyle) -> list[Any]:
             continue  # curl and http.client have no such switch, and giving up has tests of its own
         if any(step.relay or step.wait or not step.post_handshake_auth for step in trial.client):
             continue  # that relay is one in memory, hours are long, and curl always offers to be asked later
+        if beyond_clients(trial.client) or any(step.retries or step.pace for step in trial.client):
+            continue  # nor these, or not both; curl's have a test below
         if style is WritingStyle.WRITES_EVERYTHING and any(
             step.expect_100 is not None or step.reads_while_writing for step in trial.client
         ):
@@ -150,6 +153,12 @@ def test_curl_stale_binding(trial: Trial, labs: Labs, curl: CurlClient) -> None:
     play_with_curl("stale-binding", trial, labs, curl)
 
 
+@pytest.mark.parametrize("trial", playable("sni-missing", CURL))
+def test_curl_sni_missing(trial: Trial, labs: Labs, curl: CurlClient) -> None:
+    """What the file says of clients with and without a server name holds for curl, which sends none to an address."""
+    play_with_curl("sni-missing", trial, labs, curl)
+
+
 @pytest.mark.parametrize(
     ("scenario", "trial"),
     [
@@ -171,6 +180,24 @@ def play_with_curl(scenario: str, trial: Trial, labs: Labs, curl: CurlClient) ->
     ends = curl.walk(lab, trial.client)
     assert not any(end.code for end in ends[:-1]), ends
     check(scenario, trial, expect, ends[-1].outcome, seen.settled())
+
+
+@pytest.mark.parametrize(
+    ("settings", "arrivals", "least"),
+    [({}, 2, 60), ({"bindings.site.client_cert_negotiation": "enable"}, 1, 4)],
+    ids=["frozen-twice", "negotiated"],
+)
+def test_curl_sends_it_again_and_slowly(
+    labs: Labs, curl: CurlClient, settings: dict[str, str], arrivals: int, least: float
+) -> None:
+    """Its options for that do what the steps say: a freeze is seen twice, and 1 MiB at 256 KiB a second takes four."""
+    lab = labs("large-post-deadlock", speed=FREEZE.speed, settings=FREEZE.settings | settings)
+    seen = lab.watch()
+    [end] = curl.walk(lab, [Step(request="POST /upload", body=2**20, retries=1, pace=2**18)])
+    events = seen.settled()
+    assert end.outcome.kind == ("200" if settings else "reset")
+    assert sum(isinstance(event, RequestReceived) for event in events) == arrivals
+    assert events[-1].at - events[0].at >= least
 
 
 # --- http.client ----------------------------------------------------------------------------------------------

@@ -299,10 +299,9 @@ def test_gnutls_cli_where_nothing_is_kept(labs: Labs, gnutls: Come, way: Way) ->
 # --- as the panel says -------------------------------------------------------------------------------------------
 
 
-def pasted(lab: LabProcess, wait_until: Callable[[Callable[[], bool], Callable[[], str]], None]) -> list[str]:
-    """Paste what the lab printed for its symptom into bash: New and Reused, line by line."""
-    wait_until(lambda: "Ctrl-C ends it" in lab.output(), lab.output)  # the panel comes after the ready file
-    panel = re.split(r"^See it ", lab.output(), flags=re.MULTILINE)[1]
+def pasted(lab: LabProcess) -> list[str]:
+    """Paste what the lab printed last, the failure or the fix at work, into bash: New and Reused, line by line."""
+    panel = lab.output().rpartition("\nSee it ")[2]
     lines = re.findall(r"^  ((?:printf|sleep|for|\() ?.*)$", panel, re.MULTILINE)
     done = subprocess.run(
         ["bash"], input="\n".join(lines), capture_output=True, text=True, timeout=PATIENCE, check=True
@@ -322,7 +321,6 @@ def pasted(lab: LabProcess, wait_until: Callable[[Callable[[], bool], Callable[[
 def test_the_printed_lines(
     labs: Labs,
     require_client: Callable[[str], str],
-    wait_until: Callable[[Callable[[], bool], Callable[[], str]], None],
     scenario: str,
     fix: str,
     speed: float,
@@ -332,8 +330,8 @@ def test_the_printed_lines(
     """What somebody sees who copies the lines of the panel, without the fix and with it."""
     require_client("openssl")
     require_client("bash")
-    assert pasted(labs(scenario, speed=speed), wait_until) == without
-    assert pasted(labs(scenario, fix, speed=speed), wait_until) == with_it
+    assert pasted(labs(scenario, speed=speed)) == without
+    assert pasted(labs(scenario, fix, speed=speed)) == with_it
 
 
 # --- the default of Windows Server 2003 ------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def test_a_client_hello_byte_by_byte(talk, get):
         (b"\x17\x03\x03\0\x05early", "unexpected_message", "application_data"),
         (b"\x15\x03\x03\0\x02\x02\x28", "unexpected_message", "alert"),
         (b"\x16\x03\x01\0\x04\x02\0\0\0", "unexpected_message", "ServerHello"),
-        (b"\x16\x03\x01\0\x04\x01\x01\0\0", "malformed_hello", "ClientHello of 65,536 bytes"),
+        (b"\x16\x03\x01\0\x04\x01\x03\0\0", "malformed_hello", "ClientHello of 196,608 bytes"),
     ],
 )
 def test_what_is_no_client_hello(talk, received, kind, detail):

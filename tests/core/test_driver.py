@@ -6,10 +6,23 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tlslab.core.connection import UNSENT_LIMIT
 from tlslab.core.machine import Machine
-from tlslab.events import ALL, ConnectionClosed, EntityBodyStalled, Event, PeerClosed, PeerReset, ResponseSent
+from tlslab.events import (
+    ALL,
+    AlertSent,
+    ConnectionClosed,
+    EntityBodyStalled,
+    Event,
+    InternalFault,
+    PeerClosed,
+    PeerReset,
+    ResponseSent,
+    TlsFailed,
+)
 from tlslab.tls.context import Protocol
 from tlslab.types import Drain, Reset
 
@@ -74,6 +87,62 @@ def test_the_order_of_a_step(hear, protocol):
     assert heard.take() == ["open", "events", "settled"]
     assert [heard.take() for _ in flights(client)] == STEPS[protocol]
     assert client.statuses() == ["200"]
+
+
+CHANGE_CIPHER_SPEC, DATA = 20, 23
+
+
+def ends_of(stream, content_type):
+    """Where in a client's stream each record of a type ends."""
+    end = 0
+    while end < len(stream):
+        kind = stream[end]
+        end += 5 + int.from_bytes(stream[end + 3 : end + 5], "big")
+        if kind == content_type:
+            yield end
+
+
+@pytest.mark.parametrize("protocol", STEPS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(1, 4) | st.integers(1, 2000), max_size=60))
+def test_secrets_come_in_time(talk, make_lab, make_tap, protocol, cuts):
+    """However a client's flights are cut, a secret is told before the bytes at which a reader of the capture wants it.
+
+    In TLS 1.2 that is where ChangeCipherSpec ends, of each handshake; in TLS 1.3 behind Finished, its first record that
+    looks like data. No line is told twice.
+    """
+    heard, lines, places = make_tap(labels=LABELS), [], []
+
+    def keylog(line):
+        lines.append(line)
+        places.append(len(heard.up))
+
+    client, sizes = talk(lab=Machine(make_lab(protocol).plan, ALL, keylog), opened=False, tap=heard), iter(cuts)
+    client.client.read(0)
+    asked = False
+    while client._up() | client._down() | (client.client.established and not asked):
+        if client.client.established and not asked:
+            asked = client.client.write(GET.replace(b"/open", b"/upload"))
+        client.piece = next(sizes, 1000)
+    assert client.statuses() == ["200"]
+    assert len(set(lines)) == len(lines)
+    if protocol is TLS_1_2:
+        wanted = list(ends_of(heard.up, CHANGE_CIPHER_SPEC))
+        assert len(wanted) == len(places) == 2
+        assert all(place < end for place, end in zip(places, wanted, strict=True))
+    else:
+        assert max(places) < next(ends_of(heard.up, DATA))
+
+
+def test_a_key_exchange_that_fails_has_no_secret(hear):
+    """ClientKeyExchange with a point that is none: the lab's alert, and nothing for the key log."""
+    client, heard = hear(TLS_1_2, opened=False)
+    client.client.read(0)
+    for sent in (client.client.data_to_send(), b"\x16\x03\x03\x00\x06\x10\x00\x00\x02\x01\x07"):
+        client.driver.receive_data(sent, 0.0)
+        client.driver.finish_step(0.0)
+    assert "secrets" not in heard.take()
+    assert client.names(AlertSent, TlsFailed, InternalFault) == ["AlertSent", "TlsFailed"]
 
 
 def test_what_it_did_to_the_lab_is_told_after_it(hear):

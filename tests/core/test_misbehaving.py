@@ -152,7 +152,7 @@ IN_CHUNKS = request(b"POST /open HTTP/1.1", HOST, CHUNKED)
 ENDLESS = b"x" * 65_536
 FITTING = b"X: " + b"x" * (MAX_REQUEST_BYTES - len(request(b"GET /open HTTP/1.1", HOST, b"X: ")))
 EARLY = b"\x17\x03\x03\0\x05early"
-TINY_RECORDS = b"\x16\x03\x01\0\4\1\0\x40\0" + b"\x16\x03\x01\0\1\0" * 6000
+TINY_RECORDS = b"\x16\x03\x01\0\4\1\2\0\0" + b"\x16\x03\x01\0\1\0" * 44_000
 
 
 # --- the table -------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ ROWS = [
     tls("an SSL 2.0 ClientHello", raw(b"\x80\x2e\x01\x03\x01" + bytes(60)), "closed", "not_tls"),
     tls("application data first", raw(EARLY), f"alert {MISPLACED}", MISPLACED),
     tls("another handshake message first", raw(b"\x16\x03\x01\0\4\2\0\0\0"), f"alert {MISPLACED}", MISPLACED),
-    tls("a ClientHello over 16 KiB", raw(b"\x16\x03\x01\0\4\1\1\0\0"), "alert illegal_parameter", MALFORMED),
+    tls("a ClientHello over 131,396 bytes", raw(b"\x16\3\1\0\4\1\2\1\x45"), "alert illegal_parameter", MALFORMED),
     tls("a ClientHello in endless tiny records", raw(TINY_RECORDS), "alert illegal_parameter", MALFORMED, in_pieces),
     tls("a ClientHello cut short", raw(b"\x16\x03\x01\0\6\1\0\0\2\3\3"), "alert decode_error", MALFORMED),
     tls("application data in the handshake", instead_of_the_answer(EARLY), f"alert {MISPLACED}", MISPLACED),

@@ -26,6 +26,7 @@ def test_timers(speed, seconds, lasts):
     timers = Patience(speed).timers(Timers(header_wait=seconds))
     assert timers.header_wait == lasts
     assert timers.idle_connection == max(120, 2 * speed)
+    assert Patience(speed).timers(Timers(drain_entity_body=0)).drain_entity_body == 0  # nobody is waited for
 
 
 @pytest.mark.parametrize(("speed", "ends"), [(1, 120), (3600, 7200)])

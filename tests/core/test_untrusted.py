@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tlslab.events import HttpErrLogged, ResponseSent, ServerHelloSent
+from tlslab.events import HttpErrLogged, InternalFault, ResponseSent, ServerHelloSent
 from tlslab.tls.context import Protocol
 from tlslab.types import Drain, Reset
 
@@ -51,6 +51,38 @@ def spoil(data, flight):
     start = data.draw(st.integers(0, len(flight)))
     end = data.draw(st.integers(start, min(len(flight), start + 20)))
     return flight[:start] + data.draw(st.binary(max_size=20)) + flight[end:]
+
+
+REQUESTS = [
+    b"GET /open HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello",
+    b"POST /open HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: y\r\n\r\n",
+    b"GET http://a/%00%ff?x HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
+]
+PIECES = [
+    b"\r\n",
+    b"\0",
+    b":",
+    b"HTTP/2.0",
+    b"Content-Length: -1\r\n",
+    b"9" * 5000,
+    b"F" * 40,
+    b"Host: b\r\n",
+    b"\xff%",
+]
+
+
+@TOLERANT(max_examples=30)
+@given(st.sampled_from(REQUESTS), st.lists(st.tuples(st.integers(0, 150), st.sampled_from(PIECES)), max_size=3))
+def test_a_damaged_request_never_raises(talk, request_, pieces):
+    """Whatever is put into a request: h11 reads it, or it is refused, or a timer ends it."""
+    for at, piece in pieces:
+        request_ = request_[:at] + piece + request_[at:]
+    client = talk(TLS_1_2)
+    client.send(request_)
+    client.pass_time(120)
+    assert client.all(ResponseSent) or client.all(HttpErrLogged)
+    assert not client.all(InternalFault)
 
 
 CONVERSATIONS = {

@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tlslab.core.plan import CutIssuers
-from tlslab.errors import WireError
 from tlslab.events import CertificateRequested, ClientHelloReceived, IssuerListTruncated
 from tlslab.tls.context import Protocol
-from tlslab.types import HandshakeKind
 
 CUT = {"site": CutIssuers(("CN=Somebody Else",), 4711)}
 BOTH = pytest.mark.parametrize("protocol", [Protocol.TLS1_2, Protocol.TLS1_3])
@@ -45,19 +43,6 @@ def test_each_event_of_the_list_is_told_to_who_wants_it(talk, wanted):
     """One without the other, or neither."""
     client = talk(asks=True, cut_issuers=CUT, wanted=frozenset(wanted))
     assert {type(event) for event in client.told} == wanted
-
-
-def test_a_hello_that_only_openssl_reads(talk, request_bytes, monkeypatch):
-    """A ClientHello that our reader refuses begins a renegotiation all the same, and the certificate is asked for."""
-    client = talk(Protocol.TLS1_2)
-
-    def refuse(_body):
-        raise WireError("not for us")
-
-    monkeypatch.setattr("tlslab.tls.server.parse_client_hello_untrusted", refuse)
-    client.send(request_bytes("GET", "/upload"))
-    assert client.only(CertificateRequested).during is HandshakeKind.RENEGOTIATION
-    assert client.statuses() == ["200"]
 
 
 def test_how_much_body_came_before_the_second_hello(talk, request_bytes):

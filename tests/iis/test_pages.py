@@ -195,3 +195,19 @@ def test_pages_are_small_and_fetch_nothing(content):
     for word in (b" src=", b"url(", b"@import", b"//"):
         assert word not in content
     assert content.count(b"<link") == content.count(b'<link rel="icon" href="data:,">') == 1
+
+
+@pytest.mark.parametrize("as_html", [True, False])
+def test_nothing_drives_a_terminal(as_html):
+    """Pages and JSON are read with curl, in a terminal, whatever a peer or a scenario says."""
+    evil = "\x1b[31m\x07\x9b\x7f\u202e\u2066\u200b\u2028\udcff Jürgen 山"
+    shown = report(replace(ALICE, subject=evil, issuer=evil), path=evil, method=evil, binding=evil, scenario=evil)
+    start = landing(scenario=evil, title=evil, story=evil, paths=((evil, evil),), fixes=((evil, evil, True),))
+    for _, content in (
+        pages.answer(shown, as_html),
+        pages.refusal(NOT_FOUND, shown, as_html),
+        pages.start_page(start, as_html),
+    ):
+        text = content.decode()
+        assert text.replace("\n", "").isprintable()
+        assert as_html or json.loads(text)["scenario"] == evil

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlslab.errors import LabError
-from tlslab.lab.curl import Curl, Destination, connections, upload_file
+from tlslab.lab.curl import Curl, Destination, connections, shows_exactly, upload_file
 from tlslab.lab.shell import join
 from tlslab.pki.store import IdentityFiles
 from tlslab.scenario.schema import Step
+from tlslab.text import escaped
 
 posix = pytest.mark.skipif(os.name == "nt", reason="shlex speaks of POSIX shells")
 ALICE = IdentityFiles(Path("a.pem"), Path("a.key"), Path("a.p12"), "p")
+INTERMEDIATE = ("leaf-only", "full-chain")
 WHO = "--cert a.pem --key a.key"
 SITE = "https://localhost:8443"
 
@@ -34,8 +37,10 @@ def curl() -> Curl:
         "old": Destination(SITE, protocols=("TLS1.0", "TLS1.1")),
         "gone": Destination(SITE, protocols=()),
         "both": Destination(SITE, protocols=("TLS1.0", "TLS1.2")),
+        "sts": Destination("https://sts.test:8443", "127.0.0.1:8443", by_address="127.0.0.1:8443"),
     }
-    return Curl(Path("ca.pem"), {"alice": ALICE}, addresses, lambda size: Path(f"{size}.bin"))
+    known = {"alice": ALICE, **{name: replace(ALICE, cert_file=Path(f"{name}.pem")) for name in INTERMEDIATE}}
+    return Curl(Path("ca.pem"), known, addresses, lambda size: Path(f"{size}.bin"))
 
 
 def step(request: str, **given: object) -> Step:
@@ -72,6 +77,29 @@ def step(request: str, **given: object) -> Step:
         ([step("GET /x", binding="gone")], [f"{WHO} {SITE}/x"]),
         ([step("GET /x", binding="both")], [f"{WHO} {SITE}/x"]),
         ([step("GET /x?a=1&b={c}")], [f'{WHO} --globoff "{SITE}/x?a=1&b={{c}}"']),
+        ([step("GET /x", retries=2)], [f"{WHO} --retry 2 --retry-all-errors {SITE}/x"]),
+        (
+            [step("PUT /x", body=9, pace="64KiB")],
+            [f'{WHO} -X PUT -H "Expect:" --data-binary @9.bin --limit-rate 65536 {SITE}/x'],
+        ),
+        (
+            [step("GET /x", binding="sts", sni=False)],
+            [f'-H "Host: sts.test:8443" {WHO} https://127.0.0.1:8443/x'],
+        ),
+        (
+            [step("GET /x", binding="sts", sni="sts.test")],
+            [f"--connect-to sts.test:8443:127.0.0.1:8443 {WHO} https://sts.test:8443/x"],
+        ),
+        (
+            [step("GET /x", binding="sts", sni="b.test")],
+            [
+                f'--connect-to b.test:8443:127.0.0.1:8443 -H "Host: sts.test:8443" --insecure {WHO} '
+                "https://b.test:8443/x"
+            ],
+        ),
+        ([step("GET /x", identity="leaf-only", sends="all")], [f"--cert full-chain.pem --key a.key {SITE}/x"]),
+        ([step("GET /x", identity="full-chain", sends="leaf")], [f"--cert leaf-only.pem --key a.key {SITE}/x"]),
+        ([step("GET /x", sends="leaf")], [f"{WHO} {SITE}/x"]),
         (
             [step("GET /x"), step("HEAD /y", same_connection=True)],
             [f"{WHO} {SITE}/x --next --cacert ca.pem {WHO} -I {SITE}/y"],
@@ -82,6 +110,35 @@ def step(request: str, **given: object) -> Step:
 def test_lines(curl, steps, lines):
     """Each connection is one line, with what its steps ask for."""
     assert curl.lines(steps) == [f"curl --cacert ca.pem {line}" for line in lines]
+
+
+def test_a_pace_is_by_the_clock_of_the_lab(curl):
+    """A lab that runs fast is sent to as fast."""
+    [line] = replace(curl, speed=24).lines([step("PUT /x", body=9, pace=1000)])
+    assert "--limit-rate 24000 " in line
+
+
+@pytest.mark.parametrize(("sni", "name"), [(False, "-noservername"), ("b.test", "-servername b.test")])
+def test_a_name_for_openssl(curl, sni, name):
+    """It says the name of the step, or none."""
+    [line] = curl.lines([step("GET /x", renegotiation="refuse", binding="sts", sni=sni)])
+    assert f"-connect 127.0.0.1:8443 {name} -CAfile" in line
+
+
+@pytest.mark.parametrize(
+    ("given", "exactly"),
+    [
+        ({}, True),
+        ({"sends": "all"}, True),
+        ({"sends": "leaf"}, False),
+        ({"sends": "leaf", "identity": "full-chain"}, True),
+        ({"sends": "all", "identity": "leaf-only"}, True),
+        ({"sends": "chain", "identity": "leaf-only"}, False),
+    ],
+)
+def test_a_file_holds_what_a_step_sends(given, exactly):
+    """There are files with the whole chain, and one with a leaf alone."""
+    assert shows_exactly(step("GET /x", **given)) is exactly
 
 
 def test_refusing(curl):
@@ -171,10 +228,20 @@ def test_connections():
 
 
 @posix
-@given(st.lists(st.text(st.characters(codec="ascii", exclude_characters="\0"))))
+@given(st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=126))))
 def test_join(words):
     """A shell takes a line apart into the words it was made of."""
     assert shlex.split(join(words)) == words
+
+
+@posix
+def test_join_of_what_does_not_print(require_client):
+    """A line that is copied from a terminal does nothing to it, and means the very bytes of a file's name."""
+    words = ["a\x1b[31m1\n'b'\t\\", "\udcff\u202e\u2028", "Jürgen 山\u3000$x", "\x7f\x9b"]
+    line = join(words)
+    assert escaped(line) == line
+    done = subprocess.run([require_client("bash"), "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True)
+    assert done.stdout.split(b"\0")[:-1] == [os.fsencode(word) for word in words]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 AUTHORITY = describe(make_authority("tlslab Server CA 01234567", NOW).certificate)
 ALICE = describe(issue_client(make_authority("tlslab Client CA", NOW), "alice", NOW).chain[0])
 TITLES = ["curl", "Windows (Edge, Chrome, .NET, curl.exe)", "Browsers elsewhere", "Java", "Python", "Node"]
+TITLES += ["Apache as a proxy in front of the lab"]
 
 
 def exported(*formats: str, folder: str = "/x") -> Exported:
@@ -45,6 +46,10 @@ def test_what_is_missing_is_said():
     pem, p12 = text(exported("pem")), text(exported("p12"))
     assert all("--format p12" in pem[title] for title in TITLES[1:4])
     assert "--format pem" in p12["Python"]
+    assert "--format apart" in pem[TITLES[-1]]
+    apart = text(exported("pem", "apart"))[TITLES[-1]]
+    assert 'SSLProxyMachineCertificateFile "/x/alice-leaf-and-key.pem"' in apart
+    assert 'SSLProxyMachineCertificateChainFile "/x/alice-chain.pem"' in apart
 
 
 def test_what_is_put_in_can_be_taken_out():

@@ -93,3 +93,4 @@ async def test_a_watcher_that_reads_again_gets_what_comes_then() -> None:
     await watch.wait()
     assert watch.take() == OPENED[2:3]
     assert watch.dropped == 1
+    assert (watch.missed(), watch.missed()) == (1, 0)

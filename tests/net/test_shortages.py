@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
+import trio.testing
 
 from tlslab.core.plan import LabPlan
 from tlslab.events import ConnectionClosed, EntityBodyStalled, InternalFault, PeerClosed, ResponseSent
 from tlslab.net.clock import RateClock
 from tlslab.net.stuck import TABLES
+from tlslab.types import Fault
 
 if TYPE_CHECKING:
     from tests.conftest import Heard
@@ -126,7 +128,45 @@ async def test_no_room_in_the_set(plan: Plan, serving: Serving, dial: Dial, monk
     async with serving(plan()) as running:
         where = running.bound[0].host, running.bound[0].port
         with socket.create_connection(where):
-            assert "No space left" in (await running.wait_for(InternalFault))[0].traceback
+            fault = (await running.wait_for(InternalFault))[0]
+            assert (fault.fault, fault.detail[:10]) == (Fault.SYSTEM, "No space l")
             await running.wait_for(ConnectionClosed)
         assert (await answered(await dial(running))).startswith(b"HTTP/1.1 200")
         assert len(running.of(ResponseSent)) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has epoll")
+@pytest.mark.parametrize("name", ["poll", "modify"])
+async def test_a_set_that_fails_for_a_while(
+    plan: Plan, serving: Serving, dial: Dial, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Neither waiting nor what a listening socket waits for is a reason to end."""
+    failures = 0
+
+    class Failing:
+        """An epoll set of which one call fails three times."""
+
+        def __init__(self) -> None:
+            self._epoll = select_epoll()
+
+        def _fail(self, *arguments: Any) -> Any:
+            nonlocal failures
+            if failures < 3:
+                failures += 1
+                raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+            return getattr(self._epoll, name)(*arguments)
+
+        def __getattr__(self, asked: str) -> Any:
+            return self._fail if asked == name else getattr(self._epoll, asked)
+
+    select_epoll = select.epoll
+    monkeypatch.setattr(select, "epoll", Failing)
+    async with serving(plan()) as running:
+        with monkeypatch.context() as patched, socket.socket() as knocking:
+            patched.setattr(socket.socket, "accept", failing(errno.EMFILE))  # so that the socket has to wait anew
+            knocking.connect((running.bound[0].host, running.bound[0].port))
+            with trio.fail_after(running.patience):
+                while failures < 3:
+                    await trio.testing.wait_all_tasks_blocked(0.001)
+        assert (await answered(await dial(running))).startswith(b"HTTP/1.1 200")
+        assert not running.of(InternalFault)

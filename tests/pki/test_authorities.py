@@ -8,6 +8,7 @@ from ipaddress import ip_address
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -16,6 +17,7 @@ from tlslab.pki.authorities import (
     SERVER_AUTH,
     Authority,
     Credential,
+    is_for_clients,
     issue_client,
     make_authority,
     make_intermediate,
@@ -205,3 +207,36 @@ def key_identifier(certificate: x509.Certificate) -> bytes:
 def issuer_identifier(certificate: x509.Certificate) -> bytes | None:
     """The authority key identifier."""
     return certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+
+
+@pytest.mark.parametrize(
+    ("usages", "for_clients"),
+    [
+        ([], True),
+        (["CLIENT_AUTH"], True),
+        (["SERVER_AUTH", "CLIENT_AUTH"], True),
+        (["ANY_EXTENDED_KEY_USAGE"], True),
+        (["SERVER_AUTH"], False),
+    ],
+)
+def test_for_clients(usages: list[str], for_clients: bool) -> None:
+    """A certificate is for clients where its usage allows them, or where nothing is said of it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(NOW).not_valid_after(NOW + DAY)
+    if usages:
+        extension = x509.ExtendedKeyUsage([getattr(ExtendedKeyUsageOID, usage) for usage in usages])
+        builder = builder.add_extension(extension, critical=False)
+    assert is_for_clients(builder.sign(key, SHA256())) is for_clients
+
+
+def test_how_much_of_a_chain_is_shown(authority: Authority) -> None:
+    """The leaf alone, what leads to the root, or all; with the same key."""
+    between = make_intermediate(authority, "Between", NOW)
+    credential = issue_client(between, "eve", NOW)
+    leaf, *issuers = credential.chain
+    for how_much, shown in (("leaf", 1), ("chain", 2), ("all", 3)):
+        assert Credential((leaf,), credential.key).showing(how_much, tuple(issuers)) == Credential(
+            credential.chain[:shown], credential.key
+        )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tlslab.errors import LabError
-from tlslab.pki.authorities import make_authority
+from tlslab.pki.authorities import make_server_authority
 from tlslab.pki.export import key_pem
 from tlslab.pki.identities import IDENTITIES
 from tlslab.pki.store import open_pki
@@ -20,10 +20,10 @@ OTHERS = [name for name in IDENTITIES if name != "alice"]
 READ_AT_START = ["server-ca.pem", "server-ca-key.pem", "client-ca.pem", "alice.pem"]
 
 
-def test_an_unknown_identity_is_a_lab_error(tmp_path):
+def test_an_unknown_identity_is_a_lab_error(copied):
     """The error's hint names the identities there are."""
     with pytest.raises(LabError, match="bob") as caught:
-        open_pki(tmp_path, NOW).identity("bob")
+        open_pki(copied, NOW).identity("bob")
     assert "alice" in caught.value.hint
 
 
@@ -64,25 +64,25 @@ def test_an_empty_foreign_or_missing_file_is_named(copied, name, content, refusa
     assert str(path) in str(refusal(copied))
 
 
-def test_a_damaged_identity_key_is_noticed_when_it_is_needed(tmp_path):
+def test_a_damaged_identity_key_is_noticed_when_it_is_needed(copied):
     """A start does not read alice's key; her first use by the lab's own client does, and names the file."""
-    pki = open_pki(tmp_path, NOW)
+    pki = open_pki(copied, NOW)
     path = pki.identities["alice"].key_file
     path.write_bytes(b"nothing")
     with pytest.raises(LabError, match=r"alice-key\.pem"):
-        open_pki(tmp_path, NOW).identity("alice")
+        open_pki(copied, NOW).identity("alice")
 
 
 @pytest.mark.parametrize("name", ["expired.pem", "leaf-only-key.pem", "revoked.p12"])
-def test_a_missing_file_is_never_remade_silently(tmp_path, name, refusal):
+def test_a_missing_file_is_never_remade_silently(copied, name, refusal):
     """It is named, with the least that mends it: that folder goes, the authorities stay."""
-    pki = open_pki(tmp_path, NOW)
+    pki = open_pki(copied, NOW)
     (pki.folder / "identities" / name).unlink()
-    error = refusal(tmp_path)
+    error = refusal(copied)
     assert f"{name} is missing" in str(error)
     assert f"delete the folder {pki.folder / 'identities'} and start again" in error.hint
     shutil.rmtree(pki.folder / "identities")
-    assert open_pki(tmp_path, NOW).client_authorities == pki.client_authorities
+    assert open_pki(copied, NOW).client_authorities == pki.client_authorities
 
 
 def test_an_identity_of_another_authority_is_refused(tmp_path, refusal):
@@ -104,27 +104,27 @@ def test_a_swapped_identity_is_noticed_when_it_is_needed(copied, tmp_path, name)
         open_pki(copied, NOW).identity(name)
 
 
-def test_a_key_of_another_certificate_is_refused(tmp_path, refusal):
+def test_a_key_of_another_certificate_is_refused(copied, refusal):
     """A good key in the wrong place would only show as a broken handshake: the lab says it first."""
-    path = open_pki(tmp_path, NOW).folder / "server-ca-key.pem"
-    path.write_bytes(key_pem(make_authority("another", NOW).key))
-    assert "not the key of the certificate" in str(refusal(tmp_path))
+    path = open_pki(copied, NOW).folder / "server-ca-key.pem"
+    path.write_bytes(key_pem(make_server_authority("another", NOW, ()).key))
+    assert "not the key of the certificate" in str(refusal(copied))
 
 
-def test_certificates_near_their_end_are_refused(tmp_path, refusal):
+def test_certificates_near_their_end_are_refused(copied, refusal):
     """The identity holds to its last day; an authority is refused from 30 days before its own."""
-    pki = open_pki(tmp_path, NOW)
+    pki = open_pki(copied, NOW)
     ends = pki.identity("alice").chain[0].not_valid_after_utc
-    open_pki(tmp_path, ends)
-    assert "alice.pem is too old" in str(refusal(tmp_path, ends + DAY))
-    last = pki.server_authority.certificate.not_valid_after_utc
-    assert "server-ca.pem is too old" in str(refusal(tmp_path, last - 29 * DAY))
+    open_pki(copied, ends)
+    assert "alice.pem is too old" in str(refusal(copied, ends + DAY))
+    last = pki.client_authorities[0].not_valid_after_utc
+    assert "client-ca.pem is too old" in str(refusal(copied, last - 29 * DAY))
 
 
-def test_certificates_of_the_future_are_refused(tmp_path, refusal):
+def test_certificates_of_the_future_are_refused(copied, refusal):
     """A clock that went back by years is the likelier fault, and the error says so."""
-    open_pki(tmp_path, NOW)
-    assert "clock" in str(refusal(tmp_path, NOW - 2 * DAY))
+    open_pki(copied, NOW)
+    assert "clock" in str(refusal(copied, NOW - 2 * DAY))
 
 
 def test_an_unwritable_home_names_the_variable(tmp_path, refusal):

@@ -17,7 +17,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 def test_a_draft_that_is_published(tmp_path):
     """It is complete when it gets its name, and nothing stays beside it."""
     folder = tmp_path / "home" / "pki"
-    with draft(folder, {"a": b"1", "below/b": b"2"}) as place:
+    with draft(folder.parent, {"a": b"1", "below/b": b"2"}) as place:
         assert not folder.exists()
         publish(place, folder)
     assert (folder / "a").read_bytes() + (folder / "below" / "b").read_bytes() == b"12"
@@ -29,7 +29,7 @@ def test_a_draft_that_comes_too_late(tmp_path):
     folder = tmp_path / "pki"
     folder.mkdir()
     (folder / "theirs").touch()
-    with draft(folder, {"ours": b""}) as place:
+    with draft(tmp_path, {"ours": b""}) as place:
         publish(place, folder)
     assert [path.name for path in folder.iterdir()] == ["theirs"]
     assert list(tmp_path.iterdir()) == [folder]
@@ -37,7 +37,7 @@ def test_a_draft_that_comes_too_late(tmp_path):
 
 def test_a_draft_that_is_given_up(tmp_path):
     """An error on the way leaves nothing behind."""
-    with pytest.raises(LabError, match="cannot keep"), draft(tmp_path / "pki", {"a": b""}):
+    with pytest.raises(LabError, match="cannot keep"), draft(tmp_path, {"a": b""}):
         raise OSError(28, "No space left on device")
     assert list(tmp_path.iterdir()) == []
 

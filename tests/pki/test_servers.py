@@ -11,7 +11,7 @@ from OpenSSL import crypto
 from tlslab.pki.servers import FAULTS, OTHER_NAME
 from tlslab.pki.store import open_pki
 
-SOUND = {"server", "server-rsa"}
+SOUND = ("server", "server-rsa")
 
 
 @pytest.fixture(scope="module")

@@ -62,11 +62,11 @@ def test_first_use_makes_everything(tmp_path):
     assert pki.ca_file == pki.folder / "server-ca.pem"
 
 
-def test_second_use_changes_nothing(tmp_path):
+def test_second_use_changes_nothing(copied):
     """Opening again reads the same authorities and touches no file."""
-    first = open_pki(tmp_path, NOW)
+    first = open_pki(copied, NOW)
     before = contents(first), [path.stat().st_mtime_ns for path in files_of(first.folder)]
-    second = open_pki(tmp_path, NOW + DAY)
+    second = open_pki(copied, NOW + DAY)
     assert (contents(second), [path.stat().st_mtime_ns for path in files_of(second.folder)]) == before
     assert second.server_authority.certificate == first.server_authority.certificate
     assert second.client_authorities == first.client_authorities
@@ -104,9 +104,9 @@ def authority_names(pki: Pki) -> tuple[str, str]:
     return certificates[0].subject.rfc4514_string(), certificates[1].subject.rfc4514_string()
 
 
-def test_the_identity_is_what_its_files_hold(tmp_path):
+def test_the_identity_is_what_its_files_hold(copied):
     """alice, as the lab's own client loads her, as PEM and as PKCS#12, is one and the same."""
-    pki = open_pki(tmp_path, NOW)
+    pki = open_pki(copied, NOW)
     alice, files = pki.identity("alice"), pki.identities["alice"]
     assert alice.chain[0].subject.rfc4514_string() == "CN=alice"
     assert alice.chain[1:] == pki.client_authorities
@@ -131,10 +131,10 @@ def test_every_identity_is_what_its_files_hold(made, name):
 
 
 @pytest.mark.parametrize("upgraded", [False, True])
-def test_the_faults_last_as_long_as_the_pki(tmp_path, upgraded):
+def test_the_faults_last_as_long_as_the_pki(copied, upgraded):
     """From the first moment at which a lab starts with it to the last, and also where the identities came later."""
-    pki = old_pki(tmp_path) if upgraded else open_pki(tmp_path, NOW)
-    pki = open_pki(tmp_path, NOW + 400 * DAY)
+    pki = old_pki(copied) if upgraded else open_pki(copied, NOW)
+    pki = open_pki(copied, NOW + 400 * DAY)
     ca = pki.client_authorities[0]
     first, last = ca.not_valid_before_utc, ca.not_valid_after_utc - 30 * DAY
     assert pki.identity("expired").chain[0].not_valid_after_utc < first
@@ -142,9 +142,9 @@ def test_the_faults_last_as_long_as_the_pki(tmp_path, upgraded):
     assert pki.identity("not-yet-valid").chain[0].not_valid_after_utc <= ca.not_valid_after_utc
 
 
-def test_who_issued_whom(tmp_path):
+def test_who_issued_whom(copied):
     """The untrusted authority is no part of the trusted chain, the intermediate is, and leaf-only withholds it."""
-    pki = open_pki(tmp_path, NOW)
+    pki = open_pki(copied, NOW)
     ca = pki.client_authorities[0]
     for name in ("expired", "not-yet-valid", "wrong-eku", "revoked"):
         assert pki.identity(name).chain[1:] == (ca,)
@@ -159,9 +159,9 @@ def test_who_issued_whom(tmp_path):
     assert list(purposes) == [ExtendedKeyUsageOID.SERVER_AUTH]
 
 
-def test_the_list_of_revoked_certificates(tmp_path):
+def test_the_list_of_revoked_certificates(copied):
     """It names the serial of `revoked` and its issuer, which is all that a revocation list needs."""
-    pki = open_pki(tmp_path, NOW)
+    pki = open_pki(copied, NOW)
     (entry,) = pki.revocations()
     certificate = pki.identity("revoked").chain[0]
     assert (entry.identity, entry.serial, entry.since) == ("revoked", certificate.serial_number, NOW)
@@ -171,9 +171,9 @@ def test_the_list_of_revoked_certificates(tmp_path):
         pki.revocations()
 
 
-def test_a_server_certificate_is_new_each_time_and_never_stored(tmp_path):
+def test_a_server_certificate_is_new_each_time_and_never_stored(copied):
     """Two starts get two certificates of the same authority, and the folder stays as it was."""
-    pki = open_pki(tmp_path, NOW)
+    pki = open_pki(copied, NOW)
     before = contents(pki)
     one, two = pki.server_credential(["lab.example"]), pki.server_credential(["lab.example"])
     one.chain[0].verify_directly_issued_by(pki.server_authority.certificate)
@@ -235,29 +235,29 @@ def test_processes_that_start_at_once_agree(tmp_path):
 # --- PKIs of before ---------------------------------------------------------------------------------------------
 
 
-def test_an_old_pki_gets_what_it_lacks(tmp_path):
+def test_an_old_pki_gets_what_it_lacks(copied):
     """Its authorities and alice stay as they are, to the byte; the other identities are added, once."""
-    old = old_pki(tmp_path)
+    old = old_pki(copied)
     before = contents(old)
-    first = contents(open_pki(tmp_path, NOW + DAY))
+    first = contents(open_pki(copied, NOW + DAY))
     assert sorted(first) == sorted(FILES)
     assert {name: first[name] for name in before} == before
-    assert contents(open_pki(tmp_path, NOW + 2 * DAY)) == first
-    assert [path.name for path in tmp_path.iterdir()] == ["pki"]
+    assert contents(open_pki(copied, NOW + 2 * DAY)) == first
+    assert [path.name for path in copied.iterdir()] == ["pki"]
 
 
-def test_adding_needs_the_authority_that_is_there(tmp_path, refusal):
+def test_adding_needs_the_authority_that_is_there(copied, refusal):
     """Without its key nothing is added and nothing is remade: the file is named."""
-    old = old_pki(tmp_path)
+    old = old_pki(copied)
     (old.folder / "client-ca-key.pem").unlink()
-    assert "client-ca-key.pem cannot be read" in str(refusal(tmp_path))
+    assert "client-ca-key.pem cannot be read" in str(refusal(copied))
     assert sorted(contents(old)) == sorted(name for name in FILES[:7] if name != "client-ca-key.pem")
 
 
-def test_threads_that_add_at_once_agree(tmp_path):
+def test_threads_that_add_at_once_agree(copied):
     """Of eight starts with an old PKI one adds the identities and all read those; no draft is left behind."""
-    old = old_pki(tmp_path)
-    labs = opened_at_once(tmp_path)
+    old = old_pki(copied)
+    labs = opened_at_once(copied)
     for name in IDENTITIES:
         assert len({lab.identity(name).chain for lab in labs}) == 1
     assert sorted(contents(old)) == sorted(FILES)

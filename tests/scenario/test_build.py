@@ -177,6 +177,14 @@ def test_settings_of_a_binding(loaded, pki):
     assert plain.landing.paths[0] == ("/upload", "needs no client certificate")
 
 
+def test_limits_of_messages(loaded, pki):
+    """Schannel's two limits reach each binding; without them there is none."""
+    settings = {"schannel.message_limit_server": "16KiB", "schannel.message_limit_server_client_auth": 0}
+    plain, limited = build(loaded, [], {}, pki).tls["site"], build(loaded, [], settings, pki).tls["site"]
+    assert (plain.message_limit, plain.message_limit_client_auth) == (None, None)
+    assert (limited.message_limit, limited.message_limit_client_auth) == (16384, 0)
+
+
 def test_overrides_win_over_fixes(loaded, pki):
     """--set is the last word."""
     path = "bindings.site.client_cert_negotiation"

@@ -51,7 +51,8 @@ def test_the_list_says_what_the_scenarios_say(shipped):
     """It is read without the models, and right all the same."""
     scenarios = {name: shipped(name).scenario for name in catalogue.names()}
     assert catalogue.listed() == [
-        catalogue.Listed(name, one.title, one.symptoms, tuple(one.fixes)) for name, one in scenarios.items()
+        catalogue.Listed(name, one.title, one.symptoms, tuple(one.fixes), one.cause, one.tell_apart)
+        for name, one in scenarios.items()
     ]
 
 
@@ -84,30 +85,3 @@ def test_an_unknown_name():
     with pytest.raises(LabError, match="there is no scenario 'large-post-dedlock'") as caught:
         load("large-post-dedlock")
     assert caught.value.hint == "did you mean large-post-deadlock?"
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("curl 55", ["large-post-deadlock"]),
-        ("curl 56", ["large-post-deadlock"]),
-        ("curl: (56) Recv failure: Connection reset by peer", ["large-post-deadlock"]),
-        ("err_connection_reset", ["large-post-deadlock", "stale-binding", "tls13-certificate-on-demand"]),
-        ("Timer_SslRenegotiation", ["large-post-deadlock"]),
-        ("RemoteDisconnected", ["large-post-deadlock"]),
-        ("ECONNRESET", ["large-post-deadlock", "tls13-certificate-on-demand"]),
-        ("upload hangs", ["large-post-deadlock"]),
-        ("403.7", ["ca-list-truncation", "post-request-renegotiation", "published-trace"]),
-        ("local error: tls: no renegotiation", ["post-request-renegotiation"]),
-        ("TooManyRenegotiationRequests", ["post-request-renegotiation"]),
-        ("Renegotiation not supported", ["post-request-renegotiation"]),
-    ],
-)
-def test_symptoms(text, found):
-    """What somebody pastes from a client or a log finds the scenarios that show it, and no others."""
-    assert [entry.name for entry in catalogue.find_by_symptom(text)] == found
-
-
-def test_no_such_symptom():
-    """All words must stand in one and the same symptom."""
-    assert catalogue.find_by_symptom("curl 403.7") == []

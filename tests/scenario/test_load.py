@@ -42,6 +42,11 @@ def test_a_sound_scenario(loaded):
             "title: 7\n",
             "2:8: title: expected text (put a number or a word such as true in quotes), found 7",
         ),
+        (
+            "{outcome: reset}",
+            "{outcome: 200, arrivals: -1}",
+            "16:36: symptom.expect.arrivals: expected at least 0, found",
+        ),
         ("story: S", "story: ''", "3:8: story: is empty"),
         ("[here]", "here", "4:10: sources: expected a list, found 'here'"),
         ("[here]", "[]", "4:10: sources: at least one is needed here"),
@@ -209,6 +214,45 @@ def test_one_problem(sound, old, new, wanted):
     assert old in sound
     found = problems(sound.replace(old, new, 1))
     assert any(problem.startswith(f"f.yaml:{wanted}") for problem in found), found
+
+
+STEP = "symptom.client[0]"
+
+
+@pytest.mark.parametrize(
+    ("details", "wanted"),
+    [
+        ("sni: true", f"15:53: {STEP}.sni: expected false for a client that sends no name, or a name such as"),
+        ("sni: 10.0.0.1", f"15:53: {STEP}.sni: expected false for a client that sends no name, or a name such as"),
+        ("sni: 'a b'", f"15:53: {STEP}.sni: expected false for a client that sends no name, or a name such as"),
+        ("answers_after: soon", f"15:63: {STEP}.answers_after: expected a duration such as 120s"),
+        ("leaves_at: hello", f"15:59: {STEP}.leaves_at: 'hello' is not known here; known: certificate_request"),
+        ("retries: true", f"15:57: {STEP}.retries: expected a number, found true"),
+        ("retries: 21", f"15:57: {STEP}.retries: expected at most 20, found 21"),
+        ("sends: root", f"15:55: {STEP}.sends: 'root' is not known here; known: leaf, chain, all"),
+        ("sends: leaf, identity: none", f"15:12: {STEP}: sends says how much of a chain goes out, and a client"),
+        ("pace: 0", f"15:54: {STEP}.pace: expected more than 0, found 0"),
+        ("pace: fast", f"15:54: {STEP}.pace: expected a size such as 40KiB, 1MiB or 49152, found 'fast'"),
+        ("pace: 9, body: 0", f"15:12: {STEP}: pace is how fast a body is sent, and this step has no body"),
+        ("renegotiation: ignores", f"15:63: {STEP}.renegotiation: 'ignores' is not known here; did you mean ignore?"),
+    ],
+)
+def test_nonsense_of_a_client(sound, details, wanted):
+    """What a step cannot say, where, and what it could."""
+    body = "" if "body:" in details else "body: 1MiB, "
+    found = problems(sound.replace("body: 1MiB}", f"{body}{details}}}", 1))
+    assert any(problem.startswith(f"f.yaml:{wanted}") for problem in found), found
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [("sni: false, ", "", "sni"), ("", "sends: leaf, ", "sends"), ("filters_by_usage: true, ", "", "filters_by_usage")],
+)
+def test_a_connection_keeps_what_it_began_with(sound, before, after, named):
+    """A second request on it has the same server name, and comes from the same client."""
+    steps = f"{{{before}request: GET /upload}}, {{{after}request: GET /upload, same_connection: true}}"
+    [found] = problems(sound.replace("{request: POST /upload, body: 1MiB}", steps, 1))
+    assert f"the step before has another {named}, and a connection keeps its own" in found
 
 
 def test_every_problem_at_once(sound):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlslab.errors import LabError
-from tlslab.scenario.overlay import apply, parse_set, resolve, value_at, with_profile
+from tlslab.scenario.overlay import apply, parse_set, paths, resolve, value_at, with_profile
 
 PATHS = ["/upload", "/up", "/up.load", "/up.load.more", "/upload", "/"]
 
@@ -57,6 +57,12 @@ def test_resolve(data, path, keys):
         ),
         ("title", "there is no 'title' that can be set", "did you mean|known"),
         ("timer.header_wait", "there is no 'timer' that can be set", "did you mean timers?"),
+        (
+            "ssl_renegotiation",
+            "there is no 'ssl_renegotiation' that can be set",
+            "did you mean timers.ssl_renegotiation?",
+        ),
+        ("MaximumCacheSize", "there is no 'MaximumCacheSize' that", "did you mean schannel.maximum_cache_size?"),
         ("timers.header_wai", "there is no 'header_wai' in timers", "did you mean header_wait"),
         ("bindings.sit.protocols", "there is no 'sit' in bindings", "did you mean site?"),
         ("bindings.site.protocol", "there is no 'protocol' in bindings.site", "did you mean protocols?"),
@@ -151,6 +157,14 @@ def test_any_path(text):
     for path in (text, "sites." + text, "bindings.site." + text):
         with suppress(LabError):
             assert resolve(data, path)
+
+
+def test_paths(data):
+    """Every knob there is, by the path that sets it, whether the file names it or its profile; no container."""
+    found = list(paths(data))
+    assert {"timers.ssl_renegotiation", "bindings.kind.protocols", "sites./up.load.application_delay"} <= set(found)
+    assert not {"timers", "bindings", "bindings.site", "sites", "sites./up", "title", "profile"} & set(found)
+    assert all(resolve(data, path) for path in found)
 
 
 # --- names of a scenario's own ---

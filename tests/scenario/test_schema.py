@@ -11,7 +11,7 @@ import pytest
 from tlslab.core.settings import Site
 from tlslab.pki.identities import IDENTITIES
 from tlslab.scenario.fields import fields_at
-from tlslab.scenario.names import suggestion
+from tlslab.scenario.names import nearest, suggestion
 from tlslab.scenario.schema import BindingModel, Expectation, Scenario, Step, WritingStyle, json_schema
 from tlslab.scenario.vocabulary import Identity, ProtocolName
 from tlslab.schannel.profiles import PROFILES
@@ -99,3 +99,20 @@ def test_fields_at(keys, first):
 def test_suggestion(name, said):
     """The nearest names, or all."""
     assert suggestion(name, ["alpha", "beta"]) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("Large-Post-Deadlock", ["large-post-deadlock"]),
+        ("large_pst_deadlock", ["large-post-deadlock"]),
+        ("deadlok", ["large-post-deadlock"]),
+        ("413", ["read-ahead-413"]),
+        ("primewithget", ["prime-with-get"]),
+        ("xyz", []),
+        ("", []),
+    ],
+)
+def test_nearest(name, near):
+    """Whatever its case, by the whole name, by what stands in it, and by one of its parts."""
+    assert nearest(name, ["large-post-deadlock", "read-ahead-413", "prime-with-get"]) == near

@@ -43,6 +43,9 @@ def ours(setting: str, name: str = ONE_SITE) -> dict[str, object]:
         ("clientcertnegotiation=enable", "bindings.site.client_cert_negotiation", "enable"),
         ("SSLAlwaysNegoClientCert=TRUE", "bindings.site.client_cert_negotiation", "enable"),
         ("bindings.site.SslAlwaysNegoClientCert=false", "bindings.site.client_cert_negotiation", "disable"),
+        ("Negotiate Client Certificate=Enabled", "bindings.site.client_cert_negotiation", "enable"),
+        ("Ctl Store Name=WebClients", "bindings.site.ctl_store", "WebClients"),
+        ("connectionTimeout=30", "timers.idle_connection", 30),
         ("sslctlstorename=WebClients", "bindings.site.ctl_store", "WebClients"),
         ("ipport=0.0.0.0:443", "bindings.site.endpoint", "0.0.0.0:443"),
         ("certhash=expired", "bindings.site.certificate", "expired"),
@@ -68,6 +71,8 @@ def test_understood(setting, path, value, pki):
     [
         ("clientcertnegotiation=enable", "stale-binding", "bindings.site.client_cert_negotiation or bindings.other."),
         ("sslFlags=Ssl", "client-certificate-verdicts", "sites./protected.ssl_flags or sites./accept.ssl_flags"),
+        ("MaximumCachSize=1", "large-post-deadlock", "did you mean MaximumCacheSize (schannel.maximum_cache_size)?"),
+        ("client_cert_negotiaton=1", ONE_SITE, "(bindings.site.client_cert_negotiation)?"),
         ("uploadReadAheadSize=1", "large-post-deadlock", "client_cert_retrieval={kind: read_ahead_413, size: 48KiB}"),
     ],
 )
@@ -79,7 +84,8 @@ def test_answered_with_the_path(setting, name, hint):
 
 
 @pytest.mark.parametrize(
-    "setting", ["registry=1", "SslUseDsMapper=1", "timers.header_wai=1", "=x", "..=1", "sites./no.x=1"]
+    "setting",
+    ["registry=1", "some certificate=1", "SslUseDsMapper=1", "timers.header_wai=1", "=x", "..=1", "sites./no.x=1"],
 )
 def test_what_is_no_name_is_left_to_the_paths(setting, pki):
     """It gets the answer of a path that leads nowhere; words of the sentence around a name are none."""

@@ -11,6 +11,7 @@ from tlslab.schannel.profiles import PROFILES, UNVERIFIED, Default, Profile
 EVERY_PROFILE = pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))
 LIST_SETTING = "schannel.always_sends_cut_list"
 SINCE_2022 = f"{LIST_SETTING} sites.*.content_too_long sites.*.continue_100 error_log_form error_page_form"
+MESSAGE_LIMITS = ("schannel.message_limit_server", "schannel.message_limit_server_client_auth")
 NAMES = ["2003", "2003-kb933430", "2008-r2", "2012-r2", "2022", "2025"]
 
 
@@ -42,6 +43,7 @@ def test_every_profile_is_whole(profile):
         ("schannel.server_cache_time", ["10h"] * 6),
         ("schannel.event_logging", [1] * 6),
         ("schannel.cipher_suites", [[]] * 6),
+        *((path, [None] * 6) for path in MESSAGE_LIMITS),
         ("capi2_operational_log", [False] * 6),
         ("enable_kernel_ssl", [False, False, True, True, True, True]),
         ("sstp_listener_port", [None] * 6),
@@ -110,9 +112,8 @@ ALWAYS = {"drain_entity_body_limit", "binding_precedence"}
 def test_what_is_unverified(name, unverified):
     """These are shown to nobody as documented."""
     defaults = PROFILES[name].defaults
-    assert {path for path, default in defaults.items() if default.source == UNVERIFIED} == set(
-        unverified.split()
-    ) | ALWAYS
+    expected = {*unverified.split(), *MESSAGE_LIMITS, *ALWAYS}
+    assert {path for path, default in defaults.items() if default.source == UNVERIFIED} == expected
 
 
 def test_a_successor():

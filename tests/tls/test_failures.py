@@ -135,7 +135,7 @@ def test_a_refused_renegotiation(join):
     [
         ("unsafe legacy renegotiation disabled", FailureKind.UNSAFE_RENEGOTIATION),
         ("renegotiation mismatch", FailureKind.UNSAFE_RENEGOTIATION),
-        ("renegotiation encoding err", FailureKind.UNSAFE_RENEGOTIATION),
+        ("renegotiation encoding err", FailureKind.MALFORMED_HELLO),
         ("no renegotiation", FailureKind.RENEGOTIATION_REFUSED),
         ("unsupported protocol", FailureKind.NO_SHARED_PROTOCOL),
         ("version too low", FailureKind.NO_SHARED_PROTOCOL),

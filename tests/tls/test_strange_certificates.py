@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from OpenSSL import crypto
 
 from tlslab.events import ClientCertificateReceived, HandshakeCompleted
+from tlslab.tls.certificates import UNREADABLE, facts_untrusted, read_untrusted
 from tlslab.tls.context import Protocol, client_context
-from tlslab.tls.server import UNREADABLE, facts_untrusted
 from tlslab.types import Verdict
 
 VERSION_3, VERSION_21 = b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x14"
@@ -87,3 +87,28 @@ def test_a_negative_serial_number_warns_nobody(alice):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert facts_untrusted(certificate, 18).subject == "CN=alice"
+
+
+class PanicException(BaseException):
+    """What pyo3 raises where Rust panics: it cannot be imported."""
+
+
+@pytest.mark.parametrize("raised", [ValueError, TypeError, RecursionError, x509.InvalidVersion, PanicException])
+def test_whatever_a_library_raises(raised):
+    """It is nothing that could be read, a panic too; what is no fault of the bytes goes on."""
+
+    def read():
+        raise raised("it", 21) if raised is x509.InvalidVersion else raised("it")
+
+    assert read_untrusted(read) is None
+    assert read_untrusted(lambda: 1) == 1
+    with pytest.raises(KeyboardInterrupt):
+        read_untrusted(lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+
+
+def test_the_issuer_alone_is_unreadable(alice):
+    """The subject beside it is told."""
+    issuer = x509.load_der_x509_certificate(alice).issuer.public_bytes()
+    changed = alice.replace(issuer, issuer.replace(b"\x0c", b"\x07"), 1)
+    facts = facts_untrusted(crypto.load_certificate(crypto.FILETYPE_ASN1, changed), 0)
+    assert (facts.subject, facts.issuer, facts.verdict) == ("CN=alice", UNREADABLE, Verdict.INVALID)

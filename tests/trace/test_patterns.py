@@ -135,7 +135,7 @@ def test_what_is_found(talk, name):
 def test_every_scenario_exists():
     """What a finding names can be shown."""
     source = Path(patterns.__file__).read_text(encoding="utf-8")
-    named = set(re.findall(r'"((?:post|large|upload|ca|client|stale)-[a-z0-9-]+)"', source))
+    named = set(re.findall(r'"((?:post|large|upload|ca|client|stale|sni)-[a-z0-9-]+)"', source))
     assert named
     assert named <= SCENARIOS
     assert {name for name in SCENARIOS if name.startswith("session-")} == set(SESSION_SCENARIOS)
@@ -150,6 +150,18 @@ def test_an_empty_certificate_and_its_list(talk):
         ("post-request-renegotiation",),
         ("ca-list-truncation",),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "scenarios"),
+    [("a.test", ("stale-binding",)), (None, ("stale-binding",)), ("", ("sni-missing", "stale-binding"))],
+)
+def test_a_reset_of_who_sends_no_name(talk, name, scenarios):
+    """Only a client that sends no server name can be reset for that; where it is not known, it is not said."""
+    found = patterns.reset_after_client_hello(talk([(0, "C", "ClientHello", {"server_name": name}), RST]))
+    assert found is not None
+    assert found.scenarios == scenarios
+    assert ("no server name" in found.sentence) is ("sni-missing" in scenarios)
 
 
 # --- failures -----------------------------------------------------------------------------------------------------

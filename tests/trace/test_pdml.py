@@ -145,6 +145,20 @@ def test_numbers_of_the_handshake():
     assert (wanted.issuer_bytes, certificate.certificate_bytes) == (16_325, 0)
 
 
+@pytest.mark.parametrize(
+    ("code", "inner", "name"),
+    [
+        (1, field("", inner=field("tls.handshake.extensions_server_name", "a.test")), "a.test"),
+        (1, "", ""),
+        (2, "", None),
+    ],
+)
+def test_the_server_name(code, inner, name):
+    """A ClientHello has one, or none; other messages have nothing to say of it."""
+    [frame] = read(packet(tls(handshake(code, inner))))
+    assert frame.pieces[0].server_name == name
+
+
 def test_a_retry():
     """A ServerHello that asks for another ClientHello is known by its random."""
     random = ":".join(RETRY[at : at + 2] for at in range(0, len(RETRY), 2))

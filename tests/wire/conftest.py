@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 
 from tlslab.wire.handshake import message_name, parse_handshake_header_untrusted
-from tlslab.wire.records import ContentType, complete_record_untrusted
+from tlslab.wire.records import ContentType, parse_record_header_untrusted
 
 TLS_1_0, TLS_1_2, TLS_1_3 = 0x0301, 0x0303, 0x0304
 NOT_BEFORE = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
@@ -91,10 +91,11 @@ def _advance(connection, side):
 
 
 def _messages(flight):
-    buffer, content = bytearray(flight), b""
-    while (record := complete_record_untrusted(buffer)) is not None:
-        if record[0] == ContentType.HANDSHAKE:
-            content += record[5:]
+    at, content = 0, b""
+    while (record := parse_record_header_untrusted(flight, at)) is not None:
+        start, at = at + 5, at + 5 + record.length
+        if record.content_type == ContentType.HANDSHAKE:
+            content += flight[start:at]
     found = {}
     while (header := parse_handshake_header_untrusted(content)) is not None:
         found[message_name(header.message_type)] = content[4 : 4 + header.length]

@@ -29,7 +29,7 @@ def test_cursor_reads_numbers_and_vectors_in_order():
         lambda: whole_vector_untrusted(b"\x01ab", 1, "it"),
         lambda: vectors_untrusted(b"\x00", 1, "it"),
         lambda: uint16s_untrusted(b"abc", "it"),
-        lambda: extensions_untrusted(b"\x00\x01\x00\x00\x00\x01\x00\x00", "it"),
+        lambda: extensions_untrusted(b"\x00\x01\x00\x00\x00\x01\x00\x00", "it", {}),
     ],
 )
 def test_what_does_not_fit_names_the_structure(parse):
@@ -42,4 +42,6 @@ def test_lists_are_split():
     """Vectors, numbers and extensions come out in the order sent."""
     assert vectors_untrusted(b"\x01a\x02bc", 1, "it") == (b"a", b"bc")
     assert uint16s_untrusted(b"\x00\x01\x02\x00", "it") == (1, 0x0200)
-    assert extensions_untrusted(b"\x00\x05\x00\x01x\x00\x02\x00\x00", "it") == {5: b"x", 2: b""}
+    found: dict[int, bytes] = {}
+    extensions_untrusted(b"\x00\x05\x00\x01x\x00\x02\x00\x00", "it", found)
+    assert found == {5: b"x", 2: b""}

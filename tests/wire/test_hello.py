@@ -7,9 +7,9 @@ from tlslab.wire.hello import (
     HELLO_RETRY_RANDOM,
     ClientHello,
     ServerHello,
-    parse_client_hello_untrusted,
     parse_server_hello_untrusted,
-    parse_session_id_untrusted,
+    read_client_hello_untrusted,
+    read_session_id_untrusted,
     version_name,
 )
 
@@ -45,7 +45,7 @@ def server_name(name, kind=b"\0"):
 
 def test_openssl_tls12_hello(client_hellos):
     """A TLS 1.2 client of today: no supported_versions, secure renegotiation signalled."""
-    hello = parse_client_hello_untrusted(client_hellos[TLS_1_2][HEADERS:])
+    hello = read_client_hello_untrusted(client_hellos[TLS_1_2][HEADERS:])
     assert hello.legacy_version == TLS_1_2
     assert hello.versions == ("TLS 1.2",)
     assert (hello.server_name, hello.alpn) == ("upload.example", (b"h2", b"http/1.1"))
@@ -55,7 +55,7 @@ def test_openssl_tls12_hello(client_hellos):
 
 def test_openssl_tls13_hello(client_hellos):
     """A TLS 1.3 client calls itself 1.2, fills session_id, and may offer post-handshake authentication."""
-    hello = parse_client_hello_untrusted(client_hellos[TLS_1_3][HEADERS:])
+    hello = read_client_hello_untrusted(client_hellos[TLS_1_3][HEADERS:])
     assert (hello.legacy_version, hello.supported_versions, hello.versions) == (TLS_1_2, (TLS_1_3,), ("TLS 1.3",))
     assert (len(hello.random), len(hello.session_id)) == (32, 32)
     assert 0x1301 in hello.cipher_suites
@@ -65,19 +65,18 @@ def test_openssl_tls13_hello(client_hellos):
 def test_hello_without_extensions():
     """The shortest legal hello offers its one version and signals nothing."""
     expected = ClientHello(TLS_1_2, RANDOM, b"id", (0xC02B,), None, (), (), False, None)
-    assert parse_client_hello_untrusted(client_body(session_id=b"id")) == expected
+    assert read_client_hello_untrusted(client_body(session_id=b"id")) == expected
     assert (expected.versions, expected.signals_secure_renegotiation) == (("TLS 1.2",), False)
 
 
 @pytest.mark.parametrize("session_id", [b"", b"id", bytes(32)])
 def test_a_session_id_by_itself(session_id):
-    """It is read without what follows it, and not if it is cut short or too long."""
+    """It is read without what follows it, and is none if it is cut short or too long."""
     body = client_body(session_id=session_id)
     end = len(b"\x03\x03" + RANDOM + vector(1, session_id))
-    assert parse_session_id_untrusted(body[:end]) == parse_client_hello_untrusted(body).session_id == session_id
+    assert read_session_id_untrusted(body[:end]) == read_client_hello_untrusted(body).session_id == session_id
     for wrong in (body[: end - 1], client_body(session_id=bytes(33))):
-        with pytest.raises(WireError):
-            parse_session_id_untrusted(wrong)
+        assert read_session_id_untrusted(wrong) == b""
 
 
 @pytest.mark.parametrize(
@@ -91,49 +90,77 @@ def test_a_session_id_by_itself(session_id):
 )
 def test_secure_renegotiation_is_signalled_by_suite_or_extension(suites, tail, info, signals):
     """RFC 5746 knows two signals; only the extension carries verify data."""
-    hello = parse_client_hello_untrusted(client_body(tail, suites=suites))
+    hello = read_client_hello_untrusted(client_body(tail, suites=suites))
     assert (hello.renegotiation_info, hello.signals_secure_renegotiation) == (info, signals)
 
 
 def test_grease_is_no_version():
     """Browsers mix reserved values in (RFC 8701); those are not offers, an unknown number is one."""
-    hello = parse_client_hello_untrusted(
-        client_body(extensions((43, vector(1, bytes.fromhex("fafa0304030a0a0a0303")))))
-    )
+    hello = read_client_hello_untrusted(client_body(extensions((43, vector(1, bytes.fromhex("fafa0304030a0a0a0303"))))))
     assert hello.versions == ("TLS 1.3", "0x030a", "TLS 1.2")
+
+
+NAMED = (0, vector(2, b"\0" + vector(2, b"a.example")))
+OFFERED = (16, vector(2, b"\2h2"))
+
+
+@pytest.mark.parametrize(
+    ("body", "flaw"),
+    [
+        (client_body(extensions(NAMED), suites=b"\xc0\x2b\xc0"), "the list of cipher suites has an odd"),
+        (client_body(extensions(NAMED) + b"\0"), "the ClientHello is followed by 1 bytes too many"),
+        (client_body((20).to_bytes(2, "big") + extensions(NAMED)[2:]), "the ClientHello is cut short"),
+        (client_body(b"\0\x12" + extensions(NAMED, OFFERED)[2:]), "the ClientHello is followed by 9 bytes too many"),
+        (client_body(extensions(NAMED, OFFERED, OFFERED)), "the ClientHello has extension 16 twice"),
+        (client_body(extensions(NAMED, (16, vector(2, b"\0")))), "alpn has a field of 0 bytes"),
+        (client_body(extensions((16, vector(2, b"\3h2")), NAMED)), "alpn is cut short"),
+        (client_body(extensions((16, b""), NAMED)), "alpn is cut short"),
+        (client_body(extensions(NAMED, (43, vector(1, b"\3")))), "supported_versions has an odd number of bytes"),
+        (client_body(extensions(NAMED, (0xFF01, b""))), "renegotiation_info is cut short"),
+    ],
+)
+def test_a_client_hello_that_is_partly_broken(body, flaw):
+    """What is broken is named and is as if it had not been sent; the name beside it is read."""
+    hello = read_client_hello_untrusted(body)
+    assert hello.flaw.startswith(flaw)
+    assert (hello.server_name, hello.session_id, hello.legacy_version) == ("a.example", b"", TLS_1_2)
+    assert (hello.supported_versions, hello.renegotiation_info) == ((), None)
+    assert set(hello.alpn) <= {b"h2"}
 
 
 @pytest.mark.parametrize(
     "body",
     [
+        b"",
         client_body(session_id=bytes(33)),
         client_body(suites=b""),
         client_body(suites=b"\xc0"),
         client_body(compression=b""),
         client_body(b"\0"),
-        client_body(extensions() + b"\0"),
-        client_body(extensions((16, vector(2, b"\2h2")), (16, vector(2, b"\2h2")))),
-        client_body(extensions((16, vector(2, b"\0")))),
-        client_body(extensions((43, vector(1, b"\3")))),
-        client_body(extensions((0xFF01, b""))),
         client_body(server_name(b"")),
         client_body(server_name(b"a", kind=b"\1")),
         client_body(server_name("münchen.example".encode())),
         client_body(server_name(b"\x1b[2Jexample")),
     ],
 )
-def test_malformed_client_hello(body):
-    """Every broken rule is a WireError, a name that would paint the console too."""
-    with pytest.raises(WireError):
-        parse_client_hello_untrusted(body)
+def test_a_client_hello_without_a_readable_name(body):
+    """Each broken rule is named, a name that would paint the console too, and then there is no name."""
+    hello = read_client_hello_untrusted(body)
+    assert hello.flaw
+    assert (hello.server_name, hello.session_id) == (None, b"")
+    assert hello.versions == (("TLS 1.2",) if body and b"\x21" not in body else ())
 
 
 @pytest.mark.parametrize("version", [TLS_1_2, TLS_1_3])
 def test_truncated_client_hello(client_hellos, version):
-    """A real hello cut anywhere does not parse, except right before its extensions."""
+    """A real hello cut anywhere is broken, except right before its extensions; nothing in it is another than before."""
     body = client_hellos[version][HEADERS:]
-    parsed = [count for count in range(len(body)) if _parses(parse_client_hello_untrusted, body[:count])]
-    assert [body[count:] for count in parsed] == [vector(2, body[parsed[0] + 2 :])]
+    whole = read_client_hello_untrusted(body)
+    cut = [read_client_hello_untrusted(body[:count]) for count in range(len(body))]
+    [unbroken] = [count for count, hello in enumerate(cut) if not hello.flaw]
+    assert body[unbroken:] == vector(2, body[unbroken + 2 :])
+    for field in ("session_id", "cipher_suites", "server_name", "alpn", "supported_versions", "renegotiation_info"):
+        assert {getattr(hello, field) for hello in cut} <= {getattr(whole, field), None, b"", ()}
 
 
 def _parses(parse, body):

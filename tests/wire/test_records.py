@@ -1,4 +1,4 @@
-"""Record headers, and whole records out of a stream."""
+"""Record headers."""
 
 import pytest
 
@@ -8,12 +8,10 @@ from tlslab.wire.records import (
     MAX_RECORD_LENGTH,
     ContentType,
     RecordHeader,
-    complete_record_untrusted,
     parse_record_header_untrusted,
 )
 
 UPLOAD = b"\x17\x03\x03\x40\x00" + bytes(0x4000)
-ALERT = b"\x15\x03\x03\x00\x02\x02\x28"
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
@@ -61,28 +59,3 @@ def test_every_allowed_length_passes(length):
     header = parse_record_header_untrusted(b"\x17\x03\x03" + length.to_bytes(2, "big"))
     assert header is not None
     assert header.length == length
-
-
-def test_first_whole_record_is_cut_off():
-    """The record comes out with its header, and what follows stays."""
-    buffer = bytearray(ALERT + UPLOAD + b"\x17\x03")
-    assert [complete_record_untrusted(buffer) for _ in range(3)] == [ALERT, UPLOAD, None]
-    assert buffer == b"\x17\x03"
-
-
-@pytest.mark.parametrize("count", range(len(ALERT)))
-def test_unfinished_record_stays(count):
-    """Every proper prefix of a record is left alone until the rest arrives."""
-    buffer = bytearray(ALERT[:count])
-    assert complete_record_untrusted(buffer) is None
-    buffer += ALERT[count:]
-    assert complete_record_untrusted(buffer) == ALERT
-    assert buffer == b""
-
-
-def test_buffer_is_kept_when_it_is_not_tls():
-    """After the error the bytes are still there to be looked at."""
-    buffer = bytearray(b"GET / HTTP/1.1\r\n")
-    with pytest.raises(WireError, match="plain HTTP"):
-        complete_record_untrusted(buffer)
-    assert buffer == b"GET / HTTP/1.1\r\n"

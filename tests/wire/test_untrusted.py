@@ -17,21 +17,20 @@ from tlslab.wire.certificate_request import parse_certificate_request_untrusted
 from tlslab.wire.client_hello_reader import ClientHelloReader
 from tlslab.wire.handshake import parse_handshake_header_untrusted
 from tlslab.wire.hello import (
-    parse_client_hello_untrusted,
     parse_server_hello_untrusted,
-    parse_session_id_untrusted,
+    read_client_hello_untrusted,
+    read_session_id_untrusted,
 )
-from tlslab.wire.records import complete_record_untrusted, parse_record_header_untrusted
+from tlslab.wire.records import parse_record_header_untrusted
 
 TLS_1_0, TLS_1_2, TLS_1_3 = 0x0301, 0x0303, 0x0304
 
 PARSERS = {
-    "complete_record_untrusted": lambda data: complete_record_untrusted(bytearray(data)),
     "parse_record_header_untrusted": parse_record_header_untrusted,
     "parse_alert_untrusted": parse_alert_untrusted,
     "parse_handshake_header_untrusted": parse_handshake_header_untrusted,
-    "parse_client_hello_untrusted": parse_client_hello_untrusted,
-    "parse_session_id_untrusted": parse_session_id_untrusted,
+    "read_client_hello_untrusted": read_client_hello_untrusted,
+    "read_session_id_untrusted": read_session_id_untrusted,
     "parse_server_hello_untrusted": parse_server_hello_untrusted,
     "parse_certificate_request_untrusted": lambda data: [
         _value_or_wire_error(partial(parse_certificate_request_untrusted, version=version), data)
@@ -40,7 +39,7 @@ PARSERS = {
     "whole_vector_untrusted": lambda data: fields.whole_vector_untrusted(data, 2, "it"),
     "vectors_untrusted": lambda data: fields.vectors_untrusted(data, 1, "it"),
     "uint16s_untrusted": lambda data: fields.uint16s_untrusted(data, "it"),
-    "extensions_untrusted": lambda data: fields.extensions_untrusted(data, "it"),
+    "extensions_untrusted": lambda data: fields.extensions_untrusted(data, "it", {}),
     "feed_untrusted": lambda data: ClientHelloReader().feed_untrusted(data),
 }
 
@@ -79,8 +78,7 @@ def test_damaged_handshake(client_hellos, server_flights, version, data):
     """Real messages with a few bytes changed reach deeper than random bytes do."""
     hello = data.draw(_damaged(client_hellos[version]))
     _value_or_wire_error(PARSERS["feed_untrusted"], hello)
-    _value_or_wire_error(PARSERS["parse_client_hello_untrusted"], hello[9:])
-    _value_or_wire_error(PARSERS["parse_session_id_untrusted"], hello[9:])
+    assert read_session_id_untrusted(hello[9:]) == read_client_hello_untrusted(hello[9:]).session_id
     _value_or_wire_error(
         PARSERS["parse_server_hello_untrusted"], data.draw(_damaged(server_flights[version]["ServerHello"]))
     )
@@ -106,5 +104,5 @@ def test_segments_make_no_difference(client_hellos, data):
     answers = [
         reader.feed_untrusted(record[a:b]) for a, b in zip([0, *cuts], [*cuts, len(record)], strict=True) if a < b
     ]
-    assert answers[-1] == parse_client_hello_untrusted(record[9:])
+    assert answers[-1] == read_client_hello_untrusted(record[9:])
     assert set(answers[:-1]) <= {None}

@@ -12,6 +12,11 @@ AT = (1.5, 7, "site")
 SESSION, OTHER = "ab" * 32, "cd" * 32
 SENTENCES = [
     (e.ClientHelloReceived(*AT, "h", (), "", False, False, None), ""),
+    (e.ClientHelloReceived(*AT, "h", (), "", False, False, None, "it"), "a broken ClientHello: it"),
+    (
+        e.ClientHelloReceived(*AT, "h", (), "", False, True, 0, "it"),
+        "ClientHello: the renegotiation begins, but it is broken: it",
+    ),
     (e.ClientHelloReceived(*AT, "h", (), "", False, True, 0), "ClientHello: the renegotiation begins"),
     (
         e.ClientHelloReceived(*AT, "h", (), "", False, True, 40960),

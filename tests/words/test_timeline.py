@@ -6,6 +6,7 @@ import pytest
 
 from tlslab import events as e
 from tlslab.types import (
+    FOR_GOOD,
     Activity,
     ConnectionEnd,
     Direction,
@@ -18,6 +19,7 @@ from tlslab.types import (
     Verdict,
 )
 from tlslab.words.timeline import MATTERS, say, say_verbosely
+from tlslab.words.values import HINTS
 
 # Types without a sentence, each because another one says it.
 QUIET = {
@@ -68,6 +70,16 @@ SENTENCES = [
         e.ClientHelloReceived(*AT, "h", (), "", False, True, 0),
         "",
         "ClientHello: the client answers, the renegotiation begins",
+    ),
+    (
+        e.ClientHelloReceived(*AT, "h", (), "", False, False, None, "alpn is cut short"),
+        "bad",
+        "a broken ClientHello: alpn is cut short",
+    ),
+    (
+        e.ClientHelloReceived(*AT, None, (), "", False, True, 0, "alpn is cut short"),
+        "bad",
+        "ClientHello: the client answers, the renegotiation begins, but it is broken: alpn is cut short",
     ),
     (e.NoBindingMatched(*AT, "h"), "bad", "no binding on this port for the name h: connection reset"),
     (e.NoBindingMatched(*AT, None), "bad", "no binding on this port for a client that names none: connection reset"),
@@ -240,19 +252,38 @@ SENTENCES = [
     (e.ResponseSent(*AT, 200, 0, "GET", "/", "CN=a", 0, 0.1), "good", "200 for GET / (CN=a)"),
     (e.ResponseSent(*AT, 403, 7, "GET", "/", None, 5, 0.1), "bad", "403.7 for GET / (no client certificate)"),
     (
-        e.EvidenceEnded(*AT, EvidenceFile.CAPTURE, EvidenceEnd.FAILED, "No space left on device"),
+        e.EvidenceEnded(*AT, EvidenceFile.CAPTURE, EvidenceEnd.DISK_FULL, "No space left on device"),
         "bad",
-        "the capture ends here, the lab does not: No space left on device",
+        "the capture cannot be written for now, the lab goes on and tries again: No space left on device; make room on "
+        "its disk",
     ),
     (
         e.EvidenceEnded(*AT, EvidenceFile.SITE_LOG, EvidenceEnd.UNREAD, "16777216"),
         "bad",
-        "the site's log ends here, the lab does not: its reader left 16 MiB unread",
+        "the site's log cannot be written for now, the lab goes on and tries again: its reader left 16 MiB unread; "
+        "read on, or end the reader",
     ),
+    (
+        e.EvidenceEnded(*AT, EvidenceFile.EVENTS_FILE, EvidenceEnd.DELETED, "e.jsonl"),
+        "bad",
+        "the events file is gone, and begins anew: somebody has deleted e.jsonl",
+    ),
+    (
+        e.EvidenceEnded(*AT, EvidenceFile.CAPTURE, EvidenceEnd.READER_GONE, "Broken pipe"),
+        "bad",
+        "the capture ends here, the lab does not: its reader has gone (Broken pipe)",
+    ),
+    (e.EvidenceResumed(*AT, EvidenceFile.CAPTURE, 1234), "odd", "the capture goes on; 1,234 packets are missing"),
+    (e.EvidenceResumed(*AT, EvidenceFile.KEY_LOG, 0), "odd", "the key log goes on; nothing is missing"),
     (
         e.EvidenceEnded(*AT, EvidenceFile.KEY_LOG, EvidenceEnd.SIZE_LIMIT, ""),
         "bad",
         "the key log ends here, the lab does not: it has reached the size it may have",
+    ),
+    (
+        e.InternalFault(*AT, Fault.SYSTEM, "No space left on device; make room", "T"),
+        "bad",
+        "the system refused what this connection needs, which ends: No space left on device; make room",
     ),
     (
         e.InternalFault(*AT, Fault.EXCEPTION, "", "T"),
@@ -314,7 +345,7 @@ def test_what_prints_stays_as_it_is():
     """Names in any script are shown as they are."""
     line = say(e.BadRequestReceived(*AT, "Jürgen 山田 \u00a0"))
     assert line is not None
-    assert line.text.endswith(r"Jürgen 山田 \xa0")
+    assert line.text.endswith("Jürgen 山田 \u00a0")
 
 
 def test_verbose():
@@ -327,3 +358,8 @@ def test_verbose():
     )
     assert say_verbosely(e.UnreadBytesChanged(*AT, 1, 2)).text == "still stuck: 1 byte waits in TLS, 2 in the socket"
     assert say_verbosely(e.AlertSent(*AT, "warning", "close_notify", 0)).text.startswith("AlertSent level=warning")
+
+
+def test_everything_that_passes_has_a_hint():
+    """Whatever a file waits for, it is said what to do; what ended for good and what begins anew needs nothing."""
+    assert set(HINTS) == set(EvidenceEnd) - FOR_GOOD - {EvidenceEnd.DELETED}

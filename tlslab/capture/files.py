@@ -5,33 +5,39 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import queue
-import stat
 import sys
-import threading
-import time
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 
-from tlslab.errors import in_words, reason_of
-from tlslab.types import LAST_WORDS_SECONDS, EvidenceEnd
-from tlslab.words.values import why_ended
+from tlslab.capture import writers
+from tlslab.capture.writers import DiskWriter, StreamWriter, Trouble, Writer, is_regular
+from tlslab.errors import in_words
+from tlslab.events import Event, EvidenceEnded, EvidenceResumed
+from tlslab.types import FOR_GOOD, LAST_WORDS_SECONDS, EvidenceEnd
+from tlslab.words.values import missing, why_ended
 
 STANDARD_OUTPUT = "-"
-OnEnd = Callable[[EvidenceEnd, str], None]
+# What happened to a file: the type of the event, and its details but for which file it was.
+Tell = Callable[..., None]
 NAME_A_FILE = "name a file in a folder that you may write to"
 NO_READER = {errno.ENXIO: ("nobody reads this pipe", "start its reader first")}
-WAITING_BYTES = 16 * 1024 * 1024  # chosen: how much waits for a reader that does not read
+
+
+def remark(lost: str) -> str:
+    """A line that says in a file of lines what is missing there, and why; the W3C format calls such a line a remark."""
+    return f"#Remark: tlslab: {lost}\n"
 
 
 class OutputFile:
     """A file that gets each piece whole and at once; `-` is standard output.
 
-    A full disk, a closed pipe, a reader that stopped reading or `limit_bytes` ends the writing, never the lab:
-    `failure` says so, and `on_end` is told why, with the system's word for it, once, by the next call of `write`.
-    Whatever can hold up its writer (a pipe, a terminal) is written by a thread of its own. A regular file is not, so
-    that what happened is in it whatever happens next. The price: a disk that hangs holds up the lab.
-    LabError: it cannot be opened.
+    Nothing that happens to it ends the lab. Where it cannot be written (a full disk, no descriptor, a folder that is
+    gone, a reader that does not read), what comes is kept as far as there is room, and tried again; beyond that it is
+    dropped whole and counted (in `unit`), and what `remark` makes of that stands in its place. A pipe that nobody can
+    read any more and `limit_bytes` end it for good. `tell` hears of it all: a type of event and its details, but for
+    which file it is. `failure` says it at the end. With `follows_name` the file is opened when it is needed, and again
+    where it has gone. LabError: it cannot be opened.
     """
 
     def __init__(
@@ -39,97 +45,144 @@ class OutputFile:
         path: str,
         what: str,
         *,
+        unit: str = "line",
         append: bool = False,
         private: bool = False,
+        follows_name: bool = False,
         limit_bytes: int | None = None,
         last_words_seconds: float = LAST_WORDS_SECONDS,
-        on_end: OnEnd = lambda _why, _detail: None,
+        tell: Tell = lambda _kind, *_details: None,
+        remark: Callable[[str], str] = lambda _lost: "",
     ) -> None:
-        self._what = what
-        self._end: tuple[EvidenceEnd, str] | None = None  # and the system's word for it
-        self._told = False
-        self._on_end = on_end
+        self._what, self._unit, self._tell, self._remark = what, unit, tell, remark
+        self._trouble: Trouble | None = None  # it cannot be written now, and somebody was told
+        self._end: Trouble | None = None
+        self._last: Trouble | None = None
         self._room = limit_bytes
-        self._last_words_seconds = last_words_seconds
-        self._last_words_until: float | None = None
-        self._is_stdout = path == STANDARD_OUTPUT
-        self._fd = sys.stdout.fileno() if self._is_stdout else _open(path, what, append, private)
-        self._pieces: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._waiting = 0
-        self._lock = threading.Lock()
-        self._writer: threading.Thread | None = None
-        if not stat.S_ISREG(os.fstat(self._fd).st_mode):
-            self._writer = threading.Thread(target=self._write_all, daemon=True)
-            self._writer.start()
+        self._written = self._missing = self._missing_in_all = 0
+        self._is_over = False
+        self._out: Writer = self._open(path, append, private, follows_name, last_words_seconds)
+
+    def _open(self, path: str, append: bool, private: bool, follows_name: bool, last_words_seconds: float) -> Writer:
+        open_again = partial(open_file, append=True, private=private)
+        if follows_name:
+            return DiskWriter(path, None, open_again, follows_name=True)
+        is_stdout = path == STANDARD_OUTPUT
+        name = "standard output" if is_stdout else path
+        with in_words(f"cannot write {self._what} {path}", NAME_A_FILE, NO_READER):
+            fd = sys.stdout.fileno() if is_stdout else open_file(path, append=append, private=private)
+            if is_regular(fd):
+                return DiskWriter(name, fd, None if is_stdout else open_again)
+            if hasattr(os, "set_blocking"):
+                os.set_blocking(fd, True)
+        return StreamWriter(name, fd, own=not is_stdout, last_words_seconds=last_words_seconds)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will be written to it."""
+        return self._end is not None
 
     @property
     def failure(self) -> str:
-        """How the file ended before the lab did, or ""."""
-        return f"{self._what} ends before the lab did: {why_ended(*self._end)}" if self._end else ""
+        """What is missing at the end of the lab, and why, or ""."""
+        if self._end is not None:
+            return f"{self._what} ends before the lab did: {why_ended(*self._end)}"
+        if self._last is None or not self._missing_in_all:
+            return ""
+        return f"{self._what} is not whole: {missing(self._missing_in_all, self._unit)} ({why_ended(*self._last)})"
+
+    def begin_with(self, head: bytes) -> None:
+        """Write what the file begins with, and again where it has to be made anew."""
+        self.write(head, 0)
+        if isinstance(self._out, DiskWriter):
+            self._out.head = lambda: head
+
+    def turn_to(self, path: str, head: Callable[[], bytes]) -> None:
+        """Go on in the file of that name, which begins with `head`."""
+        if isinstance(self._out, DiskWriter):
+            self._out.turn_to(path, head)
 
     def write_line(self, line: str) -> None:
         """Write a line and its end."""
-        self.write((line + "\n").encode())
+        self.write_lines(line + "\n")
 
     def write_lines(self, lines: str) -> None:
         """Write lines, each with its end, in one go. A disk that has room for some of them gets those."""
-        self.write(lines.encode(), lines=True)
+        data = lines.encode(errors="replace")
+        self.write(data, data.count(b"\n"), lines=True)
 
-    def write(self, data: bytes, *, lines: bool = False) -> None:
-        """Write a piece whole, or nothing of it where it would pass the limit; of `lines` a disk may take some."""
-        if self._end is None and (self._room is None or self._has_room(len(data))):
-            if self._writer is None:
-                self._write(data, lines)
-            else:
-                self._hand_over(data)
-        if self._end is not None and not self._told:
-            self._told = True
-            self._on_end(*self._end)
+    def write(self, piece: bytes, count: int = 1, *, lines: bool = False) -> bool:
+        """Write a piece whole, `count` units in it, or keep it; False where it is dropped."""
+        if self._end is None and self._room is not None and len(piece) > self._room:
+            self._finish((EvidenceEnd.SIZE_LIMIT, ""))
+        if self._end is not None:
+            return False
+        if self._trouble is not None:
+            self._out.try_again()
+            self._look()
+        if self._missing or not self._out.has_room():
+            self._lose(count)
+            self._look()
+            return False
+        self._out.put(piece, count, lines=lines)
+        self._written += count
+        if self._room is not None:
+            self._room -= len(piece)
+        if self._out.trouble is not None:
+            self._look()
+        return True
 
-    def _has_room(self, count: int) -> bool:
-        room = (self._room or 0) - count
-        if room < 0:
-            self._end = EvidenceEnd.SIZE_LIMIT, ""
-        else:
-            self._room = room
-        return room >= 0
+    def look_after(self) -> None:
+        """Try again what could not be written, and look whether somebody has deleted the file: once a second or so."""
+        if self._end is not None:
+            return
+        if self._out.was_deleted():
+            self._look()
+            self._lose(self._written)
+            self._written = 0
+        if self._out.trouble is not None or self._trouble is not None:
+            self._out.try_again()
+            self._look()
 
-    def _hand_over(self, data: bytes) -> None:
-        if self._waiting > WAITING_BYTES:
-            self._end = EvidenceEnd.UNREAD, str(WAITING_BYTES)
-        else:
-            self._count(len(data))
-            self._pieces.put(data)
+    def _lose(self, count: int) -> None:
+        self._missing += count
+        self._missing_in_all += count
 
-    def _count(self, change: int) -> None:
-        with self._lock:
-            self._waiting += change
+    def _look(self) -> None:
+        """See how it stands with the file, and say so where that is new."""
+        trouble = self._out.trouble
+        if trouble is None and not self._out.has_room():
+            trouble = EvidenceEnd.UNREAD, str(writers.WAITING_BYTES)
+        if trouble is not None and trouble[0] in FOR_GOOD:
+            self._finish(trouble)
+        elif trouble is not None:
+            if self._trouble is None:
+                self._trouble = self._last = trouble
+                self._say(EvidenceEnded, *trouble)
+        elif self._trouble is not None and self._out.is_clear():
+            self._go_on(self._trouble)
 
-    def _write_all(self) -> None:
-        while (data := self._pieces.get()) is not None and self._end is None:
-            self._write(data)
-            self._count(-len(data))
+    def _go_on(self, after: Trouble) -> None:
+        lost, self._missing, self._trouble = self._missing, 0, None
+        if lost and (said := self._remark(f"{missing(lost, self._unit)} here: {why_ended(*after)}")):
+            self._out.put(said.encode(errors="replace"), 0, lines=True)
+        self._say(EvidenceResumed, lost)
 
-    def _write(self, data: bytes, lines: bool = False) -> None:
-        written = 0
-        try:
-            while written < len(data):
-                written += os.write(self._fd, data[written:])
-        except OSError as error:
-            self._take_back(written - (data.rfind(b"\n", 0, written) + 1 if lines else 0))
-            self._end = EvidenceEnd.FAILED, reason_of(error)
+    def _finish(self, why: Trouble) -> None:
+        self._end = why
+        self._say(EvidenceEnded, *why)
 
-    def _take_back(self, count: int) -> None:
-        """A full disk may have taken a part of a piece: the file ends before it."""
-        if count and self._writer is None:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._fd, os.lseek(self._fd, 0, os.SEEK_CUR) - count)
+    def _say(self, kind: type[Event], *details: object) -> None:
+        if not self._is_over:
+            self._tell(kind, *details)
 
     def end(self) -> None:
-        """Take nothing more: the time for last words begins. Files that are ended together share it."""
-        if self._writer is not None and self._last_words_until is None:
-            self._last_words_until = time.monotonic() + self._last_words_seconds
-            self._pieces.put(None)
+        """Take nothing more, and try a last time: the time for last words begins."""
+        self._is_over = True
+        self._out.try_again(now=True)
+        if self._end is None:
+            self._look()
+        self._out.end()
 
     def __enter__(self) -> OutputFile:
         return self
@@ -138,23 +191,23 @@ class OutputFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.end()
-        if self._writer is not None and self._last_words_until is not None:
-            self._writer.join(max(0.0, self._last_words_until - time.monotonic()))
-            if self._writer.is_alive():
-                self._end = self._end or (EvidenceEnd.UNREAD, "")
-                return  # the thread is in the middle of a write; the process takes the file along
-        if not self._is_stdout:
-            with contextlib.suppress(OSError):
-                os.close(self._fd)
+        left = self._out.close()
+        self._missing_in_all += left
+        if self._end is None and self._out.trouble is not None and self._out.trouble[0] in FOR_GOOD:
+            self._end = self._out.trouble  # known only now
+        if left and self._last is None:
+            self._last = self._out.trouble or (EvidenceEnd.UNREAD, "")
 
 
-def _open(path: str, what: str, append: bool, private: bool) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC) | getattr(os, "O_BINARY", 0)
-    with in_words(f"cannot write {what} {path}", NAME_A_FILE, NO_READER):
-        # Without O_NONBLOCK a pipe that nobody reads yet would hold up the start, without a word.
-        fd = os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o600 if private else 0o666)
-    if hasattr(os, "set_blocking"):
-        os.set_blocking(fd, True)
-    if private and not append and stat.S_ISREG(os.fstat(fd).st_mode) and hasattr(os, "fchmod"):
-        os.fchmod(fd, 0o600)  # it may have been there before, for everybody to read
+def open_file(path: str, *, append: bool, private: bool) -> int:
+    """Open a file to write at its end, whatever others do with it meanwhile; OSError.
+
+    Without O_NONBLOCK a pipe that nobody reads yet would hold up the start, without a word.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    fd = os.open(path, flags if append else flags | os.O_TRUNC, 0o600 if private else 0o666)
+    if private and not append and hasattr(os, "fchmod"):
+        with contextlib.suppress(OSError):  # a file system that has no modes
+            if is_regular(fd):
+                os.fchmod(fd, 0o600)  # it may have been there before, for everybody to read
     return fd

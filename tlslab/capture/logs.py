@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from tlslab.capture.files import OutputFile
-from tlslab.errors import LabError, in_words
+from tlslab.capture.files import OutputFile, remark
+from tlslab.errors import in_words
 from tlslab.events import ConnectionClosed, ConnectionOpened, Event, HttpErrLogged, RequestReceived, ResponseSent
 from tlslab.httpsys import error_log
 from tlslab.httpsys.settings import ErrorLogForm
 from tlslab.iis import w3c_log
 from tlslab.schannel.settings import Schannel
 from tlslab.text import HostPort, parse_host_port
-from tlslab.types import EvidenceEnd, EvidenceFile
+from tlslab.types import EvidenceFile
 from tlslab.words import windows_events
-from tlslab.words.values import EVIDENCE, why_ended
+from tlslab.words.values import EVIDENCE
 from tlslab.words.windows_events import HEADING, Record, entry_for
 
 THE_LAB = 0  # the number of the connection in events that belong to none
-OnLogEnd = Callable[[EvidenceFile, EvidenceEnd, str], None]
+TellOfLog = Callable[..., None]  # which log, and then as `files.Tell`
 EVENTS_JSON, EVENTS_TEXT = "windows-events.jsonl", "windows-events.txt"
 KINDS = windows_events.KINDS | {ConnectionClosed, ConnectionOpened, HttpErrLogged, RequestReceived, ResponseSent}
 
@@ -44,8 +44,8 @@ class Logs:
     """Writes the logs of one lab; its files are there when they have something in them, and grow if they were before.
 
     Hand every event of `kinds` to `note`. `epoch` is the Unix time of lab time 0, `capi2` whether CAPI2's operational
-    log is on, `error_log_form` how HTTPERR looks. A log that cannot be written on ends, and `on_end` is told which and
-    why, once; the others go on.
+    log is on, `error_log_form` how HTTPERR looks. A log that cannot be written is tried again (`files.OutputFile`), and
+    `tell` hears of it.
     LabError: the folder cannot be made, or nothing can be written in it.
     """
 
@@ -59,7 +59,7 @@ class Logs:
         *,
         capi2: bool = False,
         error_log_form: ErrorLogForm = ErrorLogForm.HTTP_API_2_0,
-        on_end: OnLogEnd = lambda _what, _why, _detail: None,
+        tell: TellOfLog = lambda _what, _kind, *_details: None,
     ) -> None:
         _make(folder)
         self._epoch = epoch
@@ -69,10 +69,10 @@ class Logs:
         self._capi2 = capi2
         self._form = error_log_form
         self._connections: dict[int, _Connection] = {}
-        self._site = _Log(folder, EvidenceFile.SITE_LOG, on_end)
-        self._httperr = _Log(folder, EvidenceFile.HTTPERR_LOG, on_end)
-        self._json = _Log(folder, EvidenceFile.EVENT_LOG_JSON, on_end)
-        self._text = _Log(folder, EvidenceFile.EVENT_LOG_TEXT, on_end)
+        self._site = _Log(folder, EvidenceFile.SITE_LOG, tell)
+        self._httperr = _Log(folder, EvidenceFile.HTTPERR_LOG, tell)
+        self._json = _Log(folder, EvidenceFile.EVENT_LOG_JSON, tell, windows_events.remark)
+        self._text = _Log(folder, EvidenceFile.EVENT_LOG_TEXT, tell)
         self._httperr_number = _last_httperr(folder)
 
     def begin(self, epoch: float) -> None:
@@ -81,8 +81,13 @@ class Logs:
 
     @property
     def failures(self) -> list[str]:
-        """How logs ended before the lab did."""
+        """What is missing in which log."""
         return [log.failure for log in self._logs if log.failure]
+
+    def look_after(self) -> None:
+        """Try again what could not be written: once a second or so."""
+        for log in self._logs:
+            log.look_after()
 
     def note(self, event: Event) -> None:
         """Write down what Windows would of an event."""
@@ -149,17 +154,20 @@ class Logs:
 
 
 class _Log:
-    """One log and the file it is in now."""
+    """One log and the file it is in now, which is opened when something is to be written."""
 
-    def __init__(self, folder: Path, what: EvidenceFile, on_end: OnLogEnd) -> None:
+    def __init__(
+        self, folder: Path, what: EvidenceFile, tell: TellOfLog, remark: Callable[[str], str] = remark
+    ) -> None:
         self._folder = folder
-        self._what = what
-        self._on_end = on_end
         self._name = ""
-        self._path = ""
         self._size = 0
-        self._file: OutputFile | None = None
-        self.failure = ""
+        self._file = OutputFile(str(folder), EVIDENCE[what], follows_name=True, tell=partial(tell, what), remark=remark)
+
+    @property
+    def failure(self) -> str:
+        """What is missing in it, or ""."""
+        return self._file.failure
 
     def size(self, name: str) -> int:
         """How large a file of this log is, in bytes."""
@@ -172,36 +180,20 @@ class _Log:
 
     def write(self, name: str, text: str, heading: Callable[[], str] = str) -> None:
         """Write on in the file `name`, with the heading where it has to be opened for that."""
-        if self.failure:
-            return
-        if name != self._name or not os.path.exists(self._path):  # somebody may have tidied up
-            text = heading() + text
-            self._turn_to(name)
-        if self._file is not None:
-            data = text.encode(errors="replace")
-            self._size += len(data)
-            self._file.write(data)
+        if name != self._name:
+            self._size = self.size(name)
+            self._name = name
+            self._file.turn_to(str(self._folder / name), lambda: heading().encode())
+        self._size += len(text)
+        self._file.write_lines(text)
+
+    def look_after(self) -> None:
+        """Try again what could not be written."""
+        self._file.look_after()
 
     def close(self) -> None:
-        """Close the file, if there is one."""
-        if self._file is not None:
-            with self._file as file:
-                self._file, self._name = None, ""
-            self.failure = self.failure or file.failure
-
-    def _turn_to(self, name: str) -> None:
-        self.close()
-        self._size = self.size(name)
-        self._path = str(self._folder / name)
-        try:
-            self._file = OutputFile(self._path, EVIDENCE[self._what], append=True, on_end=self._end)
-            self._name = name
-        except LabError as error:
-            self._end(EvidenceEnd.FAILED, f"{self._path}: {error.reason}")
-
-    def _end(self, why: EvidenceEnd, detail: str) -> None:
-        self.failure = f"{EVIDENCE[self._what]} ends before the lab did: {why_ended(why, detail)}"
-        self._on_end(self._what, why, detail)
+        """Close the file."""
+        self._file.__exit__(None, None, None)
 
 
 def _make(folder: Path) -> None:

@@ -5,19 +5,23 @@ holds the packets of one step (of the last one until the connection is closed), 
 them:
 
 - The secrets come first, and wait in the capture: they are written in front of the next packets, whosesoever those are.
-- Bytes, FIN and RST become packets at once (`segments`), and are held.
+- Bytes, FIN and RST become packets at once (`segments`), and are held. Only the first bytes of a client wait until
+  there are enough of them to know TLS by: Wireshark decides at a connection's first packet, and decrypts none that came
+  a byte at a time.
 - What waits unread in the socket becomes packets, too, since a capture from the network would have them. When those
   bytes are read at last they are not written a second time.
 - An event becomes a comment on a packet that is held: what is about something that the client sent on one of the
   client's, all else on one of the lab's. While none is held, the comment waits for the first.
 
 `settle` adds the acknowledgments that are due and writes all of it in one piece. So a file that is cut anywhere ends
-between two steps, each of which is whole.
+between two steps, each of which is whole. Where a step cannot be written it is kept, or dropped whole, and the next
+one that is written says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from weakref import WeakValueDictionary
 
 from tlslab.capture import pcapng
@@ -27,10 +31,13 @@ from tlslab.events import Event
 from tlslab.tap import NO_TAP, ConnectionTap
 from tlslab.text import HostPort
 from tlslab.words import comments
+from tlslab.words.values import missing
 
 INTERFACE = "tlslab"
 NANOSECONDS = 1_000_000_000
+MOST_SECRETS = 20_000  # lines that wait for packets; chosen
 TO_COME = -1  # the place of a packet that is not there yet
+KNOWS_TLS_BY = 5  # bytes, the header of a record: with fewer in a connection's first packet Wireshark sees no TLS in it
 
 
 class Capture:
@@ -45,11 +52,16 @@ class Capture:
     def __init__(self, file: OutputFile, epoch: float, application: str, comment: str) -> None:
         self._file = file
         self.begin(epoch)
-        self._secrets: list[str] = []
+        self._secrets: deque[str] = deque(maxlen=MOST_SECRETS)
+        self._missing = 0  # packets that were dropped, for want of somewhere to write them
         # By weak reference: whoever moves the bytes holds the connection, and lets it go when the connection is over.
         self._connections: WeakValueDictionary[int, RecordedConnection] = WeakValueDictionary()
-        self.is_ended = False
-        self._write(pcapng.section_header(application, comment) + pcapng.interface_description(INTERFACE))
+        file.begin_with(pcapng.section_header(application, comment) + pcapng.interface_description(INTERFACE))
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the file gets nothing more."""
+        return self._file.has_ended
 
     def begin(self, epoch: float) -> None:
         """Lab time begins now, and its 0 is `epoch` (seconds since 1970): better than what was known earlier."""
@@ -77,17 +89,22 @@ class Capture:
         """Since 1970, of a lab time."""
         return self._epoch + round(at * NANOSECONDS)
 
-    def write(self, blocks: Iterable[bytes]) -> None:
-        """Write packets, in whatever parts, and before them the secrets that came since the last ones."""
-        secrets = pcapng.decryption_secrets(self._secrets) if self._secrets else b""
-        self._secrets.clear()
-        self._write(b"".join([secrets, *blocks]))
+    def write(self, blocks: Iterable[bytes], count: int) -> None:
+        """Write `count` packets, in whatever parts, and before them the secrets that came since the last ones.
 
-    def _write(self, data: bytes) -> None:
-        # One more write after a failure, and not none: it is what calls `on_end` of the file.
-        failed = bool(self._file.failure)
-        self._file.write(data)
-        self.is_ended = failed
+        Where they are dropped, the secrets are not: what is left of their connections decrypts.
+        """
+        secrets = pcapng.decryption_secrets(self._secrets) if self._secrets else b""
+        if self._file.write(b"".join([secrets, *blocks]), count):
+            self._secrets.clear()
+            self._missing = 0
+        else:
+            self._missing += count
+
+    @property
+    def remark(self) -> tuple[str, ...]:
+        """What to say beside the next packet: that some are missing in front of it."""
+        return (f"tlslab: {missing(self._missing, 'packet')} in front of this one",) if self._missing else ()
 
 
 class RecordedConnection:
@@ -102,6 +119,8 @@ class RecordedConnection:
         self._comments: dict[int, list[str]] = {}  # by place in _held, or TO_COME
         self._shown_ahead = 0  # bytes that wait in the socket and are written already
         self._window_closed = False
+        self._begun = False  # the client's first packet is there
+        self._first, self._first_at = b"", at  # what will be in it
         self._hold(packets.opened(), at)
 
     def received(self, data: bytes, at: float) -> None:
@@ -109,11 +128,22 @@ class RecordedConnection:
         self._window_closed = False
         shown = min(self._shown_ahead, len(data))
         self._shown_ahead -= shown
-        if shown < len(data):
+        if not self._begun:
+            self._first, self._first_at = self._first + data, at
+            if len(self._first) >= KNOWS_TLS_BY:
+                self._begin()
+        elif shown < len(data):
             self._hold(self._packets.client_sent(data[shown:]), at)
+
+    def _begin(self) -> None:
+        """Show the client's first bytes, however few; the moment is theirs, though others' packets are in between."""
+        if not self._begun:
+            self._begun = True
+            self._hold(self._packets.client_sent(self._first), self._first_at)
 
     def waiting(self, data: bytes, at: float) -> None:
         """All that waits in the socket: show what was not shown before."""
+        self._begin()
         if len(data) > self._shown_ahead:
             self._hold(self._packets.client_sent(data[self._shown_ahead :], unread=True), at)
             self._shown_ahead = len(data)
@@ -126,14 +156,17 @@ class RecordedConnection:
 
     def sent(self, data: bytes, at: float) -> None:
         """The lab sent a piece."""
+        self._begin()
         self._hold(self._packets.server_sent(data), at)
 
     def peer_ended(self, at: float, *, reset: bool) -> None:
         """The client ended its side."""
+        self._begin()
         self._hold(self._packets.client_ended(reset=reset), at)
 
     def ended(self, at: float, *, reset: bool) -> None:
         """The lab ended its side."""
+        self._begin()
         self._hold(self._packets.server_ended(reset=reset), at)
 
     def comment(self, event: Event, text: str) -> None:
@@ -174,9 +207,11 @@ class RecordedConnection:
             self._times += self._times[-1:] * len(late)
             blocks: list[bytes] = []
             for place, packet in enumerate(self._held):
-                beside = self._comments.get(place, ())
+                beside: Sequence[str] = self._comments.get(place, ())
+                if not blocks:
+                    beside = *self._capture.remark, *beside
                 blocks += pcapng.enhanced_packet(self._times[place], packet.headers, packet.payload, beside)
-            self._capture.write(blocks)
+            self._capture.write(blocks, len(self._held))
             self._forget()
 
     def _place_early(self) -> None:

@@ -22,8 +22,8 @@ from rich.text import Text
 from tlslab import events
 from tlslab.capture.files import STANDARD_OUTPUT, OutputFile
 from tlslab.capture.following import Following
-from tlslab.cli.console import LabConsole, console, prose
-from tlslab.cli.options import between, evidence_options
+from tlslab.cli.console import LabConsole, console, prose, tell
+from tlslab.cli.options import between, evidence_options, profile_option
 from tlslab.cli.timeline import Timeline
 from tlslab.errors import LabError
 from tlslab.events import Event, HttpErrLogged, ResponseSent
@@ -51,16 +51,17 @@ START_SECONDS = 30.0
     metavar="N",
     help="The lab's clock: two minutes take 5 s at 24.",
 )
+@profile_option
 @evidence_options
 def command(speed: float, **files: Any) -> None:
     """Show a documented failure and its cure: an upload that freezes, why, and the fix. Ends by itself.
 
     A capture has two sections, one for each of the two labs.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # unwound: the lab it started ends too
     wanted = Options(SCENARIO, speed=speed, **files)
     evidence.check(wanted)
     out = console(stderr=wanted.pcapng == STANDARD_OUTPUT)
+    tell(open_home().server.news)
     with contextlib.ExitStack() as stack:
         capture = _joined_capture(wanted, stack)
         _story(out, wanted, capture)
@@ -85,7 +86,7 @@ def _joined_capture(wanted: Options, stack: contextlib.ExitStack) -> OutputFile 
 
 def _story(out: LabConsole, wanted: Options, capture: OutputFile | None) -> None:
     speed = wanted.speed
-    step = (load(SCENARIO).scenario.symptom.client or ())[-1]
+    step = (load(SCENARIO, wanted.profile).scenario.symptom.client or ())[-1]
     how = "curl" if shutil.which("curl") else "the lab's own client, because there is no curl on this machine"
     prose(out, f"A client uploads {format_bytes(step.body)} to a path that wants a client certificate, with {how}.")
     prose(out, f"The server's two minutes pass in {format_seconds(120 / speed)}: its clock is {speed:g} times as fast.")
@@ -154,8 +155,9 @@ def _act(out: LabConsole, wanted: Options, capture: OutputFile | None, step: Ste
 
 
 def _files(wanted: Options, capture: Path) -> list[str]:
-    """The options that give a lab of the demo its files, and its calendar."""
-    words = ["--pcapng", str(capture)] if wanted.pcapng is not None else []
+    """The options that give a lab of the demo its Windows, its files and its calendar."""
+    words = ["--profile", wanted.profile] if wanted.profile is not None else []
+    words += ["--pcapng", str(capture)] if wanted.pcapng is not None else []
     words += ["--keylog", wanted.keylog] if wanted.keylog is not None else []
     words += ["--logs", str(wanted.logs)] if wanted.logs is not None else []
     return [*words, "--ahead", f"{wanted.ahead:f}"]
@@ -172,7 +174,7 @@ def _lab(arguments: list[str], ready_file: Path) -> Iterator[tuple[dict[str, Any
         while not ready_file.exists():
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
-                raise LabError(f"the lab did not start: {process.communicate()[1].strip()}")
+                raise LabError(f"the lab did not start: {' '.join(process.communicate()[1].split())}")
             time.sleep(0.02)
         yield json.loads(ready_file.read_text()), process
     finally:

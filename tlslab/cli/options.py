@@ -68,6 +68,13 @@ OPTIONS = (
 )
 
 
+profile_option = click.option(
+    "--profile",
+    metavar="PROFILE",
+    help="Be another Windows than the scenario's: `tlslab profiles` names them. What the file says of itself stays.",
+)
+
+
 def evidence_options(command: Command) -> Command:
     """Give a command that runs a lab the options of its evidence."""
     for option in reversed(OPTIONS):

@@ -53,7 +53,7 @@ def _advised(running: Running) -> str | None:
 def _more(running: Running, out: Console, *, told: bool) -> None:
     """How to see what is not shown here."""
     show = join([*program(), "show", running.options.scenario, *_where(running)])
-    more = len(running.loaded.scenario.fixes) - told
+    more = len(running.loaded.scenario.fixes.keys() - set(running.plan.fixes)) - told
     out.print()
     if more:
         out.print(Text(f"{format_count(more, 'more fix', 'more fixes')}: {show} --fixes"))
@@ -65,6 +65,7 @@ def _where(running: Running) -> list[str]:
     """What makes the commands of `tlslab show` those of this lab, as far as it can."""
     options, ports = running.options, {one.port for one in running.served}
     words = ["--port", str(ports.pop())] if options.port is not None and len(ports) == 1 else []
+    words += ["--profile", options.profile] if options.profile is not None else []
     return words + (["--speed", f"{options.speed:g}"] if options.speed != 1 else [])
 
 
@@ -85,6 +86,9 @@ def _facts(running: Running) -> Iterator[tuple[str, str]]:
     )
     if running.plan.fixes:
         yield "Fixes on", ", ".join(running.plan.fixes)
+    if running.options.profile is not None:
+        own = running.loaded.said["profile"]
+        yield "Windows", f"{running.options.profile}, in place of {own}, which the scenario's promises are of"
     if running.options.settings:
         yield "Set", ", ".join(running.options.settings)
     if running.options.speed != 1:
@@ -118,7 +122,7 @@ def _warnings(running: Running) -> Iterator[str]:
     if isinstance(expect, Expectation) and expect.outcome == "reset" and expect.after and not options.settings:
         twice = format_seconds(2 * expect.after)
         watch = f" ({format_seconds(2 * expect.after / options.speed)} on your watch)" if options.speed != 1 else ""
-        yield f"a browser sends an upload that was reset once more by itself, so it freezes twice: {twice}{watch}."
+        yield f"a browser may send an upload that was reset once more by itself, and freeze twice: {twice}{watch}."
     if options.speed > 1:
         wait = format_seconds(max(running.plan.setup.timers.ssl_renegotiation / options.speed, REACTION_SECONDS))
         yield f"a browser that asks you for a certificate has {wait} for your answer; use --speed 1 with it."

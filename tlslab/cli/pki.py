@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -15,20 +13,21 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from tlslab.cli.console import console, prose
+from tlslab.cli.console import console, prose, tell
 from tlslab.errors import LabError, UsageProblem, in_words
-from tlslab.lab.home import home, open_home
+from tlslab.lab.home import expanded, home, open_home
 from tlslab.lab.shell import join, program
-from tlslab.lab.trust import Exported, ways
+from tlslab.lab.trust import Exported, risk, ways
 from tlslab.lab.verdicts import status_of
 from tlslab.pki.authorities import Credential
 from tlslab.pki.description import Description, describe
 from tlslab.pki.export import certificates_pem, key_pem, pkcs12_bytes
-from tlslab.pki.files import write_private
+from tlslab.pki.files import clear_drafts, draft
 from tlslab.pki.identities import IDENTITIES
 from tlslab.pki.store import PKCS12_PASSWORD, Pki, reset_pki
+from tlslab.text import json_text
 
-PEM, P12, P12_LEGACY = FORMATS = ("pem", "p12", "p12-legacy")
+PEM, APART, P12, P12_LEGACY = FORMATS = ("pem", "apart", "p12", "p12-legacy")
 
 
 @click.group(name="pki")
@@ -50,8 +49,9 @@ def show(as_json: bool) -> None:
     The status is that of a request to a path that requires a client certificate.
     """
     pki = open_home()
+    tell(pki.server.news)
     if as_json:
-        click.echo(json.dumps(_as_json(pki), indent=1))
+        click.echo(json_text(_as_json(pki), indent=1))
     else:
         _print(pki, console())
 
@@ -59,7 +59,11 @@ def show(as_json: bool) -> None:
 def _as_json(pki: Pki) -> dict[str, Any]:
     return {
         "folder": str(pki.folder),
-        "server_authority": {"cert_file": str(pki.ca_file), **_facts(describe(pki.server_authority.certificate))},
+        "server_authority": {
+            "cert_file": str(pki.ca_file),
+            **_facts(describe(pki.server_authority.certificate)),
+            "vouches_for": pki.server.vouches_for,
+        },
         "client_authority": {"cert_file": str(pki.client_ca_file), **_facts(describe(pki.client_authorities[0]))},
         "identities": {
             name: {
@@ -103,6 +107,7 @@ def _print(pki: Pki, out: Console) -> None:
     out.print(Text.assemble(("Folder     ", "bold"), str(pki.folder)))
     server, client = describe(pki.server_authority.certificate), describe(pki.client_authorities[0])
     _print_authority(out, "Server CA", "clients must trust it", pki.ca_file, server)
+    prose(out, risk(pki.server), first="    ")
     _print_authority(out, "Client CA", "the lab's servers trust it", pki.client_ca_file, client)
     out.print(Text("\nIdentities, each with what a path that requires a certificate answers", style="bold"))
     for name, files in pki.identities.items():
@@ -153,10 +158,11 @@ def _print_facts(out: Console, one: Description) -> None:
     "--format",
     "formats",
     multiple=True,
-    default=(PEM, P12),
+    default=(PEM, APART, P12),
     type=click.Choice(FORMATS),
-    help="pem: certificate and key. p12: both in one file (AES-256, SHA-256). p12-legacy: the same for Windows Server "
-    "2016 and other old readers (3DES, SHA-1). May be repeated; pem and p12 unless given.",
+    help="pem: certificate with its authorities; key. apart: certificate with its key; authorities (Apache as a "
+    "proxy). p12: all in one file (AES-256, SHA-256). p12-legacy: the same for Windows Server 2016 and other old "
+    "readers (3DES, SHA-1). May be repeated; all but p12-legacy unless given.",
 )
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 def export(folder: Path, names: tuple[str, ...], formats: tuple[str, ...], force: bool) -> None:
@@ -165,14 +171,17 @@ def export(folder: Path, names: tuple[str, ...], formats: tuple[str, ...], force
     The lab itself changes no trust store, neither of this machine nor of any program.
     """
     pki = open_home()
+    tell(pki.server.news)
     chosen = tuple(dict.fromkeys(names)) or tuple(IDENTITIES)
-    place = folder.expanduser().absolute()
+    place = expanded(folder)
     files = dict(_files(pki, chosen, formats))
     _write(place, files, force)
     out = console()
     prose(out, f"Written to {place} (readable by you alone; password of every .p12: {PKCS12_PASSWORD}):")
     for name in files:
         out.print(f"  {name}")
+    out.print()
+    prose(out, f"The server authority: {risk(pki.server)}")
     identity, authority = describe(pki.identity(chosen[0]).chain[0]), describe(pki.server_authority.certificate)
     exported = Exported(place, authority, chosen[0], identity, frozenset(formats))
     for way in ways(exported):
@@ -197,6 +206,11 @@ def _in_format(name: str, credential: Credential, form: str) -> Iterator[tuple[s
     if form == PEM:
         yield f"{name}.pem", certificates_pem(credential.chain)
         yield f"{name}-key.pem", key_pem(credential.key)
+    elif form == APART:
+        leaf, *authorities = credential.chain
+        yield f"{name}-leaf-and-key.pem", certificates_pem([leaf]) + key_pem(credential.key)
+        if authorities:
+            yield f"{name}-chain.pem", certificates_pem(authorities)
     elif form == P12:
         yield f"{name}.p12", pkcs12_bytes(credential, name, PKCS12_PASSWORD)
     else:
@@ -205,24 +219,16 @@ def _in_format(name: str, credential: Credential, form: str) -> Iterator[tuple[s
 
 def _write(folder: Path, files: dict[str, bytes], force: bool) -> None:
     """Write every file with mode 0600, or none where one is in the way."""
-    with in_words(f"cannot write to {folder}", "name a folder that you may write to"):
+    failed, hint = f"cannot write to {folder}", "name a folder that you may write to"
+    with in_words(failed, hint):
         folder.mkdir(parents=True, exist_ok=True)
         there = [name for name in files if os.path.lexists(folder / name)]
-        if there and not force:
-            raise UsageProblem(f"{folder} has {', '.join(there)} already", "--force replaces them")
-        for name, content in files.items():
-            _replace(folder / name, content)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Whoever reads the file meanwhile sees the old one or the new one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write_private(draft, content)
-        os.replace(draft, path)
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink()
+    if there and not force:
+        raise UsageProblem(f"{folder} has {', '.join(there)} already", "--force replaces them")
+    clear_drafts(folder)
+    with draft(folder, files, failed, hint) as place:  # whoever reads a file meanwhile sees the old one or the new one
+        for name in files:
+            os.replace(place / name, folder / name)
 
 
 # --- reset ----------------------------------------------------------------------------------------------------
@@ -230,15 +236,22 @@ def _replace(path: Path, content: bytes) -> None:
 
 @command.command(name="reset")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def reset(yes: bool) -> None:
+@click.option("--server", "server_only", is_flag=True, help="Only the server authority; the identities stay.")
+def reset(yes: bool, server_only: bool) -> None:
     """Make new authorities and identities; the old ones are moved aside.
 
-    Programs that trusted the old server authority must be told to trust the new one.
+    Programs that trusted the old server authority must be told to trust the new one. With --server only that one is
+    new, for this machine's own names alone, and the old one's key is deleted.
     """
     out = console()
     where = home()
     if not yes:
-        _ask(out, where)
+        _ask(out, "a new server authority" if server_only else "new authorities and identities", where)
+    if server_only:
+        pki = open_home()
+        pki.server.remake()
+        tell(pki.server.news)
+        return
     aside = reset_pki(where, datetime.now(UTC))
     pki = open_home()
     prose(out, f"New: {pki.folder}", rest="  ")
@@ -248,9 +261,9 @@ def reset(yes: bool) -> None:
         prose(out, "keeps the old certificates until it is started again.")
 
 
-def _ask(out: Console, where: Path) -> None:
-    prose(out, f"This makes new authorities and identities in {where}. What trusts the old server authority will not")
-    prose(out, "trust the new one. Type yes to go on:")
+def _ask(out: Console, what: str, where: Path) -> None:
+    prose(out, f"This makes {what} in {where}. What trusts the old server authority will not trust the new one.")
+    prose(out, "Type yes to go on:")
     # Not click's prompt: that makes the same of Ctrl-C and of a "no".
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise LabError("nothing was changed", "type yes, or give --yes")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from tlslab.scenario.knobs import KnobAt, knobs_of
 from tlslab.scenario.names import suggestion
 from tlslab.scenario.setup import setup_of
 from tlslab.schannel.profiles import PROFILES, Default, Profile
+from tlslab.text import json_text
 
 COMMON = "windows-server-"  # how all of their names begin
 CHANGED, UNVERIFIED = "*", "?"
@@ -82,7 +82,7 @@ def command(name: str | None, as_json: bool, markdown: bool) -> None:
     """
     chosen = [_find(name)] if name else list(PROFILES.values())
     if as_json:
-        click.echo(json.dumps([_as_json(profile) for profile in chosen], indent=1))
+        click.echo(json_text([_as_json(profile) for profile in chosen], indent=1))
     elif markdown:
         click.echo(page(), nl=False)
     elif name:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import Console
 
 from tlslab.cli.console import prose
-from tlslab.lab.curl import comes_back
+from tlslab.cli.steps import SENDS
+from tlslab.lab.curl import comes_back, shows_exactly
 from tlslab.lab.running import Running
 from tlslab.lab.shell import join, program
 from tlslab.scenario.build import build
 from tlslab.scenario.schema import Case, Expect, Fix, Step, WritingStyle
-from tlslab.text import format_seconds
+from tlslab.text import format_bytes, format_seconds, format_times
 
+NOT_OFFERING = (
+    "The client here is openssl, in bash, which, like a browser, does not offer to be asked for its certificate later; "
+    "curl does."
+)
 REFUSING = "The client here refuses to renegotiate, as Go and rustls do; curl does not refuse."
 FILTERING = (
     "The client here sends a certificate only if the server's list names its issuer, as browsers, Go, Java and wget "
@@ -117,10 +122,11 @@ def _on_another_lab(running: Running, recipe: Recipe, words: list[str]) -> Recip
     again = join([*program(), *words])
     if running.options.port == 0 and len(_ports(running)) > 1:
         return recipe.but("Start the lab so; it will have other ports, and say what to send.", [again])
-    if recipe.lines == symptom(running).lines:
-        return replace(
-            recipe, sentences=["Start the lab so, and send what fails.", *recipe.sentences[-1:]], lines=[again]
-        )
+    failing = symptom(running)
+    if recipe.lines == failing.lines:
+        own = [sentence for sentence in recipe.sentences[:-1] if sentence not in failing.sentences]
+        sentences = ["Start the lab so, and send what fails.", *own, *recipe.sentences[-1:]]
+        return replace(recipe, sentences=sentences, lines=[again])
     return recipe.but("Start the lab with the first line, and send the rest.", [again, *recipe.lines])
 
 
@@ -138,11 +144,11 @@ def _ports(running: Running) -> set[int]:
 
 def _to_send(running: Running, heading: str, style: str, steps: Sequence[Step], expect: Expect) -> Recipe:
     lines = running.curl.lines(steps)
-    sentences = [REFUSING] if any(step.renegotiation == "refuse" for step in steps) else []
-    sentences += [FILTERING] if any(step.filters_by_issuer for step in steps) else []
-    sentences += _sessions(running, steps)
-    if not running.options.settings:  # what --set changed may change how it ends
-        sentences.append(f"Expect {_ending(running, expect, lines)}.")
+    only_told = beyond_clients(steps)
+    sentences = [*done_by_others(steps), *only_told, *_sessions(running, steps)]
+    if not (running.options.settings or running.options.profile):  # what they change may change how it ends
+        whose = "Expect of such a client" if only_told else "Expect"
+        sentences.append(f"{whose} {_ending(running, expect, [] if only_told else lines)}.")
     return Recipe(heading, style, sentences, lines)
 
 
@@ -159,6 +165,8 @@ def _ending(running: Running, expect: Expect, lines: Sequence[str]) -> str:
         text += f" for {expected.certificate}"
     if expected.resumed is not None:
         text += f", and a last line that says {'Reused' if expected.resumed else 'New'}"
+    if expected.arrivals is not None and expected.arrivals > 1:
+        text += f"; the request arrives {format_times(expected.arrivals)}"
     if not expected.after:
         return text if expected.outcome not in ENDS else f"that {text}"
     speed, suggested = running.options.speed, running.loaded.scenario.suggested_speed
@@ -180,3 +188,41 @@ def _sessions(running: Running, steps: Sequence[Step]) -> Iterator[str]:
     elif waits:
         faster = f"; a lab with --speed {suggested:g} needs {format_seconds(waits / suggested)}" if suggested else ""
         yield f"They wait for {format_seconds(waits)}{faster}."
+
+
+# --- clients that are not curl --------------------------------------------------------------------------------
+
+
+def done_by_others(steps: Iterable[Step]) -> list[str]:
+    """Why a line is not curl's; each sentence once."""
+    sentences = [REFUSING] if any(step.renegotiation == "refuse" for step in steps) else []
+    sentences += [] if all(step.post_handshake_auth for step in steps) else [NOT_OFFERING]
+    return sentences + ([FILTERING] if any(step.filters_by_issuer for step in steps) else [])
+
+
+def beyond_clients(steps: Iterable[Step]) -> list[str]:
+    """What the client of these steps does and no printed line can; each sentence once."""
+    return list(dict.fromkeys(sentence for step in steps for sentence in _beyond_clients(step)))
+
+
+def _beyond_clients(step: Step) -> Iterator[str]:
+    if step.renegotiation == "ignore":
+        yield "The client here takes no notice when it is asked to renegotiate, and leaves, as lftp does; curl follows."
+    if step.filters_by_usage:
+        yield (
+            "The client here sends a certificate only if it is meant for clients, as browsers and .NET do; curl sends "
+            "what it has."
+        )
+    if step.sends is not None and not shows_exactly(step):
+        yield f"The client here sends {SENDS[step.sends]}; curl sends all that the file after --cert holds."
+    if step.answers_after and step.leaves_at is None:
+        taken = format_seconds(step.answers_after)
+        yield f"The client here takes {taken} to answer, as one does whose user types a PIN; curl answers at once."
+    if step.relay:
+        size = format_bytes(step.relay)
+        yield f"Between the client here and the server a relay takes {size} off its hands; none of these lines has one."
+    if step.leaves_at is not None:
+        yield (
+            "The client here leaves when it is asked for its certificate, and comes back on another connection, as "
+            "Chromium does; curl answers where it is."
+        )

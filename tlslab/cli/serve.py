@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,31 +15,34 @@ import click
 
 from tlslab.capture.files import STANDARD_OUTPUT
 from tlslab.cli import panel
-from tlslab.cli.console import LabConsole, console, prose
-from tlslab.cli.options import between, evidence_options
+from tlslab.cli.console import LabConsole, console, prose, tell
+from tlslab.cli.options import between, evidence_options, profile_option
 from tlslab.cli.timeline import COUNTED, Tally, Timeline
 from tlslab.core.machine import Machine
 from tlslab.core.patience import Patience
 from tlslab.core.plan import LabPlan
+from tlslab.errors import UsageProblem
 from tlslab.events import ALL
 from tlslab.lab import evidence
 from tlslab.lab.home import home, open_home
-from tlslab.lab.lifetime import run
-from tlslab.lab.options import Options
+from tlslab.lab.lifetime import Screen, Stopped, run
+from tlslab.lab.options import Options, as_yaml
 from tlslab.lab.running import Running
 from tlslab.lab.sinks import write_ready_file
 from tlslab.net.bus import Bus, Watch
 from tlslab.net.server import bind, close_all
 from tlslab.pki.store import Pki
+from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
 from tlslab.scenario.load import LoadedScenario, load
 from tlslab.scenario.overlay import parse_set
+from tlslab.scenario.windows_names import understood
 from tlslab.types import LAST_WORDS_SECONDS
 from tlslab.words.timeline import MATTERS
 
 EPILOG = """\b
 Examples:
-  tlslab serve --scenario large-post-deadlock
+  tlslab serve large-post-deadlock
   tlslab serve --scenario large-post-deadlock --fix negotiate-on-binding
   tlslab serve --scenario large-post-deadlock --speed 24 --set timers.ssl_renegotiation=60s
   tlslab serve --scenario large-post-deadlock --pcapng freeze.pcapng --logs logs
@@ -48,12 +52,12 @@ Ctrl-C ends it with exit code 130, SIGTERM with 0, both within a second.
 
 
 @click.command(name="serve", epilog=EPILOG)
+@click.argument("name", required=False, metavar="[NAME|FILE.yaml]")
 @click.option(
     "--scenario",
     "-s",
-    required=True,
     metavar="NAME|FILE.yaml",
-    help="What to serve: a name from `tlslab list`, or a file of your own.",
+    help="What to serve, the same as without the option: a name from `tlslab list`, or a file of your own.",
 )
 @click.option(
     "--fix", "fixes", multiple=True, metavar="FIX", help="Serve with this fix in place (`tlslab show` names them)."
@@ -65,6 +69,7 @@ Ctrl-C ends it with exit code 130, SIGTERM with 0, both within a second.
     metavar="PATH=YAML",
     help="Change one knob, as `tlslab show` names it: timers.ssl_renegotiation=30s.",
 )
+@profile_option
 @click.option(
     "--speed",
     type=float,
@@ -105,12 +110,25 @@ def command(**given: Any) -> None:
 
     --fix, --set and --san may be repeated.
     """
-    options = Options(**given)
-    loaded = load(options.scenario)
-    overrides = dict(map(parse_set, options.settings))
+    options = Options(scenario=_scenario(given.pop("name"), given.pop("scenario")), **given)
+    loaded = load(options.scenario, options.profile)
+    overrides = understood(loaded.data, dict(map(parse_set, options.settings)), loaded.ground)
+    options = replace(options, settings=tuple(f"{path}={as_yaml(value)}" for path, value in overrides.items()))
     pki = open_home()
     plan = build(loaded, options.fixes, overrides, pki, host=options.host, sans=options.sans, port=options.port)
+    tell(pki.server.news)
     serve(loaded, plan, pki, options)
+
+
+def _scenario(name: str | None, option: str | None) -> str:
+    """What to serve, named in either way. UsageProblem: in neither, or in both and not the same."""
+    if name and option and name != option:
+        raise UsageProblem(f"cannot serve {name} and {option}", "name one scenario; two labs can run side by side")
+    if not (name or option):
+        raise UsageProblem(
+            "serve what? Name a scenario: tlslab serve NAME", f"there are {', '.join(catalogue.names())}"
+        )
+    return str(name or option)
 
 
 def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> None:
@@ -125,23 +143,23 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
         stack.callback(close_all, bound)
         running = Running.of(loaded, plan, pki, [one.listener for one in bound], options, home())
         show_panel = panel.compose(running)
+        with out.capture() as beginning:  # now, while nobody can be short of anything, and shown once it listens
+            show_panel(out)
         files = evidence.Evidence(options, plan, bus, stack)
         lab = Machine(plan, bus.wanted, files.keylog, Patience(options.speed))
         started = time.perf_counter()
-        stopped_by = run(
+        stopped = run(
             lab,
             bound,
             bus,
             speed=options.speed,
             on_ready=lambda: _begin(files, options.ready_file, running),
+            look_after=files.look_after,
             tap=files.tap,
-            watch=watch,
-            heading=lambda: show_panel(out),
-            show=timeline.show,
-            show_always=timeline.is_live,
+            screen=Screen(watch, lambda: out.show(beginning.get()), timeline.show, timeline.is_live),
         )
         seconds = (time.perf_counter() - started) * options.speed
-    _leave(out, [*_lost(watch), tally.summary(seconds), *files.notes()], 130 if stopped_by is signal.SIGINT else 0)
+    _leave(out, [*_lost(watch), tally.summary(seconds), *files.notes()], stopped)
 
 
 def _begin(files: evidence.Evidence, ready_file: Path | None, running: Running) -> None:
@@ -156,8 +174,9 @@ def _lost(watch: Watch) -> list[str]:
     return [f"{watch.dropped:,} events came too fast to be shown here; --events FILE has all of them."]
 
 
-def _leave(out: LabConsole, lines: list[str], exit_code: int) -> NoReturn:
-    """Say goodbye and end, whether or not anybody reads it."""
+def _leave(out: LabConsole, lines: list[str], stopped: Stopped) -> NoReturn:
+    """Say goodbye and end, whether or not anybody reads it: who did not take the timeline's end gets no more time."""
+    exit_code = 130 if stopped.by is signal.SIGINT else 0
 
     def say() -> None:
         out.print()
@@ -165,8 +184,12 @@ def _leave(out: LabConsole, lines: list[str], exit_code: int) -> NoReturn:
             prose(out, line)
 
     speaker = threading.Thread(target=say, daemon=True)
-    speaker.start()
-    speaker.join(LAST_WORDS_SECONDS)
+    try:
+        speaker.start()
+    except RuntimeError:  # the system has no thread to give
+        say()
+    else:
+        speaker.join(LAST_WORDS_SECONDS if stopped.was_heard else 0)
     if speaker.is_alive():
         os._exit(exit_code)  # Python's own end would wait for standard output, which waits for its reader
     raise SystemExit(exit_code)

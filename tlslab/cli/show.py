@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +9,18 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from tlslab.cli.console import console, prose
-from tlslab.cli.options import between
+from tlslab.cli.console import console, prose, tell
+from tlslab.cli.options import between, profile_option
+from tlslab.cli.steps import step_in_words
 from tlslab.errors import UsageProblem
 from tlslab.lab.options import Options
 from tlslab.lab.shell import join, program
 from tlslab.scenario.knobs import KnobAt, knobs_of
 from tlslab.scenario.load import LoadedScenario, load
 from tlslab.scenario.names import suggestion
-from tlslab.scenario.schema import Fix, Step
+from tlslab.scenario.schema import Fix
 from tlslab.scenario.setup import setup_of
-from tlslab.text import format_bytes
+from tlslab.text import json_text
 
 if TYPE_CHECKING:
     from tlslab.cli.recipes import Recipe
@@ -46,14 +46,17 @@ ALL_CASES = "*"
 @click.option(
     "--speed", type=float, callback=between(0.01, 10_000), default=1.0, metavar="N", help="For one with --speed N."
 )
-def command(name: str, as_json: bool, fixes: bool, case: str | None, port: int | None, speed: float) -> None:
+@profile_option
+def command(
+    name: str, as_json: bool, fixes: bool, case: str | None, port: int | None, speed: float, profile: str | None
+) -> None:
     """Explain a failure: what one sees, why, the Windows settings behind it, and every documented fix."""
-    loaded = load(name)
+    loaded = load(name, profile)
     if fixes or case is not None:
-        for recipe in _recipes(loaded, Options(name, port=port, speed=speed), case, fixes=fixes):
+        for recipe in _recipes(loaded, Options(name, profile=profile, port=port, speed=speed), case, fixes=fixes):
             recipe.show(console())
     elif as_json:
-        click.echo(json.dumps(_as_json(loaded, name), indent=1))
+        click.echo(json_text(_as_json(loaded, name), indent=1))
     else:
         _print(loaded, name, console())
 
@@ -71,6 +74,7 @@ def _recipes(loaded: LoadedScenario, options: Options, case: str | None, *, fixe
         raise UsageProblem(f"{loaded.name} has no case {case!r}", suggestion(str(case), loaded.scenario.cases))
     pki = open_home()
     plan = build(loaded, (), {}, pki, port=options.port)
+    tell(pki.server.news)
     running = Running.of(loaded, plan, pki, plan.listeners, options, home())
     if case == ALL_CASES:
         yield recipes.symptom(running)
@@ -111,6 +115,7 @@ def _fix_json(name: str, fix: Fix) -> dict[str, Any]:
 def _commands(loaded: LoadedScenario, source: str, start: list[str]) -> list[str]:
     """What to type; the lab then prints what the client types."""
     serve = [*start, "serve", "--scenario", source]
+    serve += ["--profile", loaded.another_windows] if loaded.another_windows else []
     fixes = [[*serve, "--fix", name] for name, fix in loaded.scenario.fixes.items() if fix.set]
     faster = [[*serve, "--speed", f"{loaded.scenario.suggested_speed:g}"]] if loaded.scenario.suggested_speed else []
     return [join(words) for words in (serve, *faster, *fixes)]
@@ -127,6 +132,7 @@ def _print(loaded: LoadedScenario, source: str, out: Console) -> None:
     out.rule(Text(f" {loaded.name} ", style="bold"), align="left")
     prose(out, scenario.title, style="bold")
     _section(out, "What happens", scenario.story)
+    _section(out, "What the client does", "\n".join(map(step_in_words, scenario.symptom.client or ())))
     _section(out, "How it shows itself", _listed(scenario.symptoms))
     _section(
         out,
@@ -167,19 +173,10 @@ def _print_fix(loaded: LoadedScenario, knobs: Collection[KnobAt], name: str, fix
     if fix.client:
         out.print("    The client sends:" if fix.set else "    Nothing changes on the server; the client sends:")
         for step in fix.client:
-            prose(out, _step(step), first="      ")
+            prose(out, step_in_words(step), first="      ", rest="        ")
     for key, case in fix.defeated_by.items():
         prose(out, f"Defeated when: {case.title or key}", style="yellow", first="    ", rest="      ")
     out.print()
-
-
-def _step(step: Step) -> str:
-    where = f" to the binding {step.binding}" if step.binding else ""
-    body = f", {format_bytes(step.body)}" if step.body else ""
-    same = ", on the same connection" if step.same_connection else ""
-    expect = ', with "Expect: 100-continue"' if step.expect_100 is not None else ""
-    who = {"alice": "", "none": ", without a certificate"}.get(step.identity, f", as {step.identity}")
-    return f"{step.request}{where}{who}{body}{same}{expect}"
 
 
 def _section(out: Console, title: str, text: str) -> None:

@@ -23,6 +23,7 @@ from tlslab.events import (
     ResponseSent,
 )
 from tlslab.text import format_count, format_status
+from tlslab.types import Fault
 from tlslab.words.timeline import Line, say, say_verbosely
 
 COUNTED = frozenset({ConnectionOpened, EntityBodyStalled, HttpErrLogged, InternalFault, ResponseSent})
@@ -50,20 +51,21 @@ class Timeline:
         """Whether to call `show` while nothing happens, too: what is stuck then counts on."""
         return self._is_terminal and not self._out.is_dumb_terminal and os.name != "nt"
 
-    def show(self, events: Sequence[Event]) -> None:
-        """Print a line for each event that has one, and on a terminal what is stuck."""
+    def show(self, events: Sequence[Event], missed: int = 0) -> None:
+        """Print a line for each event that has one, in their place how many were left out, and what is stuck.
+
+        The last is for terminals.
+        """
         width = self._out.width if self._is_terminal else None
         if self._freezes is not None:
             self._freezes.note(events)
         text = "".join(self._line(event, line, width) for event in events if (line := self._say(event)) is not None)
+        if missed:
+            text += f"{'...':>9}  {format_count(missed, 'event')} came faster than this was read\n"
         if self._freezes is not None:
             text = self._with_live_line(text, self._freezes.line()[: self._out.width - 1])
-        if not text:
-            return
-        if os.name == "nt" and self._is_terminal:
-            self._out.print(Text.from_ansi(text))  # Windows has consoles that know no escape sequences
-        else:
-            self._out.write(text)
+        if text:
+            self._out.show(text)
 
     def _with_live_line(self, text: str, line: str) -> str:
         """Put a line below the text that the next call takes away."""
@@ -145,9 +147,13 @@ class Tally:
         self._count: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._statuses: Counter[str] = Counter()
+        self._refused = 0
 
     def count(self, event: Event) -> None:
         """Take one event."""
+        if isinstance(event, InternalFault) and event.fault == Fault.SYSTEM:
+            self._refused += 1
+            return
         self._count[type(event).__name__] += 1
         if isinstance(event, HttpErrLogged):
             self._reasons[event.reason] += 1
@@ -162,6 +168,8 @@ class Tally:
             format_count(self._count["EntityBodyStalled"], "freeze"),
             "HTTPERR: " + (_counts(self._reasons) or "nothing"),
         ]
+        if self._refused:
+            parts.append(f"{format_count(self._refused, 'connection')} ended by a refusal of the system")
         if self._count["InternalFault"]:
             parts.append(f"{format_count(self._count['InternalFault'], 'defect')} of tlslab, please report")
         return f"The lab ran {seconds:.1f} s of its time. " + "; ".join(parts) + "."

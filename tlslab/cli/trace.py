@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from rich.text import Text
 
 from tlslab.cli.console import NARROWEST, STYLES, console, prose
 from tlslab.errors import UsageProblem
-from tlslab.text import cut, format_elapsed, format_host_port
+from tlslab.text import cut, format_elapsed, format_host_port, json_text
 from tlslab.trace.conversation import Message
 from tlslab.trace.frames import PieceKind
 from tlslab.trace.lines import (
@@ -55,7 +54,7 @@ def command(file: str, keylog: str | None, stream: int | None, as_json_: bool) -
     if stream is not None:
         report = _only(report, stream)
     if as_json_:
-        click.echo(json.dumps(as_json(report), indent=1))
+        click.echo(json_text(as_json(report), indent=1))
         return
     show(report, console())
 

@@ -14,11 +14,14 @@ import h11
 
 from tlslab.errors import LocalMisuse
 from tlslab.scenario.schema import Step, WritingStyle
-from tlslab.text import short_status
+from tlslab.text import parse_host_port, short_status
 from tlslab.tls.client import ClientTls, Session
 from tlslab.tls.context import ClientSettings, client_context
 
 CHUNK = 16384  # one TLS record: what one write either takes whole or not at all
+CHUNK_HEADER = 16  # room for that of a chunked body, in the same record
+RESET, CLOSED, ALERT, GAVE_UP, GARBLED = "reset", "closed", "alert", "gave_up", "garbled"
+LEFT = "left"  # to come back on another connection: how a try ends, and no step (`tries.another_try`)
 
 
 class ClientState(Enum):
@@ -33,7 +36,10 @@ class ClientState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a step ended: `kind` is a status such as `200` or `403.7`, or `reset`, `closed`, `gave_up`, `alert`."""
+    """How a step ended: `kind` is a status such as `200` or `403.7`, or `reset`, `closed`, `gave_up`, `alert`.
+
+    `closed` is without a reset, whoever closed: a client that ignores a HelloRequest does so itself.
+    """
 
     kind: str
     at: float
@@ -46,7 +52,8 @@ class Outcome:
 class Client:
     """The client's side of one connection.
 
-    You must put what `data_to_send` gives on the wire, and give it what comes only while `wants_to_read`.
+    The server's certificate has to be for `host`, which the Host header names too. You must put what `data_to_send`
+    gives on the wire, and give it what comes only while `wants_to_read`.
     """
 
     def __init__(
@@ -56,8 +63,17 @@ class Client:
         host: str,
         style: WritingStyle,
         session: Session | None = None,
+        *,
+        ignores_renegotiation: bool = False,
     ) -> None:
-        self._tls = ClientTls(client_context(settings), server_name, session=session)
+        checked, _ = parse_host_port(host)
+        self._tls = ClientTls(
+            client_context(settings),
+            server_name,
+            session,
+            checks_host=checked,
+            ignores_renegotiation=ignores_renegotiation,
+        )
         self._http = h11.Connection(h11.CLIENT)
         self._host = host
         self._style = style
@@ -66,6 +82,9 @@ class Client:
         self._patience: float | None = None
         self._deadline: float | None = None
         self._gives_up_at: float | None = None
+        self._answers_at: float | None = None
+        self._goes_on_at: float | None = None
+        self._body_began: float | None = None
         self._plain = b""
         self._body_left = 0
         self._response: h11.Response | None = None
@@ -75,16 +94,20 @@ class Client:
         self.outcome: Outcome | None = None
         self._tls.read(0)
 
-    def start(self, step: Step, now: float) -> None:
-        """Begin a request; the one before must have been answered."""
+    def start(self, step: Step, now: float, began: float | None = None) -> None:
+        """Begin a request; the one before must have been answered.
+
+        `began` is when the step did, on an earlier connection: what the client has of patience, it has for all of it.
+        """
         if self.state is not ClientState.IDLE:
             raise LocalMisuse("the request before has not been answered")
-        self._step, self._started, self.outcome = step, now, None
+        self._step, self._started, self.outcome = step, now if began is None else began, None
         self._response, self._content = None, bytearray()
-        self._body_left = step.body
+        self._body_left, self._body_began = step.body, None
         self._patience = step.expect_100
         self._plain = self._http.send(self._head(step)) or b""
-        self._gives_up_at = None if step.gives_up_after is None else now + step.gives_up_after
+        self._gives_up_at = None if step.gives_up_after is None else self._started + step.gives_up_after
+        self._tls.holds_answer = self._tls.was_asked or bool(step.answers_after) or step.leaves_at is not None
         self.state = ClientState.WRITING
 
     def leave(self) -> None:
@@ -101,16 +124,20 @@ class Client:
 
     def receive_eof(self, now: float) -> None:
         """The server ended its side."""
-        self._end("closed", now)
+        self._end(CLOSED, now)
 
     def receive_reset(self, now: float) -> None:
         """The server reset the connection."""
-        self._end("reset", now)
+        self._end(RESET, now)
 
     def tick(self, now: float) -> None:
         """Let time do its work."""
         if self._gives_up_at is not None and now >= self._gives_up_at and self.outcome is None:
-            self._end("gave_up", now)
+            self._end(GAVE_UP, now)
+        elif self._answers_at is not None and now >= self._answers_at:
+            self._answers_at = None
+            self._tls.answer()
+            self._read(now)
         elif self.state is ClientState.WAITING_FOR_100 and self._deadline is not None and now >= self._deadline:
             self._go_on_writing()
 
@@ -119,8 +146,10 @@ class Client:
     def data_to_send(self, room: int, now: float) -> bytes:
         """Give at most `room` bytes for the wire; more of the body is encrypted only when there is room for it."""
         self._out += self._tls.data_to_send()
-        while len(self._out) < room and self.state is ClientState.WRITING and self._tls.established:
-            if not self._write_some():
+        if self._goes_on_at is not None and now >= self._goes_on_at:
+            self._goes_on_at = None
+        while len(self._out) < room and self._writes_on:
+            if not self._write_some(now):
                 break
             self._out += self._tls.data_to_send()
         if self._tls.unread:  # something came with the answer before, and nobody looked at it yet
@@ -154,11 +183,18 @@ class Client:
 
     @property
     def next_deadline(self) -> float | None:
-        """When `tick` has something to do."""
-        if self.outcome is not None:
+        """When `tick` has something to do, or `data_to_send`."""
+        if self.state is ClientState.OVER:
             return None
         waiting = self._deadline if self.state is ClientState.WAITING_FOR_100 else None
-        return min((at for at in (waiting, self._gives_up_at) if at is not None), default=None)
+        gives_up = self._gives_up_at if self.outcome is None else None
+        deadlines = (waiting, gives_up, self._answers_at, self._goes_on_at)
+        return min((at for at in deadlines if at is not None), default=None)
+
+    @property
+    def pauses(self) -> bool:
+        """Whether it holds its body back until `next_deadline`, at the pace it has."""
+        return self._goes_on_at is not None
 
     # --- inside ------------------------------------------------------------------------------------
 
@@ -167,9 +203,21 @@ class Client:
             self._http.receive_data(plaintext)
             self._take_events(now)
         if self._tls.failure is not None:
-            self._end("alert", now)
+            self._end(ALERT, now)
         elif self._tls.said_close_notify:
-            self._end("closed", now)
+            self._end(CLOSED, now)
+        elif self._tls.was_asked and self._answers_at is None:
+            self._on_asked(now)
+        elif self._tls.was_ignored and self._gives_up_at is None:
+            self._end(CLOSED, now)
+
+    def _on_asked(self, now: float) -> None:
+        """The server wants the certificate, and this client does not have it ready."""
+        assert self._step is not None
+        if self._step.leaves_at is not None:
+            self._end(LEFT, now)
+        else:
+            self._answers_at = now + self._step.answers_after
 
     def _head(self, step: Step) -> h11.Request:
         method, target = step.request.split(" ", 1)
@@ -182,10 +230,14 @@ class Client:
             headers.append(("Expect", "100-continue"))
         return h11.Request(method=method, target=target, headers=headers)
 
-    def _write_some(self) -> bool:
-        """Encrypt the next piece; False where TLS cannot take it now."""
+    @property
+    def _writes_on(self) -> bool:
+        return self.state is ClientState.WRITING and self._tls.established and self._goes_on_at is None
+
+    def _write_some(self, now: float) -> bool:
+        """Encrypt the next piece; False where TLS cannot take it now, or it is too early for it."""
         if not self._plain:
-            self._plain = self._next_piece()
+            self._plain = self._next_piece(now)
             if not self._plain:
                 return False
         piece = self._plain[:CHUNK]
@@ -202,14 +254,30 @@ class Client:
             self._deadline, self._patience = self._started + self._patience, None
             self.state = ClientState.WAITING_FOR_100
 
-    def _next_piece(self) -> bytes:
-        if self._body_left:
-            size = min(CHUNK - 16, self._body_left)  # 16: room for a chunk header in the same record
+    def _next_piece(self, now: float) -> bytes:
+        size = min(CHUNK - CHUNK_HEADER, self._body_left, self._pace or CHUNK)
+        if not self._may_send(size, now):
+            return b""
+        if size:
             self._body_left -= size
             return self._http.send(h11.Data(data=bytes(size))) or b""
         last = self._http.send(h11.EndOfMessage()) or b""
         self.state = ClientState.READING
         return last
+
+    def _may_send(self, size: int, now: float) -> bool:
+        """Whether as much time has passed as the body takes at the client's pace, with these bytes of it."""
+        if self._step is None or self._pace is None:
+            return True
+        if self._body_began is None:
+            self._body_began = now
+        due = self._body_began + (self._step.body - self._body_left + size) / self._pace
+        self._goes_on_at = due if now < due else None
+        return self._goes_on_at is None
+
+    @property
+    def _pace(self) -> int | None:
+        return None if self._step is None else self._step.pace
 
     def _go_on_writing(self) -> None:
         self.state = ClientState.WRITING
@@ -219,7 +287,7 @@ class Client:
             try:
                 event = self._http.next_event()
             except h11.RemoteProtocolError:
-                self._end("garbled", now)
+                self._end(GARBLED, now)
                 return
             match event:
                 case h11.InformationalResponse():

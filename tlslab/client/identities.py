@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
+from tlslab.pki.authorities import is_for_clients
 from tlslab.pki.store import Pki
 from tlslab.scenario.schema import Step
 from tlslab.tls.context import ClientSettings
@@ -20,12 +22,33 @@ class People:
 
     def settings_for(self, step: Step) -> ClientSettings:
         """The client that a step wants."""
-        refuses = step.renegotiation == "refuse"
-        return self._settings(step.identity, refuses, step.filters_by_issuer, step.post_handshake_auth)
+        return self._settings(
+            step.identity,
+            step.sends,
+            step.renegotiation == "refuse",
+            step.filters_by_issuer,
+            step.filters_by_usage,
+            step.post_handshake_auth,
+        )
 
-    def _make(self, identity: str, refuses: bool, filters: bool, offers: bool) -> ClientSettings:
+    def _make(
+        self,
+        identity: str,
+        sends: str | None,
+        refuses_renegotiation: bool,
+        filters_by_issuer: bool,
+        filters_by_usage: bool,
+        offers_post_handshake: bool,
+    ) -> ClientSettings:
         trusted = (self._pki.server_authority.certificate,)
+        nobody = ClientSettings(
+            trusted, refuses_renegotiation=refuses_renegotiation, offers_post_handshake=offers_post_handshake
+        )
         if identity == NOBODY:
-            return ClientSettings(trusted, refuses_renegotiation=refuses, offers_post_handshake=offers)
+            return nobody
         credential = self._pki.identity(identity)
-        return ClientSettings(trusted, credential.chain, credential.key, refuses, filters, offers)
+        if filters_by_usage and not is_for_clients(credential.chain[0]):
+            return nobody
+        if sends is not None:
+            credential = credential.showing(sends, self._pki.issuers(identity))
+        return replace(nobody, chain=credential.chain, key=credential.key, filters_by_issuer=filters_by_issuer)

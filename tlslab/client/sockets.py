@@ -9,6 +9,7 @@ import trio
 
 from tlslab.client.https import Client, ClientState, Outcome
 from tlslab.client.identities import People
+from tlslab.client.tries import another_try, client_for, gave_up
 from tlslab.net.readiness import first_of
 from tlslab.scenario.schema import Step, WritingStyle
 from tlslab.text import format_host_port
@@ -49,21 +50,35 @@ class _Walker:
         self._open: list[tuple[Client, trio.SocketStream]] = []
 
     async def walk_step(self, step: Step) -> Outcome:
+        """Take a step, on as many connections as it takes: the first try begins once the wait is over."""
+        outcome, began = await self._try(step, None)
+        while (again := another_try(step, outcome)) is not None:
+            step = again
+            outcome, _ = await self._try(step, began)
+        return outcome
+
+    async def _try(self, step: Step, began: float | None) -> tuple[Outcome, float]:
         for _ in range(step.others):
             await self._visit(step)
         await self._pass(step.wait)
+        if began is not None and (ended := gave_up(step, began, trio.current_time())) is not None:
+            return ended, began
         if not step.same_connection or not self._open or self._open[-1][0].state is not ClientState.IDLE:
             session = self._open[-1][0].session() if step.resumes and self._open else None
             self._open.append(await self._connect(step, session))
+        began = trio.current_time() if began is None else began
         client, stream = self._open[-1]
-        client.start(step, trio.current_time())
-        return await _Exchange(client, stream.socket).run()
+        client.start(step, trio.current_time(), began)
+        outcome = await _Exchange(client, stream.socket).run()
+        if client.state is ClientState.OVER:
+            await trio.aclose_forcefully(stream)
+        return outcome, began
 
     async def _connect(self, step: Step, session: Session | None) -> tuple[Client, trio.SocketStream]:
         host, port, name = self._targets[step.binding]
-        settings = self._people.settings_for(step)
         stream = await trio.open_tcp_stream(host, port)
-        return Client(settings, name, format_host_port((name, port)), self._style, session), stream
+        client = client_for(step, self._people, name, format_host_port((name, port)), self._style, session)
+        return client, stream
 
     async def _visit(self, step: Step) -> None:
         """Somebody else connects, shakes hands, and leaves."""
@@ -98,11 +113,7 @@ class _Exchange:
     async def run(self) -> Outcome:
         """Carry a request to its end."""
         while self._client.outcome is None:
-            self._out += self._client.data_to_send(CHUNK - len(self._out), trio.current_time())
-            deadline = self._client.next_deadline
-            with trio.move_on_at(float("inf") if deadline is None else deadline):
-                await self._move()
-            self._client.tick(trio.current_time())
+            await self._talk()
         return self._client.outcome
 
     async def shake_hands(self) -> None:
@@ -124,7 +135,10 @@ class _Exchange:
 
     async def _talk(self) -> None:
         self._out += self._client.data_to_send(CHUNK - len(self._out), trio.current_time())
-        await self._move()
+        deadline = self._client.next_deadline
+        with trio.move_on_at(float("inf") if deadline is None else deadline):
+            await self._move()
+        self._client.tick(trio.current_time())
 
     async def _move(self) -> None:
         match bool(self._out), self._client.wants_to_read:
@@ -132,6 +146,8 @@ class _Exchange:
                 await first_of(self._send, self._receive)
             case True, False:
                 await self._send()
+            case False, False if self._client.pauses:
+                await trio.sleep_forever()
             case _:
                 await self._receive()
 

@@ -383,7 +383,8 @@ class Connection:
             self._fin_overdue = now + self._patience.fin
             return
         refused = failure.kind is FailureKind.RENEGOTIATION_REFUSED
+        is_reset = refused or failure.kind is FailureKind.MESSAGE_OVER_LIMIT  # how it ends is not documented
         if served.tls.session_id:
             reason = Reason.RENEGOTIATION_REFUSED if refused else Reason.FATAL_ALERT
             self._sessions.forget(served.binding, served.tls.session_id, reason, now)
-        self._end(Reset() if refused else self._alert_drain(now), now)
+        self._end(Reset() if is_reset else self._alert_drain(now), now)

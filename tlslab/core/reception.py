@@ -96,6 +96,8 @@ class Reception:
         binding = choose(self._listener.bindings, hello.server_name, self._precedence)
         emit = self._emit.of(binding.name if binding else "")
         tell_hello(emit, hello, now)
+        if binding is None and hello.flaw:  # maybe only because its name cannot be read: what OpenSSL says of it
+            return self._refuse(WireError(hello.flaw, AlertDescription.DECODE_ERROR), now)
         if binding is None:
             emit(NoBindingMatched, now, server_name=hello.server_name)
             return TurnedAway(emit, resets=True)
@@ -126,4 +128,5 @@ def tell_hello(emit: Recorder, hello: ClientHello, now: float, behind_body_bytes
         offers_post_handshake_auth=hello.offers_post_handshake_auth,
         renegotiation=behind_body_bytes is not None,
         behind_body_bytes=behind_body_bytes,
+        detail=hello.flaw,
     )

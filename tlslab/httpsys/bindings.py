@@ -22,6 +22,11 @@ WILDCARDS = ("0.0.0.0", "::")  # as `Endpoint.parse` writes them
 WANTED = "an endpoint such as 0.0.0.0:8443, [::]:8443 or upload.localhost:8443 (a name makes it an SNI binding)"
 
 
+def is_host_name(text: str) -> bool:
+    """Whether a client could send `text` as a server name: labels joined by dots, and not an IPv4 address."""
+    return _NAME.fullmatch(text) is not None and not text.replace(".", "").isdigit()
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """The key of a binding: `ipport=` (an address) or `hostnameport=` (a name, matched against SNI) of netsh."""
@@ -40,7 +45,7 @@ class Endpoint:
         try:
             return cls(str(ipaddress.ip_address(host)), port, is_name=False)
         except ValueError:
-            if match["v6"] or not _NAME.fullmatch(host) or host.replace(".", "").isdigit():
+            if match["v6"] or not is_host_name(host):
                 raise ValueError(f"expected {WANTED}") from None
             return cls(host.lower(), port, is_name=True)
 

@@ -57,7 +57,8 @@ class Timers(Knob):
     idle_connection: Annotated[
         Seconds,
         WindowsSetting(
-            "HTTP_TIMEOUT_LIMIT_INFO IdleConnection; netsh http add timeout idleconnectiontimeout",
+            "HTTP_TIMEOUT_LIMIT_INFO IdleConnection; netsh http add timeout idleconnectiontimeout; IIS: "
+            "connectionTimeout",
             Tool.NETSH,
             TakesEffect.NEXT_CONNECTION,
         ),

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tlslab.iis.status import Status
-from tlslab.text import format_count, html_text
+from tlslab.text import format_count, html_text, without_del
 from tlslab.types import CertificateFacts, TlsFacts
 
 JSON = "application/json"
@@ -158,7 +158,7 @@ def _certificate_fields(certificate: CertificateFacts | None) -> dict[str, str] 
 
 def _json(value: dict[str, Any]) -> bytes:
     """One key a line: to be read in a terminal, and many times as fast as json's own indent."""
-    return f"{_LINES.encode(value)}\n".encode()
+    return f"{without_del(_LINES.encode(value))}\n".encode()
 
 
 def _page(scenario: str, heading: str, boxes: str, bad: bool = False) -> bytes:

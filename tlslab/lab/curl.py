@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tlslab.errors import in_words
@@ -16,6 +16,7 @@ from tlslab.scenario.schema import Step
 from tlslab.text import format_bytes, parse_host_port
 
 NOBODY = "none"
+OF_THE_INTERMEDIATE = ("leaf-only", "full-chain")  # one certificate, in two files: without and with those above it
 OLD_TLS = frozenset({"TLS1.0", "TLS1.1"})
 EVERY_LEVEL = "DEFAULT:@SECLEVEL=0"  # above that level OpenSSL leaves them out
 PROXIES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")  # curl would ask it for localhost, too
@@ -25,12 +26,14 @@ PROXIES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")  # curl would
 class Destination:
     """How a client reaches a binding: the URL's beginning, and where to connect if its name is not in DNS.
 
-    `protocols` are those it speaks, by their names in a scenario; none for one without its certificate.
+    `protocols` are those it speaks, by their names in a scenario; none for one without its certificate. `by_address`
+    is where it listens, as numbers and port.
     """
 
     url: str
     connect_to: str = ""
     protocols: tuple[str, ...] = ("TLS1.2",)
+    by_address: str = ""
 
     @property
     def authority(self) -> str:
@@ -88,22 +91,34 @@ class Curl:
         return words
 
     def _request(self, step: Step) -> list[str]:
-        address = self.addresses[step.binding]
+        usual = self.addresses[step.binding]
+        address = called(usual, step.sni)
         words = ["--noproxy", "*"] if any(os.environ.get(name) for name in PROXIES) else []
         words += ["--cacert", str(self.ca_file)]
         if address.connect_to:
             words += ["--connect-to", f"{address.authority}:{address.connect_to}"]
         if address.is_old:
             words += ["--tlsv1.0", "--ciphers", EVERY_LEVEL]
+        if address is not usual:
+            words += ["-H", f"Host: {usual.authority}"]
+            # The lab's own client does not look for the name in the certificate, which need not have it.
+            words += ["--insecure"] if step.sni else []
         if step.identity != NOBODY:
-            files = self.identities[step.identity]
+            files = self.identities[shown_by(step)]
             words += ["--cert", str(files.cert_file), "--key", str(files.key_file)]
         words += self._body(step)
-        if step.gives_up_after is not None:
-            words += ["-m", f"{step.gives_up_after:g}"]
+        words += self._patience(step)
         if any(character in step.target for character in "[]{}"):
             words.append("--globoff")
         return [*words, f"{address.url}{step.target}"]
+
+    def _patience(self, step: Step) -> list[str]:
+        words = ["--retry", str(step.retries), "--retry-all-errors"] if step.retries else []
+        if step.pace is not None:
+            words += ["--limit-rate", str(math.ceil(step.pace * self.speed))]
+        if step.gives_up_after is not None:
+            words += ["-m", f"{step.gives_up_after:g}"]
+        return words
 
     def _body(self, step: Step) -> list[str]:
         words = {"GET": [], "POST": [], "HEAD": ["-I"]}.get(step.method, ["-X", step.method])
@@ -121,7 +136,7 @@ class Curl:
         first = connection[0]
         words = ["wget", "-q", "-O", "-", "--tries", "1", "--content-on-error", "--ca-certificate", str(self.ca_file)]
         if first.identity != NOBODY:
-            files = self.identities[first.identity]
+            files = self.identities[shown_by(first)]
             words += ["--certificate", str(files.cert_file), "--private-key", str(files.key_file)]
         words += ["--method", first.method] if first.method != "GET" else []
         words += ["--body-file", str(self.upload_file(first.body))] if first.body else []
@@ -153,7 +168,7 @@ class Curl:
             says += self._say(step, is_last=step is connection[-1])
         words = [*self._connect(connection[0]), "-CAfile", str(self.ca_file)]
         if connection[0].identity != NOBODY:
-            files = self.identities[connection[0].identity]
+            files = self.identities[shown_by(connection[0])]
             words += ["-cert", str(files.cert_file), "-key", str(files.key_file)]
         said = says[0] if len(says) == 1 else f"({'; '.join(says)})"
         return f"{said} | {join([*words, *options])}"
@@ -163,7 +178,9 @@ class Curl:
         name, _ = parse_host_port(address.authority)
         words = ["openssl", "s_client", "-connect", address.connect_to or address.authority]
         words += ["-cipher", EVERY_LEVEL] if address.is_old else []
-        return words + (["-servername", name] if ":" not in name else [])
+        if step.sni is False:
+            return [*words, "-noservername"]
+        return words + (["-servername", step.sni or name] if step.sni or ":" not in name else [])
 
     def _say(self, step: Step, *, is_last: bool) -> list[str]:
         """A request; its body is announced by its length and is not held back."""
@@ -172,6 +189,31 @@ class Curl:
         headers += ["Connection: close"] if is_last else []
         head = "".join(rf"{line}\r\n" for line in [*headers, ""])
         return [f"printf '{head.replace('%', '%%')}'", *([f"head -c {step.body} /dev/zero"] if step.body else [])]
+
+
+def called(address: Destination, sni: str | bool | None) -> Destination:
+    """The same place under the name that a client says: curl says that of the URL, and none where it is an address."""
+    usual, port = parse_host_port(address.authority)
+    if sni in (None, usual):
+        return address
+    if not sni:
+        return replace(
+            address, url=f"https://{address.by_address or address.connect_to or address.authority}", connect_to=""
+        )
+    where = address.connect_to or address.by_address or address.authority
+    return replace(address, url=f"https://{sni}:{port}", connect_to=where)
+
+
+def shown_by(step: Step) -> str:
+    """The identity whose file holds what the client of this step sends of its chain, as far as there is one."""
+    if step.identity in OF_THE_INTERMEDIATE and step.sends is not None:
+        return "leaf-only" if step.sends == "leaf" else "full-chain"
+    return step.identity
+
+
+def shows_exactly(step: Step) -> bool:
+    """Whether that file holds just what the step sends: each holds all up to the root, and leaf-only's the leaf."""
+    return step.sends in (None, "leaf" if shown_by(step) == "leaf-only" else "all")
 
 
 def comes_back(steps: Iterable[Step]) -> bool:
@@ -199,6 +241,8 @@ def upload_file(folder: Path, size: int) -> Path:
     with in_words(f"cannot make {path}, which the printed commands upload", SET_HOME):
         if not path.is_file() or path.stat().st_size != size:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with path.open("wb") as file:
+            draft = path.with_name(f".{path.name}.{os.getpid()}")
+            with draft.open("wb") as file:
                 file.truncate(size)
+            os.replace(draft, path)  # whatever stands in its place: a pipe would be waited for
     return path

@@ -6,29 +6,33 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tlslab.capture.files import STANDARD_OUTPUT, OutputFile
+from tlslab.capture.files import STANDARD_OUTPUT, OutputFile, remark
 from tlslab.core.plan import LabPlan
 from tlslab.errors import LabError, UsageProblem
-from tlslab.events import EvidenceEnded
+from tlslab.events import CertificateRequested, Event
 from tlslab.lab.options import Options
 from tlslab.lab.release import release
 from tlslab.lab.sinks import event_lines
 from tlslab.net.bus import Bus
 from tlslab.net.clock import lab_time
 from tlslab.tap import NO_TAP, Tap
+from tlslab.text import escaped, plural
 from tlslab.tls.context import KeyLog
-from tlslab.types import EvidenceEnd, EvidenceFile
-from tlslab.words.values import EVIDENCE
+from tlslab.types import EvidenceFile, HandshakeKind
+from tlslab.words.values import EVIDENCE, UNITS
 
 if TYPE_CHECKING:
     from tlslab.capture.logs import Logs
 
 # The lab's own name comes first: a curl beside it writes its secrets to the file of the general one, too.
 KEY_LOG_VARIABLES = ("TLSLAB_SSLKEYLOGFILE", "SSLKEYLOGFILE")
+# Free ones (0 stands for those), that of https and those of the scenarios: Wireshark sees TLS there. Of others below
+# 32,768 it gives some 500 to other protocols (4.0, tshark -G decodes): 5000, 8080, 9000 ...
+PORTS_OF_NOBODY = frozenset({0, 443, 8443, 8444})
 LONGEST_HEADING = 500  # characters
 
 
@@ -57,6 +61,8 @@ class Evidence:
         self._files: list[OutputFile] = []
         self.tap: Tap = NO_TAP
         self._capture_path = options.pcapng if options.pcapng != STANDARD_OUTPUT else None
+        self._ports = {listener.port for listener in plan.listeners}
+        self._asked_later = False
         check(options)
         self._open_events(options)
         self._key_file = self._open_key_log(options)
@@ -79,13 +85,39 @@ class Evidence:
     def _epoch(self) -> float:
         return time.time() - lab_time() / self._speed + self._ahead
 
+    def look_after(self) -> None:
+        """Try again what could not be written: once a second or so."""
+        for file in self._files:
+            file.look_after()
+        if self._logs is not None:
+            self._logs.look_after()
+
     def notes(self) -> list[str]:
-        """What to say at the end: which files ended before the lab did, and what explains the capture."""
+        """What to say at the end: which files are not whole, and what explains the capture."""
         failures = [file.failure for file in self._files]
         notes = [failure for failure in [*failures, *(self._logs.failures if self._logs else [])] if failure]
         if self._capture_path is not None and os.path.isfile(self._capture_path):
             notes.append(f"The capture opens in Wireshark, decrypted; tlslab trace {self._capture_path} explains it.")
+            notes += self._doubts()
         return notes
+
+    def _doubts(self) -> Iterator[str]:
+        """What may keep Wireshark from decrypting all of it."""
+        if ports := sorted(self._ports - PORTS_OF_NOBODY):
+            named = f"{plural(len(ports), 'port')} {', '.join(map(str, ports))}"
+            yield (
+                f"If Wireshark takes {named} for another protocol's, tell it: Decode As, TLS "
+                f"(tshark -d tcp.port=={ports[0]},tls)."
+            )
+        if self._asked_later:
+            yield (
+                "Wireshark (seen in 4.0) does not decrypt what a TLS 1.3 client sends behind a certificate that it was "
+                "asked for after the handshake."
+            )
+
+    def _note_request(self, event: Event) -> None:
+        if isinstance(event, CertificateRequested) and event.during is HandshakeKind.POST_HANDSHAKE:
+            self._asked_later = True
 
     def _take_secrets(self, line: bytes) -> None:
         text = line.decode()
@@ -95,7 +127,7 @@ class Evidence:
 
     def _open_events(self, options: Options) -> None:
         if options.events is not None:
-            file = self._open(options.events, EvidenceFile.EVENTS_FILE)
+            file = self._open(options.events, EvidenceFile.EVENTS_FILE)  # what is missing is an event, and in it, too
             self._bus.record_steps(lambda events: file.write_lines(event_lines(events)))
 
     def _open_key_log(self, options: Options) -> OutputFile | None:
@@ -103,7 +135,7 @@ class Evidence:
         if path is None:
             return None
         try:
-            return self._open(path, EvidenceFile.KEY_LOG, what, append=True, private=True)
+            return self._open(path, EvidenceFile.KEY_LOG, what, append=True, private=True, remark=remark)
         except LabError as error:
             if options.keylog is None:
                 error.hint += ", or unset the variable"
@@ -118,6 +150,7 @@ class Evidence:
         file = self._open(options.pcapng, EvidenceFile.CAPTURE, private=True, limit_bytes=options.pcapng_limit)
         capture = Capture(file, self._epoch(), release(), heading(plan, options))
         self._bus.record(capture.kinds, capture.note)
+        self._bus.record([CertificateRequested], self._note_request)
         self._begin.append(capture.begin)
         self.tap = capture
 
@@ -134,7 +167,7 @@ class Evidence:
                 setup.schannel,
                 capi2=setup.capi2_operational_log,
                 error_log_form=setup.error_log_form,
-                on_end=self._tell,
+                tell=self._tell,
             ),
         )
         self._bus.record(logs.kinds, logs.note)
@@ -143,8 +176,8 @@ class Evidence:
 
     def _open(self, path: str, kind: EvidenceFile, what: str = "", **more: Any) -> OutputFile:
         """Open a file; `what` is what to call it where that is not its usual name."""
-        on_end = partial(self._tell, kind)
-        file = self._stack.enter_context(OutputFile(path, what or EVIDENCE[kind], on_end=on_end, **more))
+        more |= {"unit": UNITS[kind], "tell": partial(self._tell, kind)}
+        file = self._stack.enter_context(OutputFile(path, what or EVIDENCE[kind], **more))
         self._files.append(file)
         return file
 
@@ -153,8 +186,8 @@ class Evidence:
         for file in self._files:
             file.end()
 
-    def _tell(self, what: EvidenceFile, why: EvidenceEnd, detail: str) -> None:
-        self._bus.publish([EvidenceEnded(lab_time(), 0, "", what, why, detail)])
+    def _tell(self, what: EvidenceFile, kind: Callable[..., Event], *details: object) -> None:
+        self._bus.publish([kind(lab_time(), 0, "", what, *details)])
 
 
 def heading(plan: LabPlan, options: Options) -> str:
@@ -164,7 +197,7 @@ def heading(plan: LabPlan, options: Options) -> str:
     parts += [f"--set {setting}" for setting in options.settings]
     if options.speed != 1:
         parts.append(f"times are the lab's, whose clock ran {options.speed:g} times as fast")
-    return "; ".join(parts)[:LONGEST_HEADING]
+    return escaped("; ".join(parts))[:LONGEST_HEADING]  # a file may have any name, and tshark prints this
 
 
 def check(options: Options) -> None:

@@ -17,7 +17,7 @@ def undone_by(setting: str, paths: Collection[str]) -> bool:
     return any(path == other or path.startswith(f"{other}.") or other.startswith(f"{path}.") for other in paths)
 
 
-def _as_yaml(value: object) -> str:
+def as_yaml(value: object) -> str:
     """Write a value as --set reads it: a text as it is, where it stays one."""
     plain = isinstance(value, str) and not value.startswith("[") and parse_set(f"a={value}")[1] == value
     return str(value) if plain else json.dumps(value)
@@ -42,6 +42,7 @@ class Options:
     ready_file: Path | None = None
     ahead: float = 0.0
     verbose: bool = False
+    profile: str | None = None
 
     def again(self, fix: str, turns: Collection[str], ports: set[int]) -> list[str]:
         """The words after `tlslab` that serve the same with one fix, where it is served now on `ports`.
@@ -52,7 +53,7 @@ class Options:
 
     def changed(self, settings: Mapping[str, Any], ports: set[int]) -> list[str]:
         """The same with these settings: plain data by path."""
-        words = [word for path, value in settings.items() for word in ("--set", f"{path}={_as_yaml(value)}")]
+        words = [word for path, value in settings.items() for word in ("--set", f"{path}={as_yaml(value)}")]
         return self._served_again(words, settings, ports)
 
     def _served_again(self, words: Sequence[str], turns: Collection[str], ports: set[int]) -> list[str]:
@@ -60,6 +61,8 @@ class Options:
         for setting in self.settings:
             if not undone_by(setting, turns):
                 words += ["--set", setting]
+        if self.profile is not None:
+            words += ["--profile", self.profile]
         if self.speed != 1:
             words += ["--speed", f"{self.speed:g}"]
         if self.host is not None:

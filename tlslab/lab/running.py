@@ -38,10 +38,11 @@ class Served:
 
     def address(self, sans: Sequence[str]) -> Destination:
         """How curl reaches it: a name that only the lab knows is looked for where everything else is."""
+        by_address = format_host_port((self.host, self.port))
         if not self.binding.record.endpoint.is_name:
-            return Destination(self.url, protocols=self.protocols)
-        where = sans[0] if sans else self.host
-        return Destination(self.url, format_host_port((where, self.port)), self.protocols)
+            return Destination(self.url, protocols=self.protocols, by_address=by_address)
+        where = format_host_port((sans[0], self.port)) if sans else by_address
+        return Destination(self.url, where, self.protocols, by_address)
 
 
 @dataclass(frozen=True, slots=True)

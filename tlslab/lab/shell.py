@@ -8,6 +8,8 @@ import shutil
 import sys
 from collections.abc import Iterable
 
+from tlslab.text import escaped
+
 
 def program() -> list[str]:
     """The words that start this program in the shell it was started from."""
@@ -23,6 +25,8 @@ def join(words: Iterable[str]) -> str:
 
 
 def _quoted(word: str) -> str:
+    if os.name != "nt" and escaped(word) != word:
+        return _ansi_c(word)
     if (
         word
         and not word.endswith(":")
@@ -32,3 +36,10 @@ def _quoted(word: str) -> str:
     if os.name == "nt" or not any(character in word for character in '"$`\\!'):
         return f'"{word}"'
     return shlex.quote(word)
+
+
+def _ansi_c(word: str) -> str:
+    r"""Quote a word that does not print as `$'...'`, which bash and zsh read: a file's name may hold any character."""
+    quoted = word.replace("\\", r"\\").replace("'", r"\'")
+    parts = (one if escaped(one) == one else "".join(rf"\x{byte:02x}" for byte in os.fsencode(one)) for one in quoted)
+    return f"$'{''.join(parts)}'"

@@ -15,6 +15,7 @@ from typing import Any
 from tlslab.capture.files import NAME_A_FILE
 from tlslab.errors import in_words
 from tlslab.events import Event
+from tlslab.text import json_text, without_del
 
 
 def event_lines(events: Iterable[Event]) -> str:
@@ -25,7 +26,7 @@ def event_lines(events: Iterable[Event]) -> str:
         if event.at is not at:  # those of a step have it in common
             at, moment = event.at, _value(round(event.at, 6))
         lines.append(_WRITERS[type(event)](event, moment))
-    return "".join(lines)
+    return without_del("".join(lines))
 
 
 class _Writers(dict[type[Event], Callable[[Event, str], str]]):
@@ -75,7 +76,7 @@ def write_ready_file(path: Path, content: dict[str, Any]) -> None:
             raise OSError(0, "it is there, and no file")
         try:
             with draft.open("x", encoding="utf-8") as file:  # new, and no link to somewhere else
-                file.write(json.dumps(content, indent=1) + "\n")
+                file.write(json_text(content, indent=1) + "\n")
             os.replace(draft, path)
         finally:
             with contextlib.suppress(OSError, ValueError):

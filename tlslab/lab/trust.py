@@ -1,4 +1,4 @@
-"""How other programs come to trust the lab's servers and to show its identities: commands with the exported files.
+"""How other programs come to trust the lab's servers, what that risks, and how they show its identities.
 
 Nothing here runs anything: the lab changes no trust store.
 """
@@ -13,11 +13,32 @@ from pathlib import Path
 
 from tlslab.lab.shell import join
 from tlslab.pki.description import Description
+from tlslab.pki.names import LOOPBACK, RESERVED
+from tlslab.pki.server_authority import KEY, ServerAuthority
 from tlslab.pki.store import PKCS12_PASSWORD as PASSWORD
 
 URL = "https://localhost:8443/"  # where the first binding of a scenario of the catalogue is
 STORE = "truststore.p12"
 Instructions = list[tuple[str, list[str]]]
+
+
+def risk(server: ServerAuthority) -> str:
+    """Say how far the server authority goes, and what somebody risks who trusts it."""
+    end = f"{server.authority.certificate.not_valid_after_utc:%Y-%m-%d}"
+    if server.vouches_for is None:
+        return (
+            "An older lab made it, without limits, and what trusting it risks is much: whoever gets its key "
+            f"({KEY}) can pose as any web site to what trusts it, until {end}. tlslab pki reset --server makes one "
+            "that goes no further than the lab needs."
+        )
+    asked = f". Because somebody asked for it, it vouches for {', '.join(server.added)}, too" if server.added else ""
+    return (
+        f"It vouches for names that end in {', '.join(RESERVED[:-1])} or {RESERVED[-1]}, which no site on the net has, "
+        f"and for {' and '.join(LOOPBACK)}{asked}. What trusting it risks: whoever gets its key ({KEY}) can pose as "
+        f"one of these to what trusts it, until {end}, and as no other site. Java alone does not look at such limits: "
+        "to Java, as any site. Take it out again when you are done. A start within 30 days of its end makes a new one, "
+        "and says so."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +73,16 @@ class Exported:
         return str(self.folder / f"{self.name}{'-legacy' if legacy else ''}.p12")
 
     @property
+    def leaf_and_key(self) -> str:
+        """Its certificate without its authorities, and its key, in PEM."""
+        return str(self.folder / f"{self.name}-leaf-and-key.pem")
+
+    @property
+    def chain(self) -> str:
+        """Its authorities, in PEM."""
+        return str(self.folder / f"{self.name}-chain.pem")
+
+    @property
     def has_pem(self) -> bool:
         """Whether `cert` and `key` are there."""
         return "pem" in self.formats
@@ -59,7 +90,7 @@ class Exported:
     @property
     def has_p12(self) -> bool:
         """Whether `p12` is there."""
-        return self.formats != {"pem"}
+        return not self.formats.isdisjoint(("p12", "p12-legacy"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +102,14 @@ class Way:
 
 
 def ways(exported: Exported) -> Iterator[Way]:
-    """For curl, Windows, browsers, Java, Python and Node, in that order."""
+    """For curl, Windows, browsers, Java, Python, Node and Apache, in that order."""
     yield Way("curl", _curl(exported))
     yield Way("Windows (Edge, Chrome, .NET, curl.exe)", _windows(exported))
     yield Way("Browsers elsewhere", _browsers(exported))
     yield Way("Java", _java(exported))
     yield Way("Python", _python(exported))
     yield Way("Node", _node(exported))
+    yield Way("Apache as a proxy in front of the lab", _apache(exported))
 
 
 def _curl(e: Exported) -> Instructions:
@@ -201,6 +233,16 @@ def _node(e: Exported) -> Instructions:
         ("Read once, when node starts, beside the authorities it brings along:", _with_variable(_NODE, e.ca, "node")),
         ("The identity is the program's business:", [line]),
     ]
+
+
+def _apache(e: Exported) -> Instructions:
+    lines = ["SSLProxyEngine on", f'SSLProxyCACertificateFile "{e.ca}"']
+    if "apart" not in e.formats:
+        return [("The identity needs two files here: export it with --format apart.", lines)]
+    lines.append(f'SSLProxyMachineCertificateFile "{e.leaf_and_key}"')
+    chain = [f'SSLProxyMachineCertificateChainFile "{e.chain}"']
+    why = "With authorities in the certificate's file it refuses to start, and without the key there it sends nothing:"
+    return [(why, [*lines, *chain])]
 
 
 _NODE = "NODE_EXTRA_CA_CERTS"

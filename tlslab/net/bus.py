@@ -23,6 +23,7 @@ class Watch:
         self._events: list[Event] = []
         self._some = trio.Event()
         self.dropped = 0
+        self._said = 0  # of those
 
     def offer(self, event: Event) -> None:
         """Put an event in if there is room."""
@@ -41,6 +42,11 @@ class Watch:
         """Give away what there is, in order."""
         taken, self._events, self._some = self._events, [], trio.Event()
         return taken
+
+    def missed(self) -> int:
+        """How many were dropped since this was last asked: they came behind those that are taken now."""
+        missed, self._said = self.dropped - self._said, self.dropped
+        return missed
 
 
 class Bus:

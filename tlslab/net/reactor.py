@@ -21,6 +21,7 @@ ROUNDS = 16  # so many times, and then the lab's other tasks have their turn
 # A client that was answered usually goes on at once: to wait for that here takes one system call, and trio three and
 # its round. It is 4 % of a cycle's CPU, and epoll knows nothing shorter.
 LINGER_SECONDS = 0.001
+OUT_OF_ORDER_SECONDS = 0.1
 
 
 class Handler(Protocol):
@@ -44,10 +45,11 @@ class Handler(Protocol):
 class Reactor:
     """Serves what is added, until cancelled, and then closes it all.
 
-    `failed` is told of what raised, which is then closed; it raises itself where nothing can go on.
+    `failed` is told of what raised, and says whether that waits for its deadline now; else it is closed. It raises
+    itself where nothing can go on.
     """
 
-    def __init__(self, failed: Callable[[Handler, Exception], None]) -> None:
+    def __init__(self, failed: Callable[[Handler, Exception], bool]) -> None:
         self._failed = failed
         self._handlers: dict[int, Handler] = {}
         self._alarms = Alarms()
@@ -65,8 +67,11 @@ class Reactor:
                 nursery.start_soon(self._keep_time)
                 nursery.start_soon(self._stuck.run, self._find_stuck)
                 while True:
-                    await self._readiness.wait()
-                    self._serve_ready()
+                    try:
+                        await self._readiness.wait()
+                        self._serve_ready()
+                    except OSError:  # the system cannot say for a while
+                        await trio.sleep(OUT_OF_ORDER_SECONDS)
             finally:
                 for handler in list(self._handlers.values()):
                     self._close(handler)
@@ -117,7 +122,9 @@ class Reactor:
                 self._look_after(handler)
                 return
         except Exception as error:
-            self._failed(handler, error)
+            if self._failed(handler, error):
+                self._set_alarm(handler.sock.fileno(), handler.deadline)
+                return
         self._close(handler)
 
     def _look_after(self, handler: Handler) -> None:

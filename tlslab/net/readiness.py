@@ -148,11 +148,11 @@ if sys.platform == "linux":
             before = self._interests.get(fd)
             if before == interest:
                 return
-            self._interests[fd] = interest
             if before is None:
                 self._epoll.register(fd, interest)
             else:
                 self._epoll.modify(fd, interest)
+            self._interests[fd] = interest
 
         def forget(self, sock: socket.socket) -> None:
             self._interests.pop(sock.fileno(), None)

@@ -15,25 +15,18 @@ import trio
 from tlslab.core.driver import Driver
 from tlslab.core.machine import Machine
 from tlslab.core.plan import Listener
-from tlslab.errors import in_words
+from tlslab.errors import hint_of, in_words, reason_of, shortage_of
 from tlslab.events import InternalFault
 from tlslab.net.bus import Bus
 from tlslab.net.pump import Pump
 from tlslab.net.reactor import Handler, Reactor
 from tlslab.net.readiness import NEVER, READ
-from tlslab.net.transport import SocketTransport
+from tlslab.net.transport import SocketTransport, fill_in_unread
 from tlslab.tap import NO_TAP, Tap
 from tlslab.types import Fault
 
 BACKLOG = 1024
 OUT_OF_FILES_SECONDS = 0.1
-# accept() fails for want of files or memory, and with whatever the network has to say of a connection that is no more
-# (Linux, accept(2)); neither is a reason for the lab to end. Some systems lack some of the names.
-_PASSING = (
-    "EMFILE ENFILE ENOBUFS ENOMEM "
-    "EPROTO EPERM ENETDOWN ENETUNREACH EHOSTDOWN EHOSTUNREACH ENONET ENOPROTOOPT EOPNOTSUPP"
-)
-TRY_AGAIN = {getattr(errno, name) for name in _PASSING.split() if hasattr(errno, name)}
 CANNOT_LISTEN = {
     errno.EADDRINUSE: (
         "another program listens there",
@@ -97,10 +90,16 @@ async def serve(machine: Machine, bound: Iterable[Bound], bus: Bus, tap: Tap = N
     bus.publish(machine.take_events())  # what there is to say before anybody comes
     now = trio.lowlevel.current_clock().current_time
 
-    def failed(handler: Handler, error: Exception) -> None:
-        if not isinstance(handler, Pump):
+    def failed(handler: Handler, error: Exception) -> bool:
+        if isinstance(handler, Pump):
+            bus.publish([_fault(now(), handler.number, error)])
+            return False
+        if not (isinstance(handler, Acceptor) and isinstance(error, OSError)):
             raise error
-        bus.publish([_fault(now(), handler.number, error)])
+        handler.rest()
+        return True
+
+    fill_in_unread()  # while there is a descriptor to import with
 
     reactor = Reactor(failed)
     try:
@@ -112,8 +111,11 @@ async def serve(machine: Machine, bound: Iterable[Bound], bus: Bus, tap: Tap = N
 
 
 def _fault(now: float, number: int, error: Exception) -> InternalFault:
-    """A defect of tlslab ends one connection and is told; the lab goes on."""
-    return InternalFault(now, number, "", Fault.EXCEPTION, "", "".join(format_exception(error)))
+    """A defect of tlslab, or what the system refuses, ends one connection and is told; the lab goes on."""
+    traceback = "".join(format_exception(error))
+    if (shortage := shortage_of(error)) is not None:
+        return InternalFault(now, number, "", Fault.SYSTEM, f"{reason_of(shortage)}; {hint_of(shortage)}", traceback)
+    return InternalFault(now, number, "", Fault.EXCEPTION, "", traceback)
 
 
 async def _tick(machine: Machine, bus: Bus) -> None:
@@ -149,10 +151,8 @@ class Acceptor:
             sock, peer = self.sock.accept()
         except (BlockingIOError, InterruptedError, ConnectionError):
             return
-        except OSError as error:
-            if error.errno not in TRY_AGAIN:
-                raise
-            self.interest, self.deadline = 0, self._now() + OUT_OF_FILES_SECONDS
+        except OSError:
+            self.rest()
             return
         try:
             sock.setblocking(False)
@@ -162,6 +162,13 @@ class Acceptor:
             self._bus.publish([_fault(self._now(), self._machine.connections_accepted, error)])
         else:
             self._reactor.add(pump)
+
+    def rest(self) -> None:
+        """Take none for a while: for want of files or memory, or of what the network has to say of one that is no more.
+
+        Linux, accept(2); nothing that the system says here is a reason for the lab to end.
+        """
+        self.interest, self.deadline = 0, self._now() + OUT_OF_FILES_SECONDS
 
     def tick(self) -> None:
         """There may be room again."""

@@ -6,6 +6,8 @@ import array
 import contextlib
 import socket
 import sys
+from collections.abc import Callable
+from functools import cache
 
 TCPI_RCV_WND = slice(232, 236)  # in struct tcp_info (linux/tcp.h): the window last advertised
 
@@ -25,15 +27,11 @@ class SocketTransport:
 
     def unread(self) -> int:
         """How many bytes wait in the kernel (FIONREAD); 0 where that cannot be asked."""
-        if sys.platform != "win32":  # where the socket module has no FIONREAD
-            from fcntl import ioctl
-            from termios import FIONREAD
-
-            count = array.array("i", [0])
-            with contextlib.suppress(OSError):
-                ioctl(self._sock.fileno(), FIONREAD, count)
-            return count[0]
-        return 0
+        count = array.array("i", [0])
+        with contextlib.suppress(OSError):
+            fill_in = fill_in_unread()
+            fill_in(self._sock.fileno(), count)
+        return count[0]
 
     def peek(self, count: int) -> bytes:
         """The first bytes that wait, left where they are."""
@@ -53,6 +51,17 @@ class SocketTransport:
     def peer_has_reset(self) -> bool:
         """Whether the kernel knows of a reset; asked once, it forgets it. False where it cannot be asked."""
         return error_of(self._sock) != 0
+
+
+@cache
+def fill_in_unread() -> Callable[[int, array.array[int]], object]:
+    """What counts the bytes that wait: asked for before a lab serves, for later there may be no file to import from."""
+    if sys.platform != "win32":  # where the socket module has no FIONREAD
+        import fcntl
+        import termios
+
+        return lambda fd, count: fcntl.ioctl(fd, termios.FIONREAD, count)
+    return lambda _fd, _count: None
 
 
 def error_of(sock: socket.socket) -> int:

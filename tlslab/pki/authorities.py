@@ -1,4 +1,4 @@
-"""Certificate authorities and what they issue: P-256 keys unless RSA is asked for, SHA-256, no file and no clock.
+"""Certificate authorities and what they issue: P-256 keys unless RSA is said, SHA-256, no file and no clock.
 
 `now` is an aware datetime throughout. What nothing else is said of is valid from a day before it, so that a client
 whose clock is behind (a virtual machine that slept) still accepts it.
@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tlslab.pki.names import alternative_names
+from tlslab.pki.names import alternative_names, limits
 
 BACKDATED = timedelta(days=1)
 AUTHORITY_VALIDITY = timedelta(days=3652)
+SERVER_AUTHORITY_VALIDITY = timedelta(days=366)  # of which one is over: what browsers trust is not for ever
 # The longest that Apple accepts of an authority its user added is 825 days (Apple support, HT210176), and the
 # last second counts as well (RFC 5280, 4.1.2.5: through notAfter, inclusive).
 LEAF_VALIDITY = timedelta(days=825, seconds=-1)
@@ -33,7 +34,7 @@ class Authority:
     """An authority and its key; `issuers` are those above it, up to the root, and empty for a root itself."""
 
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    key: PrivateKey
     issuers: tuple[x509.Certificate, ...] = ()
 
 
@@ -43,6 +44,11 @@ class Credential:
 
     chain: tuple[x509.Certificate, ...]
     key: PrivateKey
+
+    def showing(self, how_much: str, issuers: tuple[x509.Certificate, ...]) -> Credential:
+        """Show the `leaf` alone, the `chain` without its root, or `all`; `issuers` stand above it up to the root."""
+        above = {"leaf": (), "chain": issuers[:-1], "all": issuers}[how_much]
+        return Credential((self.chain[0], *above), self.key)
 
 
 def make_authority(common_name: str, now: datetime) -> Authority:
@@ -54,6 +60,19 @@ def make_authority(common_name: str, now: datetime) -> Authority:
     period = now - BACKDATED, now - BACKDATED + AUTHORITY_VALIDITY
     builder = _authority(_builder(_name(common_name), _name(common_name), key, period), path_length=None)
     return Authority(_sign(builder, key, key), key)
+
+
+def make_server_authority(common_name: str, now: datetime, names: Sequence[str]) -> Authority:
+    """Make the authority that people let their programs trust: for a year, and no further than the lab needs.
+
+    It vouches for servers alone (extended key usage), under this machine's own names and `names` alone (name
+    constraints), and for no other authority (path length 0). An RSA key, so that `server-rsa` is RSA all the way up.
+    """
+    key = _leaf_key(rsa_key=True)
+    period = now - BACKDATED, now - BACKDATED + SERVER_AUTHORITY_VALIDITY
+    builder = _authority(_builder(_name(common_name), _name(common_name), key, period), path_length=0)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([SERVER_AUTH]), critical=False)
+    return Authority(_sign(builder.add_extension(limits(names), critical=True), key, key), key)
 
 
 def make_intermediate(root: Authority, common_name: str, now: datetime) -> Authority:
@@ -81,6 +100,18 @@ def issue_client(
     key = _leaf_key(rsa_key)
     builder = _leaf(authority, common_name, key, purpose, period or _usual_period(authority, now))
     return Credential((_sign(builder, key, authority.key), authority.certificate, *authority.issuers), key)
+
+
+def is_for_clients(certificate: x509.Certificate) -> bool:
+    """Whether a client that goes by extended key usage would show it: that allows clients, or nothing is said of it.
+
+    So .NET does (dotnet/runtime 121982 and 131563).
+    """
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return CLIENT_AUTH in usage or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usage
 
 
 def server_credential(
@@ -142,9 +173,7 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: PrivateKey, period: Per
     )
 
 
-def _sign(
-    builder: x509.CertificateBuilder, key: PrivateKey, issuer_key: ec.EllipticCurvePrivateKey
-) -> x509.Certificate:
+def _sign(builder: x509.CertificateBuilder, key: PrivateKey, issuer_key: PrivateKey) -> x509.Certificate:
     subject_key = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     builder = builder.add_extension(subject_key, critical=False).add_extension(issuer_id, critical=False)

@@ -1,9 +1,10 @@
-"""The lab's keys and certificates on disk: HOME/pki, made on first use and never changed afterwards.
+"""The lab's keys and certificates on disk: HOME/pki, made on first use and kept.
 
 The authorities and alice lie in the folder itself, every other identity in `identities` below it: labs before it had
-none of those, and to such a PKI the folder is added once, issued by the authority that is there. A start reads only
-what it needs: the server authority, which signs the certificate of this start, and alice's certificate, for its date:
-she is the first to grow old. Of every other file it asks no more than that it is there.
+none of those, and to such a PKI the folder is added once, issued by the authority that is there. The server authority
+alone is made anew by itself (`server_authority.py`). A start reads only what it needs: that authority, which signs the
+certificate of this start, and alice's certificate, for its date: she is the first of the others to grow old. Of every
+other file it asks no more than that it is there.
 """
 
 from __future__ import annotations
@@ -19,9 +20,21 @@ from cryptography import x509
 
 from tlslab.errors import LabError
 from tlslab.pki import authorities
-from tlslab.pki.authorities import Authority, Credential, issue_client, make_authority
+from tlslab.pki.authorities import Authority, Credential, issue_client, make_authority, make_server_authority
 from tlslab.pki.export import certificates_pem, key_pem, pkcs12_bytes
-from tlslab.pki.files import OTHERS, Contents, draft, publish, read, read_chain, read_key, unusable
+from tlslab.pki.files import (
+    OTHERS,
+    Contents,
+    check_begin,
+    check_there,
+    clear_drafts,
+    draft,
+    publish,
+    read,
+    read_chain,
+    read_key,
+    unusable,
+)
 from tlslab.pki.identities import (
     AUTHORITY_MARGIN,
     CLIENT_CA,
@@ -34,6 +47,7 @@ from tlslab.pki.identities import (
     parse_revocations,
     revocations_json,
 )
+from tlslab.pki.server_authority import CERTIFICATE, ServerAuthority
 from tlslab.pki.servers import FAULTS, with_fault
 from tlslab.types import Verdict
 
@@ -62,13 +76,18 @@ class Pki:
 
     folder: Path
     opened: datetime
-    server_authority: Authority
+    server: ServerAuthority
     client_authorities: tuple[x509.Certificate, ...]
+
+    @property
+    def server_authority(self) -> Authority:
+        """The authority that issues the lab's servers, as it is now."""
+        return self.server.authority
 
     @property
     def ca_file(self) -> Path:
         """The PEM file that a client must trust to accept the lab's servers."""
-        return self.folder / "server-ca.pem"
+        return self.folder / CERTIFICATE
 
     @property
     def client_ca_file(self) -> Path:
@@ -88,7 +107,7 @@ class Pki:
         if name not in IDENTITIES:
             raise LabError(f"the lab has no identity {name!r}", f"it has {', '.join(IDENTITIES)}")
         files = _identity_files(self.folder, name)
-        chain = _read_identity(files.cert_file, name, self._issuers(name))
+        chain = _read_identity(files.cert_file, name, self.issuers(name))
         if IDENTITIES[name].verdict not in DATED:
             _check_dates(files.cert_file, chain[0], self.opened, NO_MARGIN)
         return Credential(chain, read_key(files.key_file, chain[0]))
@@ -119,15 +138,16 @@ class Pki:
     def server_credential(self, names: Sequence[str], kind: str = SERVER) -> Credential:
         """Issue the server certificate of this start for localhost, 127.0.0.1, ::1 and `names`; it is never stored.
 
-        `kind`: `server`, `server-rsa` for an RSA key, or one of `servers.FAULTS`. LabError: a name that is neither a
-        host name nor an IP address.
+        `kind`: `server`, `server-rsa` for an RSA key, or one of `servers.FAULTS`. An authority that may not vouch for a
+        name is made anew, and `server.news` says so. LabError: a name that is neither a host name nor an IP address.
         """
+        self.server.cover(names)
         rsa = kind == SERVER_RSA
         good = authorities.server_credential(self.server_authority, names, self.opened, rsa_key=rsa)
         return with_fault(kind, good, self.server_authority) if kind in FAULTS else good
 
-    def _issuers(self, name: str) -> tuple[x509.Certificate, ...]:
-        """The authorities above an identity, up to its root."""
+    def issuers(self, name: str) -> tuple[x509.Certificate, ...]:
+        """The authorities above an identity, up to its root, whether or not it shows them. LabError: a damaged file."""
         kind = IDENTITIES[name]
         if kind.issuer == CLIENT_CA:
             return self.client_authorities
@@ -145,16 +165,17 @@ def open_pki(home: Path, now: datetime) -> Pki:
     LabError: `home` cannot be written, or a file is missing, unreadable, damaged or past its date.
     """
     folder = home.absolute() / FOLDER
+    clear_drafts(folder.parent)
     if not os.path.lexists(folder):
-        with draft(folder, dict(_new_pki(now))) as place:
+        with draft(folder.parent, dict(_new_pki(now))) as place:
             publish(place, folder)
+    clear_drafts(folder)
     pki = _load(folder, now)
     if not os.path.lexists(folder / OTHERS):
         _add_others(pki, now)
     for files in pki.identities.values():
         for path in (files.cert_file, files.key_file, files.pkcs12_file):
-            if not path.is_file():
-                raise unusable(path, "is missing")
+            check_there(path)
     return pki
 
 
@@ -164,7 +185,8 @@ def reset_pki(home: Path, now: datetime) -> Path | None:
     Nothing of the old one is read. LabError: `home` cannot be written; then everything is as it was.
     """
     folder = home.absolute() / FOLDER
-    with draft(folder, dict(_new_pki(now))) as place:
+    clear_drafts(folder.parent)
+    with draft(folder.parent, dict(_new_pki(now))) as place:
         aside = _move_aside(folder, now)
         try:
             publish(place, folder)
@@ -189,15 +211,14 @@ def _move_aside(folder: Path, now: datetime) -> Path | None:
 
 
 def _load(folder: Path, now: datetime) -> Pki:
-    server_ca = _read_authority(folder / "server-ca.pem", now)
-    server_key = read_key(folder / "server-ca-key.pem", server_ca)
+    server = ServerAuthority(folder, now)
     client_ca = _read_authority(folder / f"{CLIENT_CA}.pem", now)
     # Clients are handed this file, and a lab fails only in the way its scenario says.
     files = _identity_files(folder, FIRST)
     certificate = _read_identity(files.cert_file, FIRST, (client_ca,))[0]
     _check_dates(files.cert_file, certificate, now, NO_MARGIN)
     read_key(files.key_file, certificate)
-    return Pki(folder, now, Authority(server_ca, server_key), (client_ca,))
+    return Pki(folder, now, server, (client_ca,))
 
 
 def _identity_files(folder: Path, name: str) -> IdentityFiles:
@@ -211,7 +232,7 @@ def _identity_files(folder: Path, name: str) -> IdentityFiles:
 def _new_pki(now: datetime) -> Iterator[tuple[str, bytes]]:
     # The suffix tells two labs apart in a trust store, where people see nothing but the name.
     suffix = secrets.token_hex(4)
-    server = make_authority(f"tlslab Server CA {suffix}", now)
+    server = make_server_authority(f"tlslab Server CA {suffix}", now, ())
     client = make_authority(f"tlslab Client CA {suffix}", now)
     for name, authority in (("server-ca", server), (CLIENT_CA, client)):
         yield f"{name}.pem", certificates_pem([authority.certificate])
@@ -225,7 +246,7 @@ def _add_others(pki: Pki, now: datetime) -> None:
     certificate = pki.client_authorities[0]
     client = Authority(certificate, read_key(pki.folder / f"{CLIENT_CA}-key.pem", certificate))
     folder = pki.folder / OTHERS
-    with draft(folder, _other_contents(client, now)) as place:
+    with draft(folder.parent, _other_contents(client, now)) as place:
         publish(place, folder)
 
 
@@ -267,8 +288,7 @@ def _read_identity(path: Path, name: str, issuers: tuple[x509.Certificate, ...])
 
 
 def _check_dates(path: Path, certificate: x509.Certificate, now: datetime, margin: timedelta) -> None:
-    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    if begin > now:
-        raise unusable(path, f"is valid only from {begin:%Y-%m-%d %H:%M} UTC: is this computer's clock right?")
+    check_begin(path, certificate, now)
+    end = certificate.not_valid_after_utc
     if end < now + margin:
         raise unusable(path, f"is too old: it expires on {end:%Y-%m-%d}")

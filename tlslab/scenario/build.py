@@ -145,6 +145,8 @@ def _server_settings(
         client_authorities=tuple(map(pki.authority, anchors)),
         issuer_names=issuers,
         ciphers=openssl_names(setup.schannel.cipher_suites),
+        message_limit=setup.schannel.message_limit_server,
+        message_limit_client_auth=setup.schannel.message_limit_server_client_auth,
     )
 
 

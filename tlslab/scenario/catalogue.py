@@ -1,4 +1,4 @@
-"""The scenarios that come with the lab, found by name or by symptom.
+"""The scenarios that come with the lab, found by name.
 
 To be found, a scenario is read as YAML and no further: whoever looks through the list waits for no models.
 """
@@ -25,6 +25,13 @@ class Listed:
     title: str
     symptoms: tuple[str, ...]
     fixes: tuple[str, ...]
+    cause: str | None = None
+    tell_apart: str | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What a symptom that somebody has is compared with."""
+        return (self.title, *self.symptoms, *([self.cause] if self.cause else []))
 
 
 def folder() -> Path:
@@ -53,28 +60,27 @@ def find(name_or_path: str) -> Path:
 
 def listed() -> list[Listed]:
     """List every shipped scenario. ScenarioError: one cannot be listed."""
-    return [_listed(name) for name in names()]
+    return [_listed(_file(name)) for name in names()]
 
 
-def find_by_symptom(text: str) -> list[Listed]:
-    """List the shipped scenarios one of whose symptoms has every word of `text` in it, whatever the case."""
-    words = text.casefold().split()
-    return [entry for entry in listed() if any(_has(words, symptom) for symptom in entry.symptoms)]
-
-
-def _has(words: list[str], symptom: str) -> bool:
-    folded = symptom.casefold()
-    return all(word in folded for word in words)
+def described(name_or_path: str) -> Listed:
+    """List one scenario, shipped or a file. UsageProblem: there is none. ScenarioError: it cannot be listed."""
+    return _listed(find(name_or_path))
 
 
 def _file(name: str) -> Path:
     return folder() / f"{name}.yaml"
 
 
-def _listed(name: str) -> Listed:
-    file = str(_file(name))
-    node, problems = yaml_nodes.parse(decode(read(_file(name)), file), file)
+def _listed(path: Path) -> Listed:
+    name, file = path.stem, str(path)
+    node, problems = yaml_nodes.parse(decode(read(path), file), file)
     match None if node is None else node.plain():
-        case {"title": str(title), "symptoms": list(symptoms), "fixes": dict(fixes)} if not problems:
-            return Listed(name, title, tuple(map(str, symptoms)), tuple(fixes))
+        case {"title": str(title), "symptoms": list(symptoms), "fixes": dict(fixes), **others} if not problems:
+            cause, tell_apart = (_text(others.get(key)) for key in ("cause", "tell_apart"))
+            return Listed(name, title, tuple(map(str, symptoms)), tuple(fixes), cause, tell_apart)
     raise ScenarioError(problems or [Problem(file, 1, 1, "cannot be listed: tlslab validate says what is wrong")])
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -18,12 +18,9 @@ from tlslab.scenario.setup import items, lay, misfits
 from tlslab.scenario.windows_names import paths_of
 
 START_PAGE = "/"
-CLIENT = (
-    "identity",
-    "renegotiation",
-    "filters_by_issuer",
-    "post_handshake_auth",
-)  # what makes a step's client another one
+# What makes a step's client another one, and what else its connection began with.
+CLIENT = ("identity", "renegotiation", "filters_by_issuer", "filters_by_usage", "sends", "post_handshake_auth")
+CONNECTION = ("binding", "sni", *CLIENT)
 
 
 def cross_check(data: dict[str, Any], *, valid: bool) -> Iterator[Complaint]:
@@ -191,7 +188,7 @@ def _same_connection(
     if previous is None:
         yield at(data, place, "the first step has no connection before it to go on with")
         return
-    for name in _differing(data, step, previous, "binding", *CLIENT):
+    for name in _differing(data, step, previous, *CONNECTION):
         yield at(data, place, f"the step before has another {name}, and a connection keeps its own")
 
 

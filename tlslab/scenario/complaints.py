@@ -24,7 +24,10 @@ _WANTED = {
     "string_type": "text (put a number or a word such as true in quotes)",
     "bool_type": "true or false",
     "int_type": "a number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
     "float_type": "a number",
+    "float_parsing": "a number",
 }
 
 

@@ -8,12 +8,16 @@ from tlslab.errors import Problem, ScenarioError, in_words
 from tlslab.text import format_count
 
 MAX_BYTES = 2**20
+SHELLS = ("dev", "proc")  # where a shell puts the pipes of its own, /dev/stdin and <(...): they end with their writer
 
 
 def read(path: Path) -> bytes:
     """Read a scenario file, and no more of it than shows that it is too large. LabError: it cannot be read."""
-    with in_words(f"cannot read {path}", "tlslab list names the scenarios that come with it"), path.open("rb") as file:
-        return file.read(MAX_BYTES + 1)
+    with in_words(f"cannot read {path}", "tlslab list names the scenarios that come with it"):
+        if path.is_fifo() and path.absolute().parts[1] not in SHELLS:
+            raise OSError(0, "it is a pipe, and perhaps nobody writes to it")
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
 
 
 def decode(raw: bytes, file: str) -> str:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tlslab.errors import UsageProblem
 from tlslab.scenario import yaml_nodes
 from tlslab.scenario.fields import fields_at
-from tlslab.scenario.names import suggestion
+from tlslab.scenario.names import nearest, suggestion
 from tlslab.scenario.schema import Setup
 from tlslab.schannel.profiles import PROFILES, WINDOWS_SERVER_2012_R2, Profile
 
@@ -75,7 +75,7 @@ def resolve(data: Mapping[str, Any], path: str, ground: Ground = WINDOWS) -> Key
         known = _known(data, keys[:end], ground)
         if key not in known and not (_takes_names(data, keys[:end]) and keys[end:] == (key,)):
             place = f"in {path_text(data, keys[:end])}" if end else "that can be set"
-            hint = suggestion(str(key), map(str, known))
+            hint = _meant(data, keys[: end + 1], ground)
             if keys[:end] in NAMED:
                 hint += f"; to add one, set it whole: {NAMED[keys[:end]].format(key)}"
             raise UsageProblem(f"cannot set {path}: there is no {key!a} {place}", hint)
@@ -84,6 +84,25 @@ def resolve(data: Mapping[str, Any], path: str, ground: Ground = WINDOWS) -> Key
 
 def _takes_names(data: Mapping[str, Any], keys: Keys) -> bool:
     return keys in NAMED and isinstance(value_at(data, keys), Mapping | None)
+
+
+def paths(data: Mapping[str, Any], ground: Ground = WINDOWS, keys: Keys = ()) -> Iterator[str]:
+    """Every knob of `data`, its profile laid under it, by its path; what others are in, such as `timers`, is none."""
+    for key in _known(data, keys, ground):
+        here = (*keys, key)
+        below = list(paths(data, ground, here))
+        yield from below or (() if value_at(data, here) == {} else (path_text(data, here),))
+
+
+def _meant(data: Mapping[str, Any], keys: Keys, ground: Ground) -> str:
+    """Say what an unknown last key was probably meant to be; of an unknown first one, where there is such a knob."""
+    *above, key = keys
+    known = list(map(str, _known(data, tuple(above), ground)))
+    if above or nearest(str(key), known):
+        return suggestion(str(key), known)
+    knobs = {path.rpartition(".")[2]: path for path in reversed(list(paths(data, ground)))}
+    near = [knobs[knob] for knob in nearest(str(key), knobs)]
+    return f"did you mean {' or '.join(near)}?" if near else suggestion(str(key), known)
 
 
 def parse_set(text: str) -> tuple[str, Any]:

@@ -35,10 +35,12 @@ from tlslab.scenario.vocabulary import (
     ProfileName,
     ProtocolName,
     RequestLine,
+    ServerName,
 )
 from tlslab.schannel.profiles import PROFILES, Profile
 
 LARGEST_BODY = 2**30  # a client has to make it and a server to hash it
+MOST_RETRIES = 20  # as wget, the most patient of those that were looked at
 
 
 class WritingStyle(StrEnum):
@@ -92,6 +94,11 @@ class Step(Knob):
     bytes a relay between the two takes off the client's hands before the server has read them.
     `wait` is how long nothing happens before the step, `others` how many other clients connect before it; `resumes`
     offers the session of the connection before.
+
+    `sni` is the server name in the ClientHello, None for the binding's own. `answers_after` is how long a person takes
+    over a CertificateRequest. A client that leaves (`leaves_at`), or is reset and has `retries` left, repeats its
+    request on a new connection; `another_try` is how. `sends` is how much of its chain goes out, None for what the
+    identity has; `pace` the bytes per second of its body.
     """
 
     request: RequestLine
@@ -101,15 +108,30 @@ class Step(Knob):
     same_connection: StrictBool = False
     binding: str | None = None
     expect_100: Seconds | None = None
-    renegotiation: Literal["accept", "refuse"] = "accept"
+    renegotiation: Literal["accept", "refuse", "ignore"] = "accept"
     filters_by_issuer: StrictBool = False
     post_handshake_auth: StrictBool = True
     reads_while_writing: StrictBool = False
     relay: Annotated[ByteCount, Field(le=LARGEST_BODY)] = 0
+    filters_by_usage: StrictBool = False
+    sends: Literal["leaf", "chain", "all"] | None = None
+    sni: ServerName | None = None
+    answers_after: Seconds = 0.0
+    leaves_at: Literal["certificate_request"] | None = None
+    retries: Annotated[int, Field(strict=True, ge=0, le=MOST_RETRIES)] = 0
+    pace: Annotated[ByteCount, Field(gt=0)] | None = None
     gives_up_after: Seconds | None = None
     wait: Seconds = 0.0
     resumes: StrictBool = False
     others: Annotated[int, Field(ge=0, le=100_000)] = 0
+
+    @model_validator(mode="after")
+    def _no_nonsense(self) -> Step:
+        if self.identity == "none" and self.sends is not None:
+            raise ValueError("sends says how much of a chain goes out, and a client without a certificate has none")
+        if self.pace is not None and not self.body:
+            raise ValueError("pace is how fast a body is sent, and this step has no body")
+        return self
 
     @property
     def method(self) -> str:
@@ -126,13 +148,15 @@ class Expectation(Knob):
     """What must be observed: `outcome` of the last step on the wire; what is left out does not matter.
 
     `after` is the lab time from the last step's start to its outcome; `certificate` and
-    `resumed` are what the last response reports; `messages` every message in exact order.
+    `resumed` are what the last response reports; `arrivals` is how often the server got the head of its request;
+    `messages` every message in exact order.
     """
 
     outcome: OutcomeName
     after: Seconds | None = None
     certificate: Identity | None = None
     resumed: StrictBool | None = None
+    arrivals: Annotated[int, Field(strict=True, ge=0)] | None = None
     events: tuple[EventName, ...] = ()
     never: tuple[EventName, ...] = ()
     httperr: HttpErrReason | None = None
@@ -217,6 +241,7 @@ class Scenario(Setup):
     """A documented failure. `unverified` lists what it shows although no document says it.
 
     `suggested_speed` is how fast the lab's clock is to run for somebody who will not wait for what the failure takes.
+    `cause` is a sentence, `tell_apart` how to know it from failures that look the same; both stand in docs/symptoms.md.
     """
 
     format_version: Literal[1]
@@ -224,6 +249,8 @@ class Scenario(Setup):
     story: NonEmptyText
     sources: Annotated[tuple[NonEmptyText, ...], Field(min_length=1)]
     symptoms: Annotated[tuple[NonEmptyText, ...], Field(min_length=1)]
+    cause: NonEmptyText | None = None
+    tell_apart: NonEmptyText | None = None
     unverified: tuple[NonEmptyText, ...] = ()
     profile: ProfileName
     suggested_speed: Annotated[float, Field(gt=1, le=10_000)] | None = None

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from tlslab import events
+from tlslab.httpsys.bindings import is_host_name
 from tlslab.httpsys.timers import HTTPERR_REASON
 from tlslab.knobs import matching
 from tlslab.scenario.names import suggestion
@@ -55,6 +56,20 @@ HttpErrReason = Annotated[
 ]
 ProfileName = Annotated[
     str, AfterValidator(partial(_one_of, tuple(PROFILES), "profile")), Field(json_schema_extra={"enum": list(PROFILES)})
+]
+SERVER_NAME = "false for a client that sends no name, or a name such as sts.example.com (an address is none: RFC 6066)"
+
+
+def _server_name(value: Any) -> Any:
+    if value is False or (isinstance(value, str) and is_host_name(value)):
+        return value
+    raise ValueError(f"expected {SERVER_NAME}")
+
+
+ServerName = Annotated[
+    Literal[False] | str,
+    BeforeValidator(_server_name),
+    WithJsonSchema({"anyOf": [{"const": False}, {"type": "string"}], "description": SERVER_NAME}),
 ]
 ProtocolName = Literal["TLS1.0", "TLS1.1", "TLS1.2", "TLS1.3"]
 Identity = Literal[

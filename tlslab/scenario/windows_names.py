@@ -6,6 +6,7 @@ A name is found in what each knob says of itself (`WindowsSetting.name`), in any
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,12 @@ ON, OFF = (
 )
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*=?")
 _LAST = re.compile(r"(?P<place>.*?)[./\\:\s]*(?P<name>[A-Za-z0-9_]+)", re.DOTALL)
+# What netsh http show sslcert prints in front of a value, in words.
+LABELS = {
+    "certificatehash": "certificate",
+    "negotiateclientcertificate": "client_cert_negotiation",
+    "ctlstorename": "ctl_store",
+}
 LONG = 12  # letters: so long is no word of the sentence around it, but netsh's name for something
 
 
@@ -52,8 +59,23 @@ def understood(data: Mapping[str, Any], overrides: Mapping[str, Any], ground: Gr
         elif _fold(path).endswith(READ_AHEAD):
             raise UsageProblem(f"cannot set {path}: no site here reads ahead as IIS does", _read_ahead(data))
         else:
+            _refuse_near_miss(data, path, ground)
             found[path] = value
     return found
+
+
+def _refuse_near_miss(data: Mapping[str, Any], path: str, ground: Ground) -> None:
+    """UsageProblem: a single word that looks like a name of Windows', and is none."""
+    if not re.fullmatch(r"\w{4,64}", path) or _is_known(data, path, ground):
+        return
+    names: dict[str, str] = {}
+    for place in _all_places(setup_of(data, ground=ground)):
+        for word in (*_words(place.setting.name), place.path.rpartition(".")[2]):
+            names.setdefault(_fold(word), f"{word.rstrip('=')} ({place.path})")
+    near = difflib.get_close_matches(_fold(path), names, n=2, cutoff=0.8)
+    if near:
+        hint = f"did you mean {' or '.join(names[name] for name in near)}?"
+        raise UsageProblem(f"cannot set {path}: neither the lab nor Windows has a setting of that name", hint)
 
 
 def paths_of(data: Mapping[str, Any], name: str, ground: Ground = WINDOWS) -> list[str]:
@@ -76,7 +98,10 @@ def _places(data: Mapping[str, Any], name: str, ground: Ground) -> Iterator[_Pla
     match = _LAST.fullmatch(name.strip())
     if match is None:
         return
-    wanted = _fold(match["name"])
+    label = LABELS.get(_fold(name))
+    if label is None and " " in name.strip():
+        return
+    wanted = _fold(label or match["name"])
     below = f"{match['place']}." if _is_known(data, match["place"], ground) else ""
     for place in _all_places(setup_of(data, ground=ground)):
         names = {*_names(place.setting.name), _fold(place.path.rpartition(".")[2])}
@@ -97,9 +122,13 @@ def _all_places(setup: Knob) -> Iterator[_Place]:
 
 
 def _names(text: str) -> set[str]:
+    return set(map(_fold, _words(text)))
+
+
+def _words(text: str) -> list[str]:
     """The names in what a knob says of itself: written in one word with capitals inside, or a parameter of netsh's."""
     words = _WORD.findall(text)
-    return {_fold(word) for word in words if word.endswith("=") or len(word) >= LONG or _has_capitals_inside(word)}
+    return [word for word in words if word.endswith("=") or len(word) >= LONG or _has_capitals_inside(word)]
 
 
 def _has_capitals_inside(word: str) -> bool:

@@ -23,6 +23,8 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})", re.ASCII)
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # YAML 1.1, 5.1
+# What YAML lets through, or has an escape for: C0 but tab and line feed, DEL, C1, line ends, what turns a line around.
+_CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 Position = tuple[int, int]
 
@@ -124,6 +126,10 @@ class _Composer:
             self.note(at, "tags (!...) are not used here: leave it out")
         if isinstance(event, yaml.ScalarEvent):
             node.value = _scalar(event)
+            if found := _CONTROL.search(event.value):
+                self.note(
+                    at, f"the character {found[0]!a} has no place in a text: it would drive a terminal, not be read"
+                )
         elif isinstance(event, yaml.SequenceStartEvent):
             self.sequence(node, events, depth)
         else:

@@ -51,6 +51,14 @@ CTL_BEFORE_2012 = (
     f"({ISSUER_LIST}); that there is none unless set was not found."
 )
 OPENSSL_CIPHERS = "An empty list is what OpenSSL offers in its order; the default suites of Windows are not imitated."
+NO_FRAGMENTS = (
+    "The setting came with Windows 7 and Windows Server 2008 R2, for an older one with KB2541763; this version took no "
+    "messages in fragments at all, which is not imitated."
+)
+LIMIT_OF_OPENSSL = (
+    f"are documented for Schannel ({REGISTRY}), but neither that http.sys goes by them nor how such a handshake ends: "
+    "it is what OpenSSL takes: 131,396 bytes of a ClientHello, 102,400 of certificates."
+)
 SELF_HOSTED = (
     "This is IIS. A component of one's own on http.sys that makes a blocking call for the certificate is `synchronous`."
 )
@@ -72,15 +80,21 @@ class Default:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A version of Windows. `defaults` are keyed by the knob's path in a scenario; `*` stands for every item there."""
+    """A version of Windows. `defaults` are keyed by the knob's path in a scenario; `*` stands for every item there.
+
+    `speaks` are the versions of TLS that it can be made to speak, whether they are on by default or not.
+    """
 
     name: str
     title: str
     defaults: Mapping[str, Default]
+    speaks: tuple[str, ...] = ()
 
-    def succeeded_by(self, name: str, title: str, changes: Mapping[str, Default]) -> Profile:
-        """Make the next version: the same, but for `changes`."""
-        return Profile(name, title, {**self.defaults, **changes})
+    def succeeded_by(
+        self, name: str, title: str, changes: Mapping[str, Default], speaks: tuple[str, ...] = ()
+    ) -> Profile:
+        """Make the next version: the same, but for `changes`, and for what it `speaks` if that is said."""
+        return Profile(name, title, {**self.defaults, **changes}, speaks or self.speaks)
 
 
 WINDOWS_SERVER_2003 = Profile(
@@ -151,6 +165,8 @@ WINDOWS_SERVER_2003 = Profile(
             UNVERIFIED,
             f"Of a policy for the order before Windows Vista nothing was found. {OPENSSL_CIPHERS}",
         ),
+        "schannel.message_limit_server": Default(None, UNVERIFIED, NO_FRAGMENTS),
+        "schannel.message_limit_server_client_auth": Default(None, UNVERIFIED, NO_FRAGMENTS),
         "capi2_operational_log": Default(
             False, f"{CAPI2_DIAGNOSTICS}: it came with Windows Vista and Windows Server 2008"
         ),
@@ -185,6 +201,7 @@ WINDOWS_SERVER_2003 = Profile(
             "Windows Server 2022.",
         ),
     },
+    speaks=("TLS1.0",),
 )
 
 WINDOWS_SERVER_2003_KB933430 = WINDOWS_SERVER_2003.succeeded_by(
@@ -231,6 +248,8 @@ WINDOWS_SERVER_2008_R2 = WINDOWS_SERVER_2003_KB933430.succeeded_by(
         "schannel.server_cache_time": Default("10h", f"{REGISTRY}: Windows Server 2008 and later"),
         "schannel.event_logging": Default(1, f"{REGISTRY}: errors only"),
         "schannel.cipher_suites": Default([], CIPHER_SUITE_ORDER, OPENSSL_CIPHERS),
+        "schannel.message_limit_server": Default(None, UNVERIFIED, f"16 KiB {LIMIT_OF_OPENSSL}"),
+        "schannel.message_limit_server_client_auth": Default(None, UNVERIFIED, f"32 KiB {LIMIT_OF_OPENSSL}"),
         "capi2_operational_log": Default(False, f"{CAPI2_DIAGNOSTICS}: off until somebody enables it"),
         "enable_kernel_ssl": Default(
             True, f"{KERNEL_SSL}: always, from Windows Server 2008 on", "EnableKernelSSL is a value of IIS 6."
@@ -251,6 +270,7 @@ WINDOWS_SERVER_2008_R2 = WINDOWS_SERVER_2003_KB933430.succeeded_by(
         ),
         "error_page_form": Default("long", UNVERIFIED, LONG_ERROR_PAGE),
     },
+    speaks=("TLS1.0", "TLS1.1", "TLS1.2"),
 )
 
 WINDOWS_SERVER_2012_R2 = WINDOWS_SERVER_2008_R2.succeeded_by(
@@ -302,6 +322,7 @@ WINDOWS_SERVER_2022 = WINDOWS_SERVER_2012_R2.succeeded_by(
             "One user saw the request go on without a certificate (dotnet/aspnetcore issue 41162): `no_certificate`.",
         ),
     },
+    speaks=("TLS1.0", "TLS1.1", "TLS1.2", "TLS1.3"),
 )
 
 WINDOWS_SERVER_2025 = WINDOWS_SERVER_2022.succeeded_by(

@@ -11,6 +11,8 @@ from tlslab.knobs import PLAIN, ByteCount, Knob, Seconds, TakesEffect, Tool, Uni
 from tlslab.schannel.cipher_suites import OPENSSL_NAMES, known_suite
 
 LOG_ERRORS, LOG_WARNINGS, LOG_INFORMATION = 1, 2, 4  # the bits of EventLogging (KB260729)
+MOST_OF_A_MESSAGE = 2**24 - 1  # bytes: the length of a handshake message has three (tls-registry-settings)
+MessageBytes = Annotated[ByteCount, Field(le=MOST_OF_A_MESSAGE)]
 CipherSuite = Annotated[str, AfterValidator(known_suite), Field(json_schema_extra={"enum": list(OPENSSL_NAMES)})]
 
 
@@ -32,6 +34,8 @@ class Schannel(Knob):
     `trusted_issuer_list_limit` has no name in Windows: it is the size of a buffer. `server_cache_time` is written in
     milliseconds there. `event_logging` is a mask: 1 errors, 3 errors and warnings, 7 all. `cipher_suites` is a group
     policy, not under SCHANNEL; the first that the client has too is taken, and an empty list is all of OpenSSL's.
+    Both `message_limit_server` are for messages that fit into no record (16 KiB), the second where the client is asked
+    for a certificate; null is what OpenSSL takes.
     """
 
     send_trusted_issuer_list: Annotated[
@@ -97,3 +101,13 @@ class Schannel(Knob):
             "Microsoft Learn, Manage TLS: of the computer",
         ),
     ] = ()
+    message_limit_server: Annotated[
+        MessageBytes | None,
+        WindowsSetting(r"registry, SCHANNEL\Messaging: MessageLimitServer", Tool.REGISTRY, TakesEffect.RESTART),
+    ] = None
+    message_limit_server_client_auth: Annotated[
+        MessageBytes | None,
+        WindowsSetting(
+            r"registry, SCHANNEL\Messaging: MessageLimitServerClientAuth", Tool.REGISTRY, TakesEffect.RESTART
+        ),
+    ] = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from threading import local
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary, ref
@@ -39,6 +40,9 @@ class MessageSink(Protocol):
 
     def on_message(self, sent: bool, content_type: int, first: int, length: int, body: bytes) -> None:
         """Keep a message; it must neither raise nor call OpenSSL."""
+
+    def may_answer(self) -> bool:
+        """Whether a client answers the CertificateRequest that is here now; the same holds for it."""
 
 
 BUFFER_BYTES = 16384  # the plaintext of a record
@@ -88,11 +92,16 @@ _identities: WeakKeyDictionary[SSL.Context, Any] = WeakKeyDictionary()
 
 
 def _on_certificate_wanted(ssl: Any, handle: Any) -> int:
-    identity: _Identity = _ffi.from_handle(handle)
-    accepted = set(_issuers_named_to(ssl))
-    if not accepted or accepted & identity.issuers:
-        _lib.SSL_use_certificate(ssl, identity.certificate._x509)
-        _lib.SSL_use_PrivateKey(ssl, identity.key._pkey)
+    kept = _sinks.get(ssl)
+    sink = None if kept is None else kept()
+    if sink is not None and not sink.may_answer():
+        return -1  # SSL_ERROR_WANT_X509_LOOKUP: the handshake stands, and the next call asks again
+    if handle != _ffi.NULL:
+        identity: _Identity = _ffi.from_handle(handle)
+        accepted = set(_issuers_named_to(ssl))
+        if not accepted or accepted & identity.issuers:
+            _lib.SSL_use_certificate(ssl, identity.certificate._x509)
+            _lib.SSL_use_PrivateKey(ssl, identity.key._pkey)
     return 1
 
 
@@ -198,6 +207,20 @@ def verify_result(connection: SSL.Connection) -> int:
     return int(_lib.SSL_get_verify_result(_ssl(connection)))
 
 
+def master_secret(connection: SSL.Connection) -> bytes:
+    """The secret of TLS 1.2 and before, in a handshake that is not complete yet, too; b"" where there is none.
+
+    pyOpenSSL's own master_key asserts that there is one, and a client's bad ClientKeyExchange leaves none.
+    """
+    session = _lib.SSL_get_session(_ssl(connection))
+    if session == _ffi.NULL:
+        return b""
+    length = _lib.SSL_SESSION_get_master_key(session, _ffi.NULL, 0)
+    secret = _ffi.new("unsigned char[]", length)
+    _lib.SSL_SESSION_get_master_key(session, secret, length)
+    return bytes(_ffi.buffer(secret, length))
+
+
 def request_post_handshake(connection: SSL.Connection) -> bool:
     """Prepare a TLS 1.3 post-handshake CertificateRequest; False when the client did not offer the extension."""
     asked = bool(_lib.SSL_verify_client_post_handshake(_ssl(connection)) == 1)
@@ -235,6 +258,22 @@ def send_by_issuer(context: SSL.Context, certificate: crypto.X509, key: crypto.P
     handle = _ffi.new_handle(_Identity(certificate, key, frozenset(issuers)))
     _identities[context] = handle
     _lib.SSL_CTX_set_cert_cb(_context(context), _CERTIFICATE_CALLBACK, handle)
+
+
+def let_answer_wait(context: SSL.Context) -> None:
+    """Let each client of this context say when it answers a CertificateRequest, with what OpenSSL has to send."""
+    _lib.SSL_CTX_set_cert_cb(_context(context), _CERTIFICATE_CALLBACK, _ffi.NULL)
+
+
+def expect_server(connection: SSL.Connection, host: str) -> None:
+    """Take no certificate that is not for `host`, a name or an address; pyOpenSSL checks the chain alone."""
+    parameters = _lib.SSL_get0_param(_ssl(connection))
+    try:
+        packed = ip_address(host).packed
+    except ValueError:
+        _lib.X509_VERIFY_PARAM_set1_host(parameters, host.encode(), len(host))
+    else:
+        _lib.X509_VERIFY_PARAM_set1_ip(parameters, packed, len(packed))
 
 
 def _context(context: SSL.Context) -> Any:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from binascii import hexlify
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -15,6 +17,8 @@ from tlslab.tls import _openssl
 
 EVERY_LEVEL = "@SECLEVEL=0"  # above it OpenSSL leaves TLS 1.0 and 1.1 out
 FOR_EVER = 2**31 - 1  # seconds that OpenSSL keeps a session: when it ends is Schannel's table's to say, in lab time
+UNLIMITED = 2**24  # bytes, more than any handshake message has
+RECORD_CONTENT = 2**14 - 4  # bytes of a handshake message that fits into one record, without its header
 TlsKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 KeyLog = Callable[[bytes], None]
 
@@ -35,6 +39,8 @@ class ServerSettings:
     `issuer_names` go into the CertificateRequest; `client_authorities` are those in which a client's chain must end, an
     intermediate too; `asks_in_handshake` puts the request into the first handshake.
     `ciphers` are OpenSSL's names of suites below TLS 1.3, the best one first; none are all that OpenSSL offers.
+    `message_limit` is how many bytes a handshake message of the client's may have, if it fits into no record; the other
+    where the client is asked for a certificate. None: as many as OpenSSL takes.
     """
 
     chain: tuple[x509.Certificate, ...]
@@ -44,6 +50,8 @@ class ServerSettings:
     client_authorities: tuple[x509.Certificate, ...]
     issuer_names: tuple[x509.Name, ...]
     ciphers: tuple[str, ...] = ()
+    message_limit: int | None = None
+    message_limit_client_auth: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,12 +69,39 @@ class ClientSettings:
     offers_post_handshake: bool = True
 
 
+class SecretLog:
+    """Tells the secrets of a context's connections, each once, and TLS 1.2's as soon as there is one.
+
+    OpenSSL tells the master secret of a full handshake when it writes its own Finished. Whoever reads a capture from
+    the front needs it earlier, at the client's ChangeCipherSpec, and Java and mbedTLS send that in a packet of its own.
+    """
+
+    def __init__(self, keylog: KeyLog) -> None:
+        self._keylog = keylog
+        self._last: WeakKeyDictionary[SSL.Connection, bytes] = WeakKeyDictionary()
+
+    def tell(self, connection: SSL.Connection, line: bytes) -> None:
+        """Tell a line of the key log (NSS format), unless it was the last one of its connection."""
+        if self._last.get(connection) != line:
+            self._last[connection] = line
+            self._keylog(line)
+
+    def tell_master_secret(self, connection: SSL.Connection) -> None:
+        """Tell what the ClientKeyExchange of TLS 1.2 and before that was just read agreed on, if it did."""
+        random, secret = connection.client_random(), _openssl.master_secret(connection)
+        if random and secret:
+            self.tell(connection, b"CLIENT_RANDOM %b %b" % (hexlify(random), hexlify(secret)))
+
+
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class ServerContext:
     """A built context; `issuer_texts` gives the RFC 4514 string of each DER name the lab may send."""
 
     context: SSL.Context
     issuer_texts: Mapping[bytes, str]
+    secrets: SecretLog | None = None  # where nobody wants to have them
+    message_limit: int = UNLIMITED  # in the first handshake
+    message_limit_client_auth: int = UNLIMITED
 
 
 def server_context(settings: ServerSettings, name: str, keylog: KeyLog | None = None) -> ServerContext:
@@ -86,9 +121,16 @@ def server_context(settings: ServerSettings, name: str, keylog: KeyLog | None = 
     _openssl.set_issuer_names(context, names)
     _openssl.accept_any_chain(context, ask=settings.asks_in_handshake)
     _openssl.watch_messages(context)
-    if keylog is not None:
-        context.set_keylog_callback(lambda _connection, line: keylog(line))
-    return ServerContext(context, texts)
+    secrets = None if keylog is None else SecretLog(keylog)
+    if secrets is not None:
+        context.set_keylog_callback(secrets.tell)
+    limits = [_limit(settings.message_limit), _limit(settings.message_limit_client_auth)]
+    return ServerContext(context, texts, secrets, limits[settings.asks_in_handshake], limits[True])
+
+
+def _limit(limit: int | None) -> int:
+    """What fits into a record is no fragmented message, and of those alone Schannel's limits speak."""
+    return UNLIMITED if limit is None else max(limit, RECORD_CONTENT)
 
 
 def _offer_ciphers(context: SSL.Context, settings: ServerSettings) -> None:
@@ -113,6 +155,7 @@ def client_context(settings: ClientSettings) -> SSL.Context:
     context.set_cipher_list(f"DEFAULT:{EVERY_LEVEL}".encode())  # a lab may speak TLS 1.0 and nothing else
     _trust(context, settings.server_authorities)
     context.set_verify(SSL.VERIFY_PEER)
+    _openssl.let_answer_wait(context)
     if settings.key is not None:
         use = _use_identity_by_issuer if settings.filters_by_issuer else _use_identity
         use(context, settings.chain, settings.key)

@@ -25,6 +25,7 @@ from tlslab.wire.records import ContentType, parse_record_header_untrusted
 
 # OpenSSL's memory BIO keeps a third more than the largest piece it ever got: 22 KiB if it got whole records.
 SMALL_READ_BYTES = 4096
+MOST_AT_ONCE = 16 * 1024  # chosen: bytes of a handshake's records in one piece, for a ClientHello may have 128 KiB
 HEADER_BYTES = 4  # of a handshake message: type and length
 OF_A_HANDSHAKE = (ContentType.HANDSHAKE, ContentType.CHANGE_CIPHER_SPEC)
 TlsMessage = tuple[bool, int, int, int, bytes]
@@ -101,6 +102,8 @@ class Engine:
         try:
             if not _openssl.write(self._connection, plaintext):
                 return False
+        except SSL.WantX509LookupError:
+            return False
         except SSL.Error as error:
             self._fail(error, now)
             return False
@@ -148,6 +151,10 @@ class Engine:
         """Keep a message that OpenSSL reports (`_openssl.MessageSink`); `_report` tells of it when OpenSSL is done."""
         self._messages.append((sent, content_type, first, length, body))
 
+    def may_answer(self) -> bool:
+        """Answer a CertificateRequest at once (`_openssl.MessageSink`)."""
+        return True
+
     def _take(self, now: float) -> None:
         """Let OpenSSL take up what it has been given; of application data that is one record, and nothing behind it."""
         try:
@@ -157,6 +164,8 @@ class Engine:
                 self._starved = bool(self._plaintext)
         except SSL.ZeroReturnError:
             self.said_close_notify = True
+        except SSL.WantX509LookupError:
+            return  # a client that does not answer yet
         except SSL.Error as error:
             self._fail(error, now)
         finally:
@@ -188,7 +197,8 @@ class Engine:
         try:
             while header := parse_record_header_untrusted(self._ciphertext, start):
                 end = start + RECORD_HEADER_BYTES + header.length
-                if header.content_type not in OF_A_HANDSHAKE or end > len(self._ciphertext):
+                is_whole = end <= len(self._ciphertext)
+                if header.content_type not in OF_A_HANDSHAKE or not is_whole or (start and end > MOST_AT_ONCE):
                     return start or end
                 start = end
         except WireError:  # OpenSSL knows the alert that belongs to it
@@ -196,17 +206,24 @@ class Engine:
         return start
 
     def _fail(self, error: SSL.Error, now: float) -> None:
-        self.failure = classify(error)
+        failure = classify(error)
+        self._give_up(failure)
+        self._on_failure(failure, now)
+
+    def _give_up(self, failure: Failure) -> None:
+        self.failure = failure
         self._ciphertext.clear()
         self._plaintext = b""
         self._record_left = self._record_fed = 0
-        self._on_failure(self.failure, now)
 
     def _report(self, now: float) -> None:
         """Report the kept messages in the order of the wire, then look how far that has come."""
         if self._messages:
             messages, self._messages = self._messages, []
+            failed_before = self.failure is not None
             for sent, content_type, first, length, body in messages:
+                if self.failure is not None and not failed_before:  # by one of these: none behind it was looked at
+                    return
                 if content_type == _openssl.ALERT:
                     self._on_alert(sent, parse_alert_untrusted(body), now)
                 else:

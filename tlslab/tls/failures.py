@@ -20,6 +20,7 @@ class FailureKind(StrEnum):
     NOT_TLS = "not_tls"
     MALFORMED_HELLO = "malformed_hello"
     DAMAGED_RECORD = "damaged_record"
+    MESSAGE_OVER_LIMIT = "message_over_limit"
     CERTIFICATE_MISSING = "certificate_missing"
     OTHER = "other"
 
@@ -36,6 +37,7 @@ class Failure:
 _REASONS: tuple[tuple[str, FailureKind], ...] = (
     ("no renegotiation", FailureKind.RENEGOTIATION_REFUSED),
     ("unsafe legacy renegotiation", FailureKind.UNSAFE_RENEGOTIATION),
+    ("renegotiation encoding err", FailureKind.MALFORMED_HELLO),  # the extension's length does not fit
     ("renegotiation", FailureKind.UNSAFE_RENEGOTIATION),
     ("unsupported protocol", FailureKind.NO_SHARED_PROTOCOL),
     ("version too low", FailureKind.NO_SHARED_PROTOCOL),
@@ -66,6 +68,9 @@ _REASONS: tuple[tuple[str, FailureKind], ...] = (
 )
 
 
+TOO_LONG = "excessive message size"  # of any message: where a ClientHello is awaited, it is of one
+
+
 def classify(error: SSL.Error) -> Failure:
     """Name the failure behind an OpenSSL error; an empty or unknown one is `OTHER`, with OpenSSL's words.
 
@@ -78,3 +83,10 @@ def classify(error: SSL.Error) -> Failure:
             if reason.lower().startswith(beginning):
                 return Failure(kind, reason)
     return Failure(FailureKind.OTHER, reasons[0] if reasons else "no reason given")
+
+
+def of_client_hello(failure: Failure) -> Failure:
+    """Name a failure that came of a ClientHello: its lengths are a message's, not a record's, and no reason is odd."""
+    if failure.kind in (FailureKind.DAMAGED_RECORD, FailureKind.OTHER):
+        return Failure(FailureKind.MALFORMED_HELLO, failure.detail)
+    return failure

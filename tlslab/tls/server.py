@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from enum import Enum, auto
-from functools import lru_cache
-from hashlib import sha256
 from typing import ClassVar
 from typing import Protocol as Interface
 
-from cryptography import x509
-from OpenSSL import SSL, crypto
+from OpenSSL import SSL
 
 from tlslab.errors import LocalMisuse, WireError
 from tlslab.events import (
@@ -31,34 +26,21 @@ from tlslab.events import (
 )
 from tlslab.recorder import Recorder
 from tlslab.tls import _openssl
+from tlslab.tls.certificates import facts_untrusted
 from tlslab.tls.context import Protocol, ServerContext
 from tlslab.tls.engine import Engine
-from tlslab.tls.failures import Failure, FailureKind
-from tlslab.types import CertificateFacts, Direction, HandshakeKind, TlsFacts, Verdict, frozen_for_mypy
+from tlslab.tls.failures import TOO_LONG, Failure, FailureKind, of_client_hello
+from tlslab.types import CertificateFacts, Direction, HandshakeKind, TlsFacts, frozen_for_mypy
 from tlslab.wire.alerts import Alert, AlertDescription
 from tlslab.wire.certificate_request import parse_certificate_request_untrusted
 from tlslab.wire.handshake import HandshakeType, message_name
 from tlslab.wire.hello import (
     ClientHello,
-    parse_client_hello_untrusted,
     parse_server_hello_untrusted,
-    parse_session_id_untrusted,
+    read_client_hello_untrusted,
+    read_session_id_untrusted,
     version_name,
 )
-
-# X509_V_ codes (openssl/x509_vfy.h). What is not listed, such as a wrong signature, makes a certificate invalid.
-_VERDICTS = {
-    0: Verdict.TRUSTED,
-    2: Verdict.INCOMPLETE_CHAIN,  # UNABLE_TO_GET_ISSUER_CERT
-    9: Verdict.NOT_YET_VALID,
-    10: Verdict.EXPIRED,
-    18: Verdict.UNTRUSTED,  # DEPTH_ZERO_SELF_SIGNED_CERT
-    19: Verdict.UNTRUSTED,  # SELF_SIGNED_CERT_IN_CHAIN
-    20: Verdict.INCOMPLETE_CHAIN,  # UNABLE_TO_GET_ISSUER_CERT_LOCALLY
-    21: Verdict.INCOMPLETE_CHAIN,  # UNABLE_TO_VERIFY_LEAF_SIGNATURE: nothing but the certificate itself
-    26: Verdict.WRONG_USAGE,
-}
-UNREADABLE = "(unreadable)"  # the subject and issuer of a certificate whose names cannot be read
 
 
 class Handshake(Enum):
@@ -130,8 +112,12 @@ class ServerTls(Engine):
         self._emit = emit
         self._watcher = watcher
         self._issuer_texts = context.issuer_texts
+        self._secrets = context.secrets
+        self._message_limit = context.message_limit
+        self._message_limit_client_auth = context.message_limit_client_auth
         self._happened: list[Happening] = []
         self._offered_session = b""
+        self._looks_at_hello = False  # a ClientHello has come, and no ServerHello has gone
         self._certificate_requested = False  # in the handshake that goes on
         self._finished_by_client = False
         self.handshake = Handshake.FIRST
@@ -189,6 +175,7 @@ class ServerTls(Engine):
         if self.handshake is not Handshake.NONE:
             raise LocalMisuse("a certificate can be asked for between handshakes only")
         _openssl.ask_for_certificate(self._connection)
+        self._message_limit = self._message_limit_client_auth
         if self.is_tls13:
             if not _openssl.request_post_handshake(self._connection):
                 return False
@@ -224,6 +211,9 @@ class ServerTls(Engine):
             direction = Direction.SENT if sent else Direction.RECEIVED
             # By place, without a dictionary of names: half of all events are these.
             self._emit(HandshakeMessage, now, direction, message_name(code), length, self._in_renegotiation)
+        if length > self._message_limit and not sent:
+            self._refuse_message(code, length, now)
+            return
         look = self._looks.get((sent, code))
         if look is None:
             return
@@ -232,16 +222,25 @@ class ServerTls(Engine):
         except WireError:  # OpenSSL took it or will refuse it; the message has no more for us
             return
 
+    def _refuse_message(self, code: int, length: int, now: float) -> None:
+        """Take a message that OpenSSL took for none, and what OpenSSL answers for unsaid."""
+        detail = f"a {message_name(code)} of {length:,} bytes, {self._message_limit:,} are the most"
+        self._give_up(Failure(FailureKind.MESSAGE_OVER_LIMIT, detail))
+        self.data_to_send()
+        self._emit(TlsFailed, now, kind=FailureKind.MESSAGE_OVER_LIMIT, detail=detail)
+
     def _on_client_hello(self, body: bytes, now: float) -> None:
+        self._looks_at_hello = self.handshake is not Handshake.NONE
         if self.handshake is not Handshake.AWAITED:  # the rest was read and told by whoever chose the context by it
-            self._offered_session = parse_session_id_untrusted(body)
+            self._offered_session = read_session_id_untrusted(body)
             return
-        self.handshake = Handshake.RENEGOTIATION  # whatever we make of the message: OpenSSL took it
-        hello = parse_client_hello_untrusted(body)
+        self.handshake = Handshake.RENEGOTIATION
+        hello = read_client_hello_untrusted(body)
         self._offered_session = hello.session_id
         self._watcher.on_client_hello(hello, now)
 
     def _on_server_hello(self, body: bytes, now: float) -> None:
+        self._looks_at_hello = False
         hello = parse_server_hello_untrusted(body)
         if hello.is_hello_retry_request:
             return
@@ -264,6 +263,10 @@ class ServerTls(Engine):
     def _on_hello_request(self, _body: bytes, now: float) -> None:
         self._emit(HelloRequestSent, now)
 
+    def _on_client_key_exchange(self, _body: bytes, _now: float) -> None:
+        if self._secrets is not None:
+            self._secrets.tell_master_secret(self._connection)
+
     def _on_finished(self, _body: bytes, _now: float) -> None:
         self._finished_by_client = True
 
@@ -283,6 +286,7 @@ class ServerTls(Engine):
         (True, HandshakeType.SERVER_HELLO): _on_server_hello,
         (True, HandshakeType.HELLO_REQUEST): _on_hello_request,
         (True, HandshakeType.CERTIFICATE_REQUEST): _on_certificate_request,
+        (False, HandshakeType.CLIENT_KEY_EXCHANGE): _on_client_key_exchange,
         (False, HandshakeType.FINISHED): _on_finished,
     }
 
@@ -342,6 +346,9 @@ class ServerTls(Engine):
             failure = self.failure = Failure(FailureKind.PEER_ALERT, failure.detail)
         if failure.kind is not FailureKind.RENEGOTIATION_REFUSED:
             self._report(now)
+            is_too_long = self.handshake is Handshake.AWAITED and failure.detail == TOO_LONG
+            if self._looks_at_hello or is_too_long:
+                failure = self.failure = of_client_hello(failure)
             self._emit(TlsFailed, now, kind=failure.kind, detail=failure.detail)
             return
         # OpenSSL makes a handshake_failure of the client's warning; reports about IIS tell of a reset instead
@@ -351,23 +358,3 @@ class ServerTls(Engine):
         code = AlertDescription.NO_RENEGOTIATION
         self._emit(AlertReceived, now, level="warning", description=code.name.lower(), code=int(code))
         self._emit(RenegotiationRefused, now)
-
-
-def facts_untrusted(certificate: crypto.X509, verify_result: int) -> CertificateFacts:
-    """What the lab tells of a client's certificate; one that OpenSSL takes and cryptography does not is invalid."""
-    return _facts_untrusted(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate), verify_result)
-
-
-@lru_cache(maxsize=64)  # a client shows the same certificate again and again
-def _facts_untrusted(der: bytes, verify_result: int) -> CertificateFacts:
-    subject = issuer = UNREADABLE
-    verdict = Verdict.INVALID
-    with warnings.catch_warnings():  # about serial numbers and the like: for those who make certificates
-        warnings.simplefilter("ignore")
-        # DER that is none, a version 21, a name of another ASN.1 type: ValueError, InvalidVersion, TypeError, and what
-        # else a library may make of a peer's bytes. It is the only one here to read a client's certificate.
-        with suppress(Exception):
-            certificate = x509.load_der_x509_certificate(der)
-            subject, issuer = certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
-            verdict = _VERDICTS.get(verify_result, Verdict.INVALID)
-    return CertificateFacts(subject, issuer, sha256(der).hexdigest(), verdict)

@@ -46,6 +46,7 @@ class Piece:
     encrypted: bool = False
     fatal: bool | None = None
     session_id: str | None = None
+    server_name: str | None = None  # of a ClientHello; empty where it sends none
     is_tls13: bool | None = None  # a ServerHello that chose TLS 1.3: its session id is an echo
     issuer_bytes: int | None = None
     certificate_bytes: int | None = None

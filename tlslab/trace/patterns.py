@@ -200,11 +200,28 @@ def reset_after_client_hello(conversation: Conversation) -> Finding | None:
         return None
     sentence = (
         f"The server answered the ClientHello (frame {hello.frame}) with a reset (frame {reset.frame}), with no alert "
-        "and no certificate before it. Users tell of that where the binding of an http.sys port names a certificate "
-        "that is gone (look for HttpEvent 15021 in the server's System log). A port where nothing speaks TLS, and a "
-        "firewall, look the same from here."
+        f"and no certificate before it. {_why_at_once(hello)} A port where nothing speaks TLS, and a firewall, look "
+        "the same from here."
     )
-    return Finding("reset_after_client_hello", "probable", sentence, (hello.frame, reset.frame), ("stale-binding",))
+    scenarios = ("sni-missing", "stale-binding") if _is_nameless(hello) else ("stale-binding",)
+    return Finding("reset_after_client_hello", "probable", sentence, (hello.frame, reset.frame), scenarios)
+
+
+def _is_nameless(hello: Message) -> bool:
+    return hello.piece.server_name == ""
+
+
+def _why_at_once(hello: Message) -> str:
+    gone = (
+        "Users tell of that where the binding of an http.sys port names a certificate that is gone (look for HttpEvent "
+        "15021 in the server's System log)."
+    )
+    if not _is_nameless(hello):
+        return gone
+    return (
+        "It sends no server name (SNI), and http.sys resets such a client where it has records for names only: do "
+        f"clients get in that send one? {gone}"
+    )
 
 
 # --- certificates -----------------------------------------------------------------------------------------------

@@ -171,8 +171,13 @@ def _handshake(message: Element, record_length: int) -> Piece:
         PieceKind.HANDSHAKE,
         "HelloRetryRequest" if is_retry else message_name(code),
         _number(message, "tls.handshake.length") or 0,
+        server_name=_server_name(message) if message_name(code) == "ClientHello" else None,
         session_id=(_shown(message, "tls.handshake.session_id") or "").replace(":", "") or None,
         is_tls13=None if message_name(code) != "ServerHello" or is_retry else chosen == TLS_1_3,
         issuer_bytes=_number(message, "tls.handshake.dnames_len"),
         certificate_bytes=certificates if message_name(code) == "Certificate" else None,
     )
+
+
+def _server_name(hello: Element) -> str:
+    return _shown(hello, "tls.handshake.extensions_server_name") or ""

@@ -67,8 +67,11 @@ def read_trace(capture: Path, key_log: Path | None = None) -> Trace:
 
 
 def _has_content(path: Path, what: str) -> bool:
-    with in_words(f"cannot read {what} {path}"), path.open("rb") as file:
-        return bool(file.read(1))
+    with in_words(f"cannot read {what} {path}"):
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise LabError(f"{what} {path} is no file", "give a file: it is read more than once")
+        with path.open("rb") as file:
+            return bool(file.read(1))
 
 
 def _is_text(path: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tlslab.scenario.schema import Expectation
-from tlslab.text import format_seconds
+from tlslab.text import format_seconds, format_times
 from tlslab.verify.observation import Observation
 
 TOLERANCE_SECONDS = 1.0
@@ -29,6 +29,8 @@ def _differences(expected: Expectation, seen: Observation, tolerance: float) -> 
         yield f"certificate: expected {expected.certificate}, saw {_identity(last.certificate)}"
     if expected.resumed is not None and last.resumed is not expected.resumed:
         yield f"resumed: expected {expected.resumed}, saw {last.resumed}"
+    if expected.arrivals is not None and expected.arrivals != seen.arrivals:
+        yield f"arrivals: expected {format_times(expected.arrivals)}, saw {format_times(seen.arrivals)}"
     names = seen.event_names()
     yield from (f"events: expected {name}, which did not happen" for name in expected.events if name not in names)
     yield from (f"never: {name} happened" for name in expected.never if name in names)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from tlslab.client.https import Client, ClientState, Outcome
 from tlslab.client.identities import People
+from tlslab.client.tries import another_try, client_for, gave_up
 from tlslab.core.connection import Connection
 from tlslab.core.driver import Driver
 from tlslab.core.machine import Machine
@@ -138,6 +139,8 @@ class Pair:
         if isinstance(self.server.closing, Drain):
             self._drain(self.server.closing.limit_bytes, now)
         else:
+            if self.client.wants_to_read:  # who looks while it writes has what came in front of the reset
+                self.client.receive_data(self.pipes.down.take(), now)
             self.client.receive_reset(now)
         self.driver.about_to_close(now, reset=bool(self.pipes.down.data))
         self.driver.closed(now)
@@ -188,21 +191,38 @@ class World:
     def walk(self, steps: Sequence[Step]) -> Observation:
         """Take the steps one after the other, then close what is open."""
         self._tell(self._machine.take_events())
-        outcomes = [self._walk_step(step) for step in steps]
+        outcomes, before_last = [], 0
+        for step in steps:
+            before_last = len(self._events)
+            outcomes.append(self._walk_step(step))
         for pair in self._pairs:
             if not pair.over:
                 pair.driver.receive_eof(self.now)
                 pair.exchange(self.now)
-        return Observation(tuple(outcomes), tuple(self._events))
+        return Observation(tuple(outcomes), tuple(self._events), before_last)
 
     def _walk_step(self, step: Step) -> Outcome:
+        """Take a step, on as many connections as it takes: the first try begins once the wait is over."""
+        outcome, began = self._try(step, None)
+        while (again := another_try(step, outcome)) is not None:
+            step = again
+            outcome, _ = self._try(step, began)
+        return outcome
+
+    def _try(self, step: Step, began: float | None) -> tuple[Outcome, float]:
         for _ in range(step.others):
             self._visit(step)
         self._pass(step.wait)
+        if began is not None and (ended := gave_up(step, began, self.now)) is not None:
+            return ended, began
         if not step.same_connection or not self._pairs or self._pairs[-1].client.state is not ClientState.IDLE:
             self._connect(step)
+        began = self.now if began is None else began
         client = self._pairs[-1].client
-        client.start(step, self.now)
+        client.start(step, self.now, began)
+        return self._hear(client), began
+
+    def _hear(self, client: Client) -> Outcome:
         for _ in range(MAX_ROUNDS):
             if client.outcome is not None:
                 self._let_arrive()
@@ -243,10 +263,8 @@ class World:
         pipes = Pipes(up=Pipe(relay=step.relay))
         driver = Driver(self._machine, listener, peer, local, self._tap, self._tell, pipes, self.now)
         driver.finish_step(self.now)
-        settings = self._people.settings_for(step)
-        return Pair(
-            Client(settings, name, format_host_port((name, listener.port)), self._style, session), driver, pipes
-        )
+        client = client_for(step, self._people, name, format_host_port((name, listener.port)), self._style, session)
+        return Pair(client, driver, pipes)
 
     def _exchange(self) -> bool:
         moved = False

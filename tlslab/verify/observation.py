@@ -12,10 +12,11 @@ from tlslab.text import format_status
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """How each step ended, and every event of the lab."""
+    """How each step ended, and every event of the lab; `before_last` counts those from before the last step."""
 
     outcomes: tuple[Outcome, ...]
     events: tuple[Event, ...]
+    before_last: int = 0
 
     @property
     def last(self) -> Outcome:
@@ -29,6 +30,11 @@ class Observation:
     def httperr_reasons(self) -> list[str]:
         """The reasons of the HTTPERR lines, in order."""
         return [event.reason for event in self.events if isinstance(event, HttpErrLogged)]
+
+    @property
+    def arrivals(self) -> int:
+        """How often the head of the last step's request reached the server: whoever else is there sends none."""
+        return sum(isinstance(event, RequestReceived) for event in self.events[self.before_last :])
 
     def messages(self) -> list[str]:
         """The order on the wire: `C ClientHello`, `S ServerHello`, `C GET /`, `S 200`."""

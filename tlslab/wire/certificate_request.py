@@ -33,5 +33,7 @@ def _names_in_body(cursor: Cursor, version: int) -> bytes:
 
 def _names_in_extension(cursor: Cursor) -> bytes:
     cursor.vector(1)  # request context
-    content = extensions_untrusted(cursor.vector(2), "the CertificateRequest").get(CERTIFICATE_AUTHORITIES)
+    extensions: dict[int, bytes] = {}
+    extensions_untrusted(cursor.vector(2), "the CertificateRequest", extensions)
+    content = extensions.get(CERTIFICATE_AUTHORITIES)
     return b"" if content is None else whole_vector_untrusted(content, 2, "certificate_authorities")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from tlslab.errors import LocalMisuse, WireError
 from tlslab.wire.alerts import AlertDescription
 from tlslab.wire.handshake import HEADER_BYTES, HandshakeType, message_name, parse_handshake_header_untrusted
-from tlslab.wire.hello import ClientHello, parse_client_hello_untrusted
+from tlslab.wire.hello import ClientHello, read_client_hello_untrusted
 from tlslab.wire.records import HEADER_BYTES as RECORD_HEADER_BYTES
-from tlslab.wire.records import ContentType, RecordHeader, complete_record_untrusted, parse_record_header_untrusted
+from tlslab.wire.records import ContentType, RecordHeader, parse_record_header_untrusted
 
-# Schannel's default for MessageLimitServer (learn.microsoft.com, tls-registry-settings). Whether it counts the
-# message's header is not documented; here it does not.
-MESSAGE_LIMIT = 0x4000
+# OpenSSL's (CLIENT_HELLO_MAX_LENGTH in ssl/statem/statem_local.h, and tests/core/test_client_hellos.py), which holds in
+# a renegotiation. Schannel documents one for messages in fragments, MessageLimitServer, 16 KiB unless set otherwise
+# (tls-registry-settings; KB2541763), but not what http.sys makes of it, nor how such a handshake ends: not imitated.
+MESSAGE_LIMIT = 131_396
 # Chosen: room for the largest ClientHello in records of five bytes and more; who splits it finer means no good.
 BUFFER_LIMIT = 2 * MESSAGE_LIMIT
 MISPLACED = AlertDescription.UNEXPECTED_MESSAGE  # RFC 5246, 7.2.2; RFC 8446, 5
@@ -21,15 +22,16 @@ TOO_LONG = AlertDescription.ILLEGAL_PARAMETER  # what OpenSSL says of a message 
 class ClientHelloReader:
     """Collects a connection's first bytes until its ClientHello is whole, over any number of records and segments.
 
-    At most BUFFER_LIMIT bytes, and what the last call brought, are kept.
+    They are kept once, as they came: at most BUFFER_LIMIT bytes, and what the last call brought.
     """
 
-    __slots__ = ("_buffered", "_done", "_message", "_records")
+    __slots__ = ("_buffered", "_done", "_ends", "_header", "_length")
 
     def __init__(self) -> None:
         self._buffered = bytearray()  # as received, for the engine
-        self._records = bytearray()  # not yet cut into records
-        self._message = bytearray()  # the records' content
+        self._ends = 0  # where the last whole record does
+        self._header = b""  # of the message, as far as the records have it
+        self._length = 0  # bytes of the message that the whole records have
         self._done = False
 
     @property
@@ -41,13 +43,12 @@ class ClientHelloReader:
         """Take what arrived; return the ClientHello once it is whole, None until then. Do not call it again after that.
 
         WireError for what is not TLS; with the alert that belongs to it for any record but a handshake, for another
-        first message, for a ClientHello that does not parse or has more than MESSAGE_LIMIT bytes, and where
-        BUFFER_LIMIT bytes do not hold a whole one.
+        first message, for a ClientHello of more than MESSAGE_LIMIT bytes, and where BUFFER_LIMIT bytes do not hold a
+        whole one. What is broken inside of one is OpenSSL's to refuse: see `ClientHello.flaw`.
         """
         if self._done:
             raise LocalMisuse("the ClientHello is already read")
         self._buffered += data
-        self._records += data
         while self._take_record():
             if (hello := self._whole_hello()) is not None:
                 self._done = True
@@ -57,18 +58,22 @@ class ClientHelloReader:
         return None
 
     def _take_record(self) -> bool:
-        header = parse_record_header_untrusted(self._records)
+        header = parse_record_header_untrusted(self._buffered, self._ends)
         if header is None:
             return False
         _require_handshake(header)
-        record = complete_record_untrusted(self._records)
-        if record is None:
+        start = self._ends + RECORD_HEADER_BYTES
+        end = start + header.length
+        if end > len(self._buffered):
             return False
-        self._message += record[RECORD_HEADER_BYTES:]
+        if missing := HEADER_BYTES - len(self._header):
+            self._header += self._buffered[start : min(start + missing, end)]
+        self._ends = end
+        self._length += header.length
         return True
 
     def _whole_hello(self) -> ClientHello | None:
-        header = parse_handshake_header_untrusted(self._message)
+        header = parse_handshake_header_untrusted(self._header)
         if header is None:
             return None
         if header.message_type != HandshakeType.CLIENT_HELLO:
@@ -76,12 +81,16 @@ class ClientHelloReader:
         if header.length > MESSAGE_LIMIT:
             raise WireError(f"a ClientHello of {header.length:,} bytes, {MESSAGE_LIMIT:,} are the most", TOO_LONG)
         end = HEADER_BYTES + header.length
-        if len(self._message) < end:
-            return None
-        try:
-            return parse_client_hello_untrusted(bytes(self._message[HEADER_BYTES:end]))
-        except WireError as error:
-            raise WireError(str(error), AlertDescription.DECODE_ERROR) from None
+        return read_client_hello_untrusted(self._message()[HEADER_BYTES:end]) if self._length >= end else None
+
+    def _message(self) -> bytes:
+        """What the whole records carry."""
+        pieces, end = [], 0
+        while end < self._ends:
+            start = end + RECORD_HEADER_BYTES
+            end = start + int.from_bytes(self._buffered[start - 2 : start], "big")
+            pieces.append(self._buffered[start:end])
+        return b"".join(pieces)
 
 
 def _require_handshake(header: RecordHeader) -> None:

@@ -42,6 +42,10 @@ class Cursor:
         self._at = end
         return fields.unpack_from(self._data, start)
 
+    def rest(self) -> bytes:
+        """Read all that is left."""
+        return self.take(self._end - self._at)
+
     def uint(self, size: int) -> int:
         """Read an unsigned number of `size` bytes."""
         return int.from_bytes(self.take(size), "big")
@@ -93,16 +97,19 @@ def uint16s_untrusted(data: bytes, what: str) -> tuple[int, ...]:
     return struct.unpack(f"!{len(data) // 2}H", data)
 
 
-def extensions_untrusted(data: bytes, what: str) -> dict[int, bytes]:
-    """Return the content of every extension by its number; WireError also where one comes twice (RFC 8446, 4.2)."""
-    found: dict[int, bytes] = {}
+def extensions_untrusted(data: bytes, what: str, found: dict[int, bytes]) -> None:
+    """Put the content of every extension into `found`, by its number.
+
+    WireError where one is cut short or comes twice (RFC 8446, 4.2); what stood in front of it is found then.
+    """
     at, end = 0, len(data)
     while at + _EXTENSION.size <= end:  # by hand: a hello has a dozen of them, and a cursor costs twice as much
         number, length = _EXTENSION.unpack_from(data, at)
         if number in found:
             raise WireError(f"{what} has extension {number} twice")
         start, at = at + _EXTENSION.size, at + _EXTENSION.size + length
+        if at > end:
+            break
         found[number] = data[start:at]
     if at != end:
         raise WireError(f"{what} is cut short")
-    return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from struct import Struct
+from typing import TypeVar
 
 from tlslab.errors import WireError
 from tlslab.types import frozen_for_mypy
@@ -30,6 +31,9 @@ HOST_NAME = 0  # RFC 6066, 3: the only kind of server name there is
 # RFC 8446, 4.1.3: the random that makes a ServerHello a HelloRetryRequest, SHA-256 of that name.
 HELLO_RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 
+_Raw = TypeVar("_Raw")
+_Field = TypeVar("_Field")
+
 _VERSION_NAMES = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
 
 
@@ -44,7 +48,8 @@ class ClientHello:
 
     `supported_versions` is empty where the client did not send it, and is free of GREASE values (RFC 8701);
     `cipher_suites` is as sent. `renegotiation_info` is the verify data inside the extension: empty in a first
-    handshake, None where the extension is absent. `server_name` is as sent, in whatever case.
+    handshake, None where the extension is absent. `server_name` is as sent, in whatever case. `flaw` says what of it is
+    broken, "" where nothing is; what could not be read is as if it had not been sent, and `legacy_version` then 0.
     """
 
     legacy_version: int
@@ -56,6 +61,7 @@ class ClientHello:
     supported_versions: tuple[int, ...]
     offers_post_handshake_auth: bool
     renegotiation_info: bytes | None
+    flaw: str = ""
 
     @property
     def signals_secure_renegotiation(self) -> bool:
@@ -65,7 +71,8 @@ class ClientHello:
     @property
     def versions(self) -> tuple[str, ...]:
         """The names of the offered versions; without supported_versions, the highest one is all that is known."""
-        return tuple(version_name(version) for version in self.supported_versions or (self.legacy_version,))
+        offered = self.supported_versions or ((self.legacy_version,) if self.legacy_version else ())
+        return tuple(version_name(version) for version in offered)
 
 
 @frozen_for_mypy
@@ -88,29 +95,53 @@ class ServerHello:
         return self.random == HELLO_RETRY_RANDOM
 
 
-def parse_client_hello_untrusted(body: bytes) -> ClientHello:
-    """Read a ClientHello from its body, without the four-byte handshake header; WireError where it does not parse."""
+def read_client_hello_untrusted(body: bytes) -> ClientHello:
+    """Read a ClientHello from its body, without the four-byte handshake header, as far as it can be read.
+
+    Each field stands for itself: one that is broken, and those behind a length that does not fit, are as if they had
+    not been sent, and `flaw` names the first.
+    """
+    flaws: list[str] = []
     cursor = Cursor(body, "the ClientHello")
-    legacy_version, random, session_id = _beginning(cursor)
-    cipher_suites = uint16s_untrusted(cursor.vector(2, at_least=2), "the list of cipher suites")
-    cursor.vector(1, at_least=1)  # compression methods
-    extensions = _trailing_extensions(cursor, "the ClientHello")
+    legacy_version, random, session_id, suites, compression = 0, b"", b"", b"", b""
+    extensions: dict[int, bytes] = {}
+    try:
+        legacy_version, random, session_id = _beginning(cursor)
+        suites = cursor.vector(2)
+        compression = cursor.vector(1)
+        _trailing_extensions(cursor, "the ClientHello", extensions)
+    except WireError as error:
+        flaws.append(str(error))
+    if not suites or not compression:
+        flaws.append("the ClientHello offers no cipher suite, or no compression method")
     return ClientHello(
         legacy_version=legacy_version,
         random=random,
         session_id=session_id,
-        cipher_suites=cipher_suites,
-        server_name=_server_name(extensions),
-        alpn=_alpn(extensions),
-        supported_versions=_supported_versions(extensions),
+        cipher_suites=_readable(_cipher_suites, suites, (), flaws),
+        server_name=_readable(_server_name, extensions, None, flaws),
+        alpn=_readable(_alpn, extensions, (), flaws),
+        supported_versions=_readable(_supported_versions, extensions, (), flaws),
         offers_post_handshake_auth=POST_HANDSHAKE_AUTH in extensions,
-        renegotiation_info=_renegotiation_info(extensions),
+        renegotiation_info=_readable(_renegotiation_info, extensions, None, flaws),
+        flaw=flaws[0] if flaws else "",
     )
 
 
-def parse_session_id_untrusted(body: bytes) -> bytes:
-    """Read of a ClientHello's body its session id only; WireError where not even that is there."""
-    return _beginning(Cursor(body, "the ClientHello"))[2]
+def _readable(read: Callable[[_Raw], _Field], raw: _Raw, absent: _Field, flaws: list[str]) -> _Field:
+    try:
+        return read(raw)
+    except WireError as error:
+        flaws.append(str(error))
+        return absent
+
+
+def read_session_id_untrusted(body: bytes) -> bytes:
+    """Read of a ClientHello's body its session id only, as `read_client_hello_untrusted` does."""
+    try:
+        return _beginning(Cursor(body, "the ClientHello"))[2]
+    except WireError:
+        return b""
 
 
 def parse_server_hello_untrusted(body: bytes) -> ServerHello:
@@ -118,7 +149,8 @@ def parse_server_hello_untrusted(body: bytes) -> ServerHello:
     cursor = Cursor(body, "the ServerHello")
     legacy_version, random, session_id = _beginning(cursor)
     cipher_suite, _compression_method = cursor.fixed(_CHOICE)
-    extensions = _trailing_extensions(cursor, "the ServerHello")
+    extensions: dict[int, bytes] = {}
+    _trailing_extensions(cursor, "the ServerHello", extensions)
     return ServerHello(
         version=_selected_version(extensions, legacy_version),
         random=random,
@@ -138,12 +170,16 @@ def _beginning(cursor: Cursor) -> tuple[int, bytes, bytes]:
     return version, random, session_id
 
 
-def _trailing_extensions(cursor: Cursor, what: str) -> dict[int, bytes]:
-    if cursor.at_end:  # a hello of TLS 1.2 and before may end without them
-        return {}
-    extensions = extensions_untrusted(cursor.vector(2), what)
-    cursor.finish()
-    return extensions
+def _trailing_extensions(cursor: Cursor, what: str, found: dict[int, bytes]) -> None:
+    """Put into `found` those that can be read, also where WireError says that not all can."""
+    if not cursor.at_end:  # a hello of TLS 1.2 and before may end without them
+        rest = cursor.rest()
+        extensions_untrusted(rest[2 : 2 + int.from_bytes(rest[:2], "big")], what, found)
+        whole_vector_untrusted(rest, 2, what)
+
+
+def _cipher_suites(content: bytes) -> tuple[int, ...]:
+    return uint16s_untrusted(content, "the list of cipher suites")
 
 
 def _server_name(extensions: Mapping[int, bytes]) -> str | None:

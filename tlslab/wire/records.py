@@ -1,4 +1,4 @@
-"""TLS records: their five-byte header, and cutting whole ones off a stream (RFC 5246, 6.2; RFC 8446, 5.1)."""
+"""TLS records: their five-byte header (RFC 5246, 6.2; RFC 8446, 5.1)."""
 
 from __future__ import annotations
 
@@ -50,23 +50,6 @@ def parse_record_header_untrusted(data: bytes | bytearray | memoryview, start: i
     if content_type not in _CONTENT_TYPES or version >> 8 != _MAJOR_VERSION or length > MAX_RECORD_LENGTH:
         raise WireError(_resemblance(bytes(data[start : start + HEADER_BYTES])))
     return RecordHeader(content_type, version, length)
-
-
-def complete_record_untrusted(buffer: bytearray) -> bytes | None:
-    """Remove the first whole record from `buffer` and return it, header included; None where it is not complete yet.
-
-    WireError as `parse_record_header_untrusted`; the buffer is then left as it was.
-    """
-    header = parse_record_header_untrusted(buffer)
-    if header is None:
-        return None
-    end = HEADER_BYTES + header.length
-    if len(buffer) < end:
-        return None
-    with memoryview(buffer) as view:  # slicing the bytearray itself would copy the record twice
-        record = bytes(view[:end])
-    del buffer[:end]
-    return record
 
 
 def _resemblance(start: bytes) -> str:

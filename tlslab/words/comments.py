@@ -19,9 +19,10 @@ LONGEST = 500  # characters; a request's target alone may have 16 KiB
 
 def _hello(event: e.ClientHelloReceived) -> str:
     if not event.renegotiation:
-        return ""
+        return f"a broken ClientHello: {event.detail}" if event.detail else ""
     behind = f" behind {_bytes(event.behind_body_bytes)} of body" if event.behind_body_bytes else ""
-    return f"ClientHello{behind}: the renegotiation begins"
+    broken = f", but it is broken: {event.detail}" if event.detail else ""
+    return f"ClientHello{behind}: the renegotiation begins{broken}"
 
 
 def _binding(event: e.BindingChosen) -> str:

@@ -13,8 +13,18 @@ from typing import Any, NamedTuple
 from tlslab import events as e
 from tlslab.schannel.event_log import ISSUER_LIST_TRUNCATED
 from tlslab.text import escaped, format_bytes, format_count, format_seconds, format_status, plural, shortened
-from tlslab.types import Activity, Fault
-from tlslab.words.values import ACTIVITIES, CONNECTION_ENDS, EVIDENCE, UNAVAILABLE, UNUSABLE, why_ended
+from tlslab.types import FOR_GOOD, Activity, EvidenceEnd, Fault
+from tlslab.words.values import (
+    ACTIVITIES,
+    CONNECTION_ENDS,
+    EVIDENCE,
+    HINTS,
+    UNAVAILABLE,
+    UNITS,
+    UNUSABLE,
+    missing,
+    why_ended,
+)
 from tlslab.words.windows_events import SSTP_CERTIFICATES_DIFFER, UNUSABLE_ENTRIES
 
 
@@ -34,6 +44,7 @@ TLS_FAILURES = {
     "not_tls": "what came is not TLS; is the URL http:// instead of https://?",
     "malformed_hello": "a ClientHello that is too long or does not parse",
     "damaged_record": "a TLS record does not decrypt: damaged on the way, or made up",
+    "message_over_limit": "a handshake message over Schannel's limit (SCHANNEL\\Messaging)",
     "certificate_missing": "the client sent no certificate where the handshake demands one",
 }
 ALERTS = {
@@ -90,10 +101,12 @@ def _closed(event: e.ConnectionClosed) -> Line:
 
 
 def _hello(event: e.ClientHelloReceived) -> Line | None:
+    mark = "bad" if event.detail else ""
     if not event.renegotiation:
-        return None
+        return Line(f"a broken ClientHello: {event.detail}", mark) if event.detail else None
     behind = f" behind {format_bytes(event.behind_body_bytes)} of body" if event.behind_body_bytes else ""
-    return Line(f"ClientHello{behind}: the client answers, the renegotiation begins")
+    broken = f", but it is broken: {event.detail}" if event.detail else ""
+    return Line(f"ClientHello{behind}: the client answers, the renegotiation begins{broken}", mark)
 
 
 def _no_binding(event: e.NoBindingMatched) -> Line:
@@ -102,12 +115,9 @@ def _no_binding(event: e.NoBindingMatched) -> Line:
 
 
 def _not_usable(event: e.CertificateNotUsable) -> Line:
-    names, entry = UNUSABLE[event.why], UNUSABLE_ENTRIES[event.why]
-    return Line(
-        f"NO CERTIFICATE: the record of {event.endpoint} {names}: connection reset; "
-        f"Windows writes event {entry.event_id} of {entry.source}",
-        "bad",
-    )
+    entry, what = UNUSABLE_ENTRIES[event.why], f"the record of {event.endpoint} {UNUSABLE[event.why]}"
+    told = f"connection reset; Windows writes event {entry.event_id} of {entry.source}"
+    return Line(f"NO CERTIFICATE: {what}: {told}", "bad")
 
 
 def _session_gone(event: e.SessionEvicted) -> Line:
@@ -295,10 +305,22 @@ def _sstp(event: e.SstpCertificatesDiffer) -> Line:
 
 
 def _evidence_ended(event: e.EvidenceEnded) -> Line:
-    return Line(f"{EVIDENCE[event.what]} ends here, the lab does not: {why_ended(event.why, event.detail)}", "bad")
+    what, why = EVIDENCE[event.what], why_ended(event.why, event.detail)
+    if event.why in FOR_GOOD:
+        return Line(f"{what} ends here, the lab does not: {why}", "bad")
+    if event.why == EvidenceEnd.DELETED:
+        return Line(f"{what} is gone, and begins anew: {why}", "bad")
+    return Line(f"{what} cannot be written for now, the lab goes on and tries again: {why}; {HINTS[event.why]}", "bad")
+
+
+def _evidence_resumed(event: e.EvidenceResumed) -> Line:
+    lost = missing(event.missing, UNITS[event.what]) if event.missing else "nothing is missing"
+    return Line(f"{EVIDENCE[event.what]} goes on; {lost}", "odd")
 
 
 def _fault(event: e.InternalFault) -> Line:
+    if event.fault == Fault.SYSTEM:
+        return Line(f"the system refused what this connection needs, which ends: {event.detail}", "bad")
     if event.fault == Fault.EVICTED_SESSION_RESUMED:
         what = f"a defect of tlslab, which resumed a session that its table had let go ({event.detail})"
     else:
@@ -340,6 +362,7 @@ _SAY: dict[type[e.Event], Callable[[Any], Line | None]] = {
     e.ResponseSent: _response,
     e.SstpCertificatesDiffer: _sstp,
     e.EvidenceEnded: _evidence_ended,
+    e.EvidenceResumed: _evidence_resumed,
     e.InternalFault: _fault,
 }
 _SAY_VERBOSELY: dict[type[e.Event], Callable[[Any], Line | None]] = {e.UnreadBytesChanged: _unread}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tlslab.text import format_bytes
+from tlslab.text import format_bytes, format_count, plural
 from tlslab.types import Activity, ConnectionEnd, EvidenceEnd, EvidenceFile, Unavailable, Unusable
 
 ACTIVITIES = {
@@ -38,10 +38,30 @@ EVIDENCE = {
 }
 
 
+UNITS = {file: "packet" if file == EvidenceFile.CAPTURE else "line" for file in EvidenceFile}  # what is counted
+HINTS = {
+    EvidenceEnd.DISK_FULL: "make room on its disk",
+    EvidenceEnd.NO_DESCRIPTORS: "close connections, or start the lab with a higher `ulimit -n`",
+    EvidenceEnd.NOT_THERE: "put its folder back, or make it again",
+    EvidenceEnd.NOT_ALLOWED: "let the lab write there again",
+    EvidenceEnd.UNREAD: "read on, or end the reader",
+    EvidenceEnd.FAILED: "see what is wrong with its disk",
+}
+
+
 def why_ended(why: EvidenceEnd, detail: str) -> str:
-    """Say why a file ended; `detail` is that of `EvidenceEnded`."""
+    """Say why a file ended, or is not written for now; `detail` is that of `EvidenceEnded`."""
     if why == EvidenceEnd.SIZE_LIMIT:
         return "it has reached the size it may have"
+    if why == EvidenceEnd.READER_GONE:
+        return f"its reader has gone ({detail})"
     if why == EvidenceEnd.UNREAD:
         return f"its reader left {format_bytes(int(detail))} unread" if detail else "its reader does not read"
+    if why == EvidenceEnd.DELETED:
+        return f"somebody has deleted {detail}"
     return detail
+
+
+def missing(count: int, unit: str) -> str:
+    """Say how much is missing: `1 line is missing`, `1,234 packets are missing`."""
+    return f"{format_count(count, unit)} {plural(count, 'is', 'are')} missing"

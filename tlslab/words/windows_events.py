@@ -5,7 +5,6 @@ Schannel's own are in `schannel.event_log`; here are those of its neighbours.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,7 @@ from tlslab.events import CertificateNotUsable, ClientCertificateReceived, Event
 from tlslab.schannel import event_log
 from tlslab.schannel.event_log import SYSTEM, Entry, Level, entry_of, is_logged
 from tlslab.schannel.settings import Schannel
-from tlslab.text import escaped
+from tlslab.text import escaped, json_text
 from tlslab.types import Unusable, Verdict
 
 CAPI2_CHANNEL = "Microsoft-Windows-CAPI2/Operational"
@@ -98,7 +97,7 @@ class Record:
             "documented": entry.documented,
             "unverified": entry.unverified or None,
         }
-        return json.dumps(content) + "\n"
+        return json_text(content) + "\n"
 
     def as_text(self) -> str:
         """A row as the Event Viewer lists it, below it what it says."""
@@ -110,6 +109,11 @@ class Record:
         if entry.unverified:
             says.append(f"unverified: {entry.unverified}")
         return "\n    ".join([row, *map(escaped, filter(None, says))]) + "\n"
+
+
+def remark(lost: str) -> str:
+    """A line of the JSON file that is no entry of Windows', and says what is missing there."""
+    return json_text({"time": None, "id": None, "source": "tlslab", "message": lost}) + "\n"
 
 
 KINDS = event_log.KINDS | {CertificateNotUsable, ClientCertificateReceived, SstpCertificatesDiffer}
