@@ -51,6 +51,15 @@ def test_command_lines(running, home, name):
             assert all(Path(file).is_file() for file in files)
 
 
+def test_the_start_page_links_what_is_served(running):
+    """Both ports of stale-binding, as they really are, each with what its record says."""
+    stale = running(Options("stale-binding", port=0))
+    links = stale.plan_with_links.landing.bindings
+    assert [url for url, _ in links] == [f"https://localhost:{one.port}/" for one in stale.served]
+    assert ["deleted" in said for _, said in links] == [True, False]
+    assert stale.plan.landing.bindings == ()
+
+
 def test_lines_of_a_client_that_comes_back(running):
     """One line for each thing that happens; waits by the lab's clock, the end by what openssl prints."""
     idle = running(Options("session-idle-purge", port=0, speed=24.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,15 @@ class Served:
     def url(self) -> str:
         """`https://localhost:8443`, without a path."""
         return f"https://{format_host_port((self.hostname, self.port))}"
+
+    @property
+    def said(self) -> str:
+        """What the record says, for the start page."""
+        record = self.binding.record
+        return (
+            f"{self.binding.name}: certificate {record.certificate}, "
+            f"clientcertnegotiation={record.client_cert_negotiation}"
+        )
 
     def address(self, sans: Sequence[str]) -> Destination:
         """How curl reaches it: a name that only the lab knows is looked for where everything else is."""
@@ -90,6 +99,12 @@ class Running:
             session_file=self.home / f"session-{self.served[0].port}.pem",
             speed=self.options.speed,
         )
+
+    @property
+    def plan_with_links(self) -> LabPlan:
+        """The plan, whose start page now links what is served."""
+        links = tuple((f"{one.url}/", one.said) for one in self.served)
+        return replace(self.plan, landing=replace(self.plan.landing, bindings=links))
 
     @property
     def target_url(self) -> str:
