@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import shlex
@@ -170,6 +171,17 @@ def test_the_page_of_symptoms_is_current() -> None:
     assert made["page"]() == PAGES["docs/symptoms.md"]
     assert [one.name for one in catalogue.listed() if not (one.cause and one.tell_apart)] == []
     assert " |  |" not in PAGES["docs/symptoms.md"]  # a row that no scenario has
+
+
+# --- events.md -------------------------------------------------------------------------------------------------
+
+
+def test_every_event_is_explained() -> None:
+    """docs/events.md and docs/events.schema.json show every event as it is: `make docs` writes both."""
+    script = runpy.run_path(str(ROOT / "docs" / "events.py"))
+    schema = json.loads((ROOT / "docs" / "events.schema.json").read_text(encoding="utf-8"))
+    assert schema == script["events_schema"]()
+    assert PAGES["docs/events.md"] == script["page"](schema)
 
 
 # --- identities.md ---------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tlslab.core.plan import LabPlan, Listener
+from tlslab.events import EVENTS_VERSION
 from tlslab.httpsys.bindings import Binding
 from tlslab.lab.curl import Curl, Destination, upload_file
 from tlslab.lab.options import Options
@@ -119,6 +120,7 @@ class Running:
             "fixes": list(self.plan.fixes),
             "pid": os.getpid(),
             "speed": self.options.speed,
+            "events_version": EVENTS_VERSION,
             "target_url": self.target_url,
             "bindings": [
                 {
