@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tlslab.cli import recipes
-from tlslab.cli.console import prose
+from tlslab.cli.console import STYLES, prose
 from tlslab.core.patience import REACTION_SECONDS
 from tlslab.httpsys.bindings import ServerCertificate
 from tlslab.lab.options import undone_by
@@ -37,7 +37,7 @@ def compose(running: Running) -> Callable[[Console], None]:
             cure.show(out)
         _more(running, out, told=cure is not None)
         for warning in _warnings(running):
-            prose(out, f"Mind: {warning}", style="yellow", rest="      ")
+            prose(out, f"Mind: {warning}", style=STYLES["odd"], rest="      ")
         first.show(out)
         out.rule(Text(" What happens, by the lab's clock; Ctrl-C ends it ", style="dim"), align="left")
 

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from tlslab.cli.console import console, prose, tell
+from tlslab.cli.console import STYLES, console, prose, tell
 from tlslab.cli.options import between, profile_option
 from tlslab.cli.steps import step_in_words
 from tlslab.errors import UsageProblem
@@ -161,7 +161,7 @@ def _print_knob(knob: KnobAt, out: Console, indent: str) -> None:
 def _print_fix(loaded: LoadedScenario, knobs: Collection[KnobAt], name: str, fix: Fix, out: Console) -> None:
     marks = ["recommended"] if fix.recommended else []
     marks += ["deterministic" if fix.deterministic else "not deterministic"]
-    out.print(Text(f"  {name}", style="bold green"))
+    out.print(Text(f"  {name}", style=f"bold {STYLES['good']}"))
     prose(out, fix.title, first="    ", style="bold")
     prose(out, f"Who must change: {', '.join(fix.changes)}. {', '.join(marks).capitalize()}.", first="    ")
     prose(out, fix.says, first="    ")
@@ -175,7 +175,7 @@ def _print_fix(loaded: LoadedScenario, knobs: Collection[KnobAt], name: str, fix
         for step in fix.client:
             prose(out, step_in_words(step), first="      ", rest="        ")
     for key, case in fix.defeated_by.items():
-        prose(out, f"Defeated when: {case.title or key}", style="yellow", first="    ", rest="      ")
+        prose(out, f"Defeated when: {case.title or key}", style=STYLES["odd"], first="    ", rest="      ")
     out.print()
 
 
