@@ -162,7 +162,7 @@ def test_facts(panel_text, home):
     assert "server-ca.pem is what a client must trust, alice.pem with alice-key.pem what it shows" in words
     assert "alice.p12, password tlslab. Others: tlslab pki show" in words
     assert text.count("Mind:") == 1
-    assert "Mind: a browser may send an upload that was reset once more by itself, and freeze twice: 240 s." in text
+    assert "Mind: a browser may send an upload that was reset again by itself, and freeze for up to 360 s." in text
 
 
 def test_a_binding_without_its_certificate(panel_text):

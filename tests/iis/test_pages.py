@@ -189,7 +189,7 @@ def test_the_upload_is_told_of_at_its_start_and_its_end():
     [ticking] = re.findall(r"setInterval\(\(\)=>(\w+)\.", content)
     assert f'<span id="{ticking}" aria-hidden="true">' in content
     assert content.count("out.value=") == 2
-    assert "once more by itself" in content
+    assert "again by itself" in content
 
 
 @pytest.mark.parametrize("on", [True, False])

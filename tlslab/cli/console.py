@@ -197,7 +197,7 @@ def _parts(text: str) -> list[str]:
 def tell(news: Iterable[str]) -> None:
     """Say what somebody must know, beside what the command was asked for."""
     for text in news:
-        prose(console(stderr=True), text, style="yellow")
+        prose(console(stderr=True), text, style=STYLES["odd"])
 
 
 def complain(error: LabError) -> None:

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from tlslab.cli.clients import advice
 from tlslab.cli.console import STYLES, console, prose, tell
 from tlslab.cli.options import between, profile_option
 from tlslab.cli.steps import step_in_words
@@ -99,6 +100,7 @@ def _as_json(loaded: LoadedScenario, source: str) -> dict[str, Any]:
             for knob in knobs_of(loaded.scenario)
         ],
         "fixes": [_fix_json(name, fix) for name, fix in scenario.fixes.items()],
+        "clients": list(advice(scenario)),
         "suggested_speed": scenario.suggested_speed,
         "commands": _commands(loaded, source, ["tlslab"]),
     }
@@ -134,6 +136,7 @@ def _print(loaded: LoadedScenario, source: str, out: Console) -> None:
     _section(out, "What happens", scenario.story)
     _section(out, "What the client does", "\n".join(map(step_in_words, scenario.symptom.client or ())))
     _section(out, "How it shows itself", _listed(scenario.symptoms))
+    _section(out, "Which clients (measured)", "\n".join(f"- {line}" for line in advice(scenario)))
     _section(
         out,
         "Bindings and knobs",

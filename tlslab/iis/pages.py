@@ -127,8 +127,9 @@ _UPLOAD = """<form id="up"><p><label>Send a body of <select id="size"><option va
 <label>to <select id="path">PATHS</select></label></p>
 <p><button id="go">Upload</button> <output id="out"></output> <span id="clock" aria-hidden="true"></span></p>
 <noscript><p>The button needs JavaScript; a form of HTML could not send so many bytes.</p></noscript></form>
-<p>If the connection of an upload is reset, a browser sends the POST once more by itself. A freeze then lasts twice as
-long, the timeline shows two connections, and you see one error.</p>
+<p>If the connection of an upload is reset, a browser sends the POST again by itself, once or twice, while it has
+connections that it opened before. A freeze then lasts two or three times as long, the timeline shows as many
+connections, and you see one error.</p>
 <script>
 const told=()=>"POST "+size.selectedOptions[0].text+" to "+path.value;(up.onchange=()=>go.textContent=told())();
 up.onsubmit=async e=>{e.preventDefault();const what=told(),t=performance.now();go.disabled=true;out.value=what+" ...";
