@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from tlslab import types as t
 
-# Of the events file, for programs that read it: rises when an event or a field goes, or means something else.
-EVENTS_VERSION = 1
-
 
 @t.frozen_for_mypy
 class Event:

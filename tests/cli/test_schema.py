@@ -7,9 +7,9 @@ from dataclasses import fields
 from enum import EnumType
 from typing import get_args, get_type_hints
 
-from tlslab.events import ALL, EVENTS_VERSION
+from tlslab.events import ALL
 from tlslab.lab.event_schema import events_schema
-from tlslab.lab.sinks import event_lines
+from tlslab.lab.sinks import EVENTS_VERSION, event_lines
 from tlslab.scenario.schema import json_schema
 
 

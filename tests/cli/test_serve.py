@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tlslab.events import EVENTS_VERSION
+from tlslab.lab.sinks import EVENTS_VERSION
 from tlslab.pki.identities import IDENTITIES
 
 pytestmark = [

@@ -140,6 +140,7 @@ def advice(scenario: Scenario) -> Iterator[str]:
     shown = list(trials(scenario))
     steps = [step for trial in shown for step in trial.client]
     expected = [trial.expect.for_style(style) for trial in shown for style in WritingStyle]
+    bodies = [any(step.body for step in trial.client) for trial in shown for _style in WritingStyle]
     if any("HelloRequestSent" in one.events or "RenegotiationRefused" in one.events for one in expected):
         yield from _renegotiation()
     if any(step.filters_by_issuer for step in steps):
@@ -147,7 +148,7 @@ def advice(scenario: Scenario) -> Iterator[str]:
         yield f"Send a certificate only if the server's list names its issuer: {choose}. Send what they have: {send}."
     if any(one.outcome == "403.17" for one in expected):
         yield f"Do not offer a certificate that has expired, and get 403.7: {_names(lambda one: one.checks_dates)}."
-    if any(one.outcome == "reset" and one.after for one in expected):
+    if any(one.outcome == "reset" and one.after and body for one, body in zip(expected, bodies, strict=True)):
         again = _names(lambda one: one.most_uploads > 1)
         yield f"Send an upload that was reset again by themselves, which takes two or three times as long: {again}."
     if any(one.resumed is not None for one in expected):

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from tlslab.events import ALL, EVENTS_VERSION, Event
+from tlslab.events import ALL, Event
+from tlslab.lab.sinks import EVENTS_VERSION
 
 
 def events_schema() -> dict[str, Any]:
@@ -35,5 +36,6 @@ def _describe(kind: type[Event], definitions: Mapping[str, Any]) -> None:
     schema["description"] = (inspect.getdoc(kind) or "").replace("None", "null")
     for one in schema["properties"].values():
         one.pop("title", None)  # the key once more
+        one.pop("default", None)
     schema["properties"] = {"event": {"const": kind.__name__}, **schema["properties"]}
-    schema["required"] = ["event", *schema["required"]]
+    schema["required"] = list(schema["properties"])  # a line has all of them, those with a default too

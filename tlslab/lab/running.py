@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tlslab.core.plan import LabPlan, Listener
-from tlslab.events import EVENTS_VERSION
 from tlslab.httpsys.bindings import Binding
 from tlslab.lab.curl import Curl, Destination, upload_file
 from tlslab.lab.options import Options
+from tlslab.lab.sinks import EVENTS_VERSION
 from tlslab.pki.store import Pki
 from tlslab.scenario.load import LoadedScenario
 from tlslab.text import format_host_port
