@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
+import runpy
 import shlex
 from itertools import pairwise
 from pathlib import Path
@@ -257,3 +259,15 @@ def test_ready_file_of_an_ipv6_wildcard(running, tmp_path):
         "protocols": ["TLS1.2"],
     }
     assert ready["target_url"] == f"https://[::1]:{port}/protected"
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_the_picture_shows_this_panel(home, colours):
+    """docs/pictures has the panel as it is, but for paths: `python docs/pictures.py` makes it anew."""
+    docs = Path(__file__).parents[2] / "docs"
+    shown = "".join(re.findall(r"<text [^>]*>([^<]*)</text>", (docs / "pictures" / f"panel-{colours}.svg").read_text()))
+    shown = html.unescape(shown).replace("\xa0", " ")
+    lines = runpy.run_path(str(docs / "pictures.py"))["recorded"](home).export_text().splitlines()
+    lines = [line.strip(" ─") for line in lines if "/" not in line and "tlslab" not in line]
+    assert len(lines) > 15
+    assert [line for line in lines if line not in shown] == []
