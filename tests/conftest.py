@@ -44,6 +44,7 @@ for proxy in ("http_proxy", "https_proxy", "all_proxy"):
 DEBIAN_PACKAGES = {
     "certutil": "libnss3-tools",
     "gnutls-cli": "gnutls-bin",
+    "go": "golang-go",
     "java": "default-jdk-headless",
     "javac": "default-jdk-headless",
     "keytool": "default-jre-headless",

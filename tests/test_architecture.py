@@ -43,7 +43,7 @@ TABLE = {
     "trace": ("", "wire errors text"),
     "net": ("trio", "core types events errors tap"),
     "lab": (
-        "trio platformdirs",
+        "trio platformdirs pydantic",
         "scenario capture net core pki tls.context httpsys iis words types events errors tap text",
     ),
     "client": ("h11 trio", "scenario net pki tls errors text"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import shlex
@@ -49,6 +50,7 @@ EVERY_PAGE = pytest.mark.parametrize("page", PAGES)
 FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Options that pages name by themselves and that belong to other programs.
 FOREIGN = {"--cacert", "--cert", "--cert-type", "--key", "--ssl-revoke-best-effort", "--ssl-no-revoke", "--version"}
+FOREIGN |= {"--next", "--tries", "--networking-mode"}
 
 
 def _commands() -> dict[str, click.Command]:
@@ -170,6 +172,27 @@ def test_the_page_of_symptoms_is_current() -> None:
     assert made["page"]() == PAGES["docs/symptoms.md"]
     assert [one.name for one in catalogue.listed() if not (one.cause and one.tell_apart)] == []
     assert " |  |" not in PAGES["docs/symptoms.md"]  # a row that no scenario has
+
+
+# --- events.md -------------------------------------------------------------------------------------------------
+
+
+def test_every_event_is_explained() -> None:
+    """docs/events.md and docs/events.schema.json show every event as it is: `make docs` writes both."""
+    script = runpy.run_path(str(ROOT / "docs" / "events.py"))
+    schema = json.loads((ROOT / "docs" / "events.schema.json").read_text(encoding="utf-8"))
+    assert schema == script["events_schema"]()
+    assert PAGES["docs/events.md"] == script["page"](schema)
+
+
+# --- clients.md ------------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_clients_is_current() -> None:
+    """docs/clients.md shows what tests/clients holds of each."""
+    script = runpy.run_path(str(ROOT / "docs" / "clients.py"))
+    assert script["page"]() == PAGES["docs/clients.md"]
+    assert PAGES["docs/clients.md"].count(" | follows | ") > 3
 
 
 # --- identities.md ---------------------------------------------------------------------------------------------

@@ -327,7 +327,7 @@ class TimerExpired(Event):
 
 @t.frozen_for_mypy
 class HttpErrLogged(Event):
-    """http.sys ends the request at hand (`is_routed`: it had found its site), and logs why: a documented phrase."""
+    """http.sys ends the request at hand (`is_routed`: it had found its site) and logs why; `status` is its answer."""
 
     reason: str
     method: str | None

@@ -7,8 +7,9 @@ import os
 import sys
 
 import pytest
+from rich.style import Style
 
-from tlslab.cli.console import LabConsole, PatientStream, console, prose
+from tlslab.cli.console import STYLES, LabConsole, PatientStream, console, prose
 from tlslab.lab.shell import program
 
 
@@ -129,3 +130,20 @@ def test_a_console_that_lacks_a_character(monkeypatch, encoding, shown):
     console().print("Jürgen 山")
     stream.flush()
     assert stream.buffer.getvalue().rstrip() == shown
+
+
+def light(channel: int) -> float:
+    """How much light a channel of sRGB gives (WCAG 2.2, relative luminance)."""
+    part = channel / 255
+    return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+
+
+@pytest.mark.parametrize("name", sorted(STYLES))
+def test_colours_can_be_read_on_black_and_on_white(name):
+    """Each contrast is at least 3.8 (4.58 is the most that both can have at once); yellow has 1.6 on white."""
+    color = Style.parse(STYLES[name]).color
+    if color is not None and color.number is not None:
+        red, green, blue = color.get_truecolor()
+        luminance = 0.2126 * light(red) + 0.7152 * light(green) + 0.0722 * light(blue)
+        assert min((luminance + 0.05) / 0.05, 1.05 / (luminance + 0.05)) >= 3.8
+        assert color.number > 15  # those below it are the terminal's own

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
+import runpy
 import shlex
 from itertools import pairwise
 from pathlib import Path
@@ -49,6 +51,15 @@ def test_command_lines(running, home, name):
             files = [file for file in files if file not in written]
             assert len(files) >= (3 if {"--cert", "-cert", "--certificate"} & set(words) else 1)
             assert all(Path(file).is_file() for file in files)
+
+
+def test_the_start_page_links_what_is_served(running):
+    """Both ports of stale-binding, as they really are, each with what its record says."""
+    stale = running(Options("stale-binding", port=0))
+    links = stale.plan_with_links.landing.bindings
+    assert [url for url, _ in links] == [f"https://localhost:{one.port}/" for one in stale.served]
+    assert ["deleted" in said for _, said in links] == [True, False]
+    assert stale.plan.landing.bindings == ()
 
 
 def test_lines_of_a_client_that_comes_back(running):
@@ -153,7 +164,7 @@ def test_facts(panel_text, home):
     assert "server-ca.pem is what a client must trust, alice.pem with alice-key.pem what it shows" in words
     assert "alice.p12, password tlslab. Others: tlslab pki show" in words
     assert text.count("Mind:") == 1
-    assert "Mind: a browser may send an upload that was reset once more by itself, and freeze twice: 240 s." in text
+    assert "Mind: a browser may send an upload that was reset again by itself, and freeze for up to 360 s." in text
 
 
 def test_a_binding_without_its_certificate(panel_text):
@@ -248,3 +259,15 @@ def test_ready_file_of_an_ipv6_wildcard(running, tmp_path):
         "protocols": ["TLS1.2"],
     }
     assert ready["target_url"] == f"https://[::1]:{port}/protected"
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_the_picture_shows_this_panel(home, colours):
+    """docs/pictures has the panel as it is, but for paths: `python docs/pictures.py` makes it anew."""
+    docs = Path(__file__).parents[2] / "docs"
+    shown = "".join(re.findall(r"<text [^>]*>([^<]*)</text>", (docs / "pictures" / f"panel-{colours}.svg").read_text()))
+    shown = html.unescape(shown).replace("\xa0", " ")
+    lines = runpy.run_path(str(docs / "pictures.py"))["recorded"](home).export_text().splitlines()
+    lines = [line.strip(" ─") for line in lines if "/" not in line and "tlslab" not in line]
+    assert len(lines) > 15
+    assert [line for line in lines if line not in shown] == []

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tlslab.lab.sinks import EVENTS_VERSION
 from tlslab.pki.identities import IDENTITIES
 
 pytestmark = [
@@ -29,6 +30,7 @@ def test_ready_file(lab, home):
         "fixes": [],
         "pid": lab.process.pid,
         "speed": 1.0,
+        "events_version": EVENTS_VERSION,
         "target_url": f"https://localhost:{port}/upload",
         "bindings": [
             {

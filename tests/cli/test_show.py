@@ -8,6 +8,7 @@ import shlex
 
 import pytest
 
+from tlslab.cli.clients import advice
 from tlslab.cli.serve import command as serve
 from tlslab.scenario import catalogue
 
@@ -103,3 +104,23 @@ def test_what_to_send(run):
     )
     wrong = run("show", "large-post-deadlock", "--commands", "get-work")
     assert (wrong.exit_code, "did you mean get-works" in wrong.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("stale-binding", []),
+        ("session-lifetime", ["Offer a session id on their next connection: curl,"]),
+        ("ca-list-truncation", ["Send a certificate only if the server's list names its issuer: wget,"]),
+        ("post-request-renegotiation", ["Follow a renegotiation: curl,", "Refuse it: Go, and so do"]),
+        (
+            "large-post-deadlock",
+            ["Follow a renegotiation: curl,", "Refuse it: Go, and so do", "Send an upload that was reset again"],
+        ),
+    ],
+)
+def test_which_clients(run, shipped, name, said):
+    """What of the clients' ways matters for a scenario is said there; nothing where it does not."""
+    lines = list(advice(shipped(name).scenario))
+    assert [line.startswith(start) for line, start in zip(lines, said, strict=True)] == [True] * len(said)
+    assert ("Which clients (measured)" in run("show", name).output) is bool(said)

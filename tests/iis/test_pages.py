@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from tlslab.iis import pages
-from tlslab.iis.status import CERTIFICATE_REQUIRED, NOT_FOUND
+from tlslab.iis.status import CERTIFICATE_REQUIRED, CERTIFICATE_UNTRUSTED, NOT_FOUND
 from tlslab.types import CertificateFacts, TlsFacts, Verdict
 
 ALICE = CertificateFacts("CN=alice", "CN=Client Authority", "ab" * 32, Verdict.TRUSTED)
@@ -41,11 +42,12 @@ class Reader(HTMLParser):
 
     def __init__(self, content):
         super().__init__()
-        self.open, self.tags, self.text = [], [], ""
+        self.open, self.tags, self.links, self.text = [], [], [], ""
         self.feed(content.decode())
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
+        self.links += [dict(attrs)["href"]] if tag == "a" else []
         self.open += [] if tag in VOID else [tag]
 
     def handle_endtag(self, tag):
@@ -154,6 +156,42 @@ def test_the_start_page():
     )
 
 
+def test_a_refusal_names_the_certificate_that_came():
+    """403.16 is about one certificate, and a browser does not say which it sent; 403.7 is about none."""
+    untrusted, required = (
+        Reader(pages.refusal(status, report(certificate), as_html=True)[1]).text
+        for status, certificate in ((CERTIFICATE_UNTRUSTED, ALICE), (CERTIFICATE_REQUIRED, None))
+    )
+    assert "CN=alice" in untrusted and "CN=Client Authority" in untrusted  # noqa: PT018 - they belong together
+    assert "Issuer" not in required
+
+
+def test_there_is_a_way_back():
+    """Every answer links the start page, which is the one that has no need to."""
+    for _, content in (pages.answer(report(), as_html=True), pages.refusal(NOT_FOUND, report(), as_html=True)):
+        assert Reader(content).links == ["/"]
+    assert Reader(pages.start_page(landing(), as_html=True)[1]).links == ["/upload", "/open"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_where_it_listens(count):
+    """Where there are two ports or names, each is linked: one of them may be the one that is broken."""
+    urls = [f"https://localhost:{8443 + number}/" for number in range(count)]
+    shown = landing(bindings=tuple((url, "site: certificate deleted") for url in urls))
+    page = Reader(pages.start_page(shown, as_html=True)[1])
+    assert page.links == ["/upload", "/open", *(urls if count > 1 else [])]
+    assert ("certificate deleted" in page.text) is (count > 1)
+
+
+def test_the_upload_is_told_of_at_its_start_and_its_end():
+    """What ticks is hidden from screen readers: a live region that changes five times a second is never quiet."""
+    content = pages.start_page(landing(), as_html=True)[1].decode()
+    [ticking] = re.findall(r"setInterval\(\(\)=>(\w+)\.", content)
+    assert f'<span id="{ticking}" aria-hidden="true">' in content
+    assert content.count("out.value=") == 2
+    assert "again by itself" in content
+
+
 @pytest.mark.parametrize("on", [True, False])
 def test_a_fix_that_is_on_is_marked(on):
     """So that nobody wonders why nothing fails."""
@@ -192,7 +230,7 @@ def test_pages_are_small_and_fetch_nothing(content):
     """A page that loads something else would add connections to what is being looked at."""
     assert len(content) < 8192
     assert Reader(content).open == []
-    for word in (b" src=", b"url(", b"@import", b"//"):
+    for word in (b" src=", b"url(", b"@import", b"//localhost"):
         assert word not in content
     assert content.count(b"<link") == content.count(b'<link rel="icon" href="data:,">') == 1
 

@@ -21,7 +21,15 @@ from tlslab.words.values import missing
 
 NARROWEST = 40
 MOST = 100  # problems of one file that anybody reads
-STYLES = {"bad": "bold red", "odd": "yellow", "good": "green", "quiet": "dim", "": ""}
+# Of 256 colours, which hardly anybody changes, those that can be read on black and on white: yellow and cyan cannot.
+STYLES = {
+    "bad": "bold color(160)",
+    "odd": "color(130)",
+    "good": "color(28)",
+    "name": "color(30)",
+    "quiet": "dim",
+    "": "",
+}
 
 
 class _Printing(RenderHook):
@@ -189,7 +197,7 @@ def _parts(text: str) -> list[str]:
 def tell(news: Iterable[str]) -> None:
     """Say what somebody must know, beside what the command was asked for."""
     for text in news:
-        prose(console(stderr=True), text, style="yellow")
+        prose(console(stderr=True), text, style=STYLES["odd"])
 
 
 def complain(error: LabError) -> None:
@@ -201,6 +209,6 @@ def complain(error: LabError) -> None:
         if len(error.problems) > MOST:
             out.print(f"... and {len(error.problems) - MOST:,} more")
         return
-    out.print(Text.assemble(("tlslab: ", "bold red"), escaped(str(error))))
+    out.print(Text.assemble(("tlslab: ", STYLES["bad"]), escaped(str(error))))
     if error.hint:
         out.print(Text(f"  hint: {escaped(error.hint)}", style="dim"))

@@ -22,7 +22,7 @@ from rich.text import Text
 from tlslab import events
 from tlslab.capture.files import STANDARD_OUTPUT, OutputFile
 from tlslab.capture.following import Following
-from tlslab.cli.console import LabConsole, console, prose, tell
+from tlslab.cli.console import STYLES, LabConsole, console, prose, tell
 from tlslab.cli.options import between, evidence_options, profile_option
 from tlslab.cli.timeline import Timeline
 from tlslab.errors import LabError
@@ -91,9 +91,9 @@ def _story(out: LabConsole, wanted: Options, capture: OutputFile | None) -> None
     prose(out, f"A client uploads {format_bytes(step.body)} to a path that wants a client certificate, with {how}.")
     prose(out, f"The server's two minutes pass in {format_seconds(120 / speed)}: its clock is {speed:g} times as fast.")
     out.print()
-    out.rule(Text(" 1. As it is: the binding does not ask for the certificate ", style="bold red"), align="left")
+    out.rule(Text(" 1. As it is: the binding does not ask for the certificate ", style=STYLES["bad"]), align="left")
     broken = _act(out, wanted, capture, step, ())
-    out.rule(Text(f" 2. With the fix {FIX} ", style="bold green"), align="left")
+    out.rule(Text(f" 2. With the fix {FIX} ", style=f"bold {STYLES['good']}"), align="left")
     # The second lab begins after the end of the first, by the lab's time, too: else the files would go back in time.
     mended = _act(out, replace(wanted, ahead=broken.gained_seconds), capture, step, (FIX,))
     _conclude(out, broken, mended)

@@ -11,7 +11,7 @@ from typing import cast
 import click
 from rich.text import Text
 
-from tlslab.cli.console import console, prose
+from tlslab.cli.console import STYLES, console, prose
 from tlslab.errors import LabError
 from tlslab.scenario import catalogue
 from tlslab.symptoms.log import Diagnosis, FoundInText, find
@@ -104,7 +104,7 @@ def _show_found(answer: Diagnosis, listed: dict[str, catalogue.Listed]) -> None:
         prose(out, one.title, first="  ")
         pieces = ", ".join(f'"{cut(escaped(piece), LONGEST_PIECE)}"' for piece in found.by[:MOST_PIECES])
         where = f" (line {found.line:,})" if found.line and answer.lines > 1 else ""
-        prose(out, f"found by: {pieces}{where}", first="  ", rest="    ", style="green")
+        prose(out, f"found by: {pieces}{where}", first="  ", rest="    ", style=STYLES["good"])
         if one.tell_apart and len(answer.found) > 1:
             prose(out, f"tell it apart: {one.tell_apart}", first="  ", rest="    ", style="dim")
     if answer.found:

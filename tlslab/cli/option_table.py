@@ -22,6 +22,6 @@ OPTIONS: dict[str, dict[str, str]] = {
         "--identity": "alice|expired|not-yet-valid|wrong-ca|wrong-eku|revoked|leaf-only|full-chain", "_": "DIR"},
     "pki reset": {"--help": "", "--server": "", "--yes": ""},
     "validate": {"--help": "", "_": "FILES"},
-    "schema": {"--help": ""},
+    "schema": {"--help": "", "_": "scenario|events"},
     "completion": {"--help": "", "_": "bash|zsh|fish|powershell"},
 }

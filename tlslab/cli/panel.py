@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tlslab.cli import recipes
-from tlslab.cli.console import prose
+from tlslab.cli.console import STYLES, prose
 from tlslab.core.patience import REACTION_SECONDS
 from tlslab.httpsys.bindings import ServerCertificate
 from tlslab.lab.options import undone_by
@@ -37,7 +37,7 @@ def compose(running: Running) -> Callable[[Console], None]:
             cure.show(out)
         _more(running, out, told=cure is not None)
         for warning in _warnings(running):
-            prose(out, f"Mind: {warning}", style="yellow", rest="      ")
+            prose(out, f"Mind: {warning}", style=STYLES["odd"], rest="      ")
         first.show(out)
         out.rule(Text(" What happens, by the lab's clock; Ctrl-C ends it ", style="dim"), align="left")
 
@@ -120,9 +120,9 @@ def _warnings(running: Running) -> Iterator[str]:
         yield f"{', '.join(held)}: no client reacts so fast; each lasts {least} on your watch, {longest} of the lab's."
     expect = running.loaded.scenario.symptom.expect
     if isinstance(expect, Expectation) and expect.outcome == "reset" and expect.after and not options.settings:
-        twice = format_seconds(2 * expect.after)
-        watch = f" ({format_seconds(2 * expect.after / options.speed)} on your watch)" if options.speed != 1 else ""
-        yield f"a browser may send an upload that was reset once more by itself, and freeze twice: {twice}{watch}."
+        in_all = format_seconds(3 * expect.after)  # measured: once on a new connection, three times on an old one
+        watch = f" ({format_seconds(3 * expect.after / options.speed)} on your watch)" if options.speed != 1 else ""
+        yield f"a browser may send an upload that was reset again by itself, and freeze for up to {in_all}{watch}."
     if options.speed > 1:
         wait = format_seconds(max(running.plan.setup.timers.ssl_renegotiation / options.speed, REACTION_SECONDS))
         yield f"a browser that asks you for a certificate has {wait} for your answer; use --speed 1 with it."

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tlslab.cli.console import console, prose
+from tlslab.cli.console import STYLES, console, prose
 from tlslab.errors import UsageProblem
 from tlslab.scenario.knobs import KnobAt, knobs_of
 from tlslab.scenario.names import suggestion
@@ -206,7 +206,7 @@ def _marked(cell: Cell) -> Text:
 
 
 def _style(cell: Cell) -> str:
-    return "bold green" if cell.changed else ""
+    return f"bold {STYLES['good']}" if cell.changed else ""
 
 
 # --- for docs/profiles.md ------------------------------------------------------------------------------------

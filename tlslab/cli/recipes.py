@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from tlslab.cli.console import prose
+from tlslab.cli.console import STYLES, prose
 from tlslab.cli.steps import SENDS
 from tlslab.lab.curl import comes_back, shows_exactly
 from tlslab.lab.running import Running
@@ -40,7 +40,7 @@ OWN_WORDS = {
 }
 RESET_AFTER_A_WHILE = "curl: (56) Recv failure: Connection reset by peer"
 RESET_AT_ONCE = "curl: (35) or (56), Connection reset by peer"  # which of them depends on curl's version
-GOOD = "bold green"
+GOOD = f"bold {STYLES['good']}"
 ENDS = {
     "reset": "the connection is reset",
     "closed": "the connection is closed",
@@ -74,7 +74,7 @@ class Recipe:
 def symptom(running: Running) -> Recipe:
     """The failure itself, on a lab without fixes of the server."""
     steps = running.loaded.scenario.symptom.client or ()
-    return _to_send(running, "See it fail", "bold red", steps, running.loaded.scenario.symptom.expect)
+    return _to_send(running, "See it fail", STYLES["bad"], steps, running.loaded.scenario.symptom.expect)
 
 
 def case(running: Running, name: str, shown: Case) -> Recipe:

@@ -146,7 +146,7 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
         with out.capture() as beginning:  # now, while nobody can be short of anything, and shown once it listens
             show_panel(out)
         files = evidence.Evidence(options, plan, bus, stack)
-        lab = Machine(plan, bus.wanted, files.keylog, Patience(options.speed))
+        lab = Machine(running.plan_with_links, bus.wanted, files.keylog, Patience(options.speed))
         started = time.perf_counter()
         stopped = run(
             lab,

@@ -9,7 +9,8 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from tlslab.cli.console import console, prose, tell
+from tlslab.cli.clients import advice
+from tlslab.cli.console import STYLES, console, prose, tell
 from tlslab.cli.options import between, profile_option
 from tlslab.cli.steps import step_in_words
 from tlslab.errors import UsageProblem
@@ -99,6 +100,7 @@ def _as_json(loaded: LoadedScenario, source: str) -> dict[str, Any]:
             for knob in knobs_of(loaded.scenario)
         ],
         "fixes": [_fix_json(name, fix) for name, fix in scenario.fixes.items()],
+        "clients": list(advice(scenario)),
         "suggested_speed": scenario.suggested_speed,
         "commands": _commands(loaded, source, ["tlslab"]),
     }
@@ -134,6 +136,7 @@ def _print(loaded: LoadedScenario, source: str, out: Console) -> None:
     _section(out, "What happens", scenario.story)
     _section(out, "What the client does", "\n".join(map(step_in_words, scenario.symptom.client or ())))
     _section(out, "How it shows itself", _listed(scenario.symptoms))
+    _section(out, "Which clients (measured)", "\n".join(f"- {line}" for line in advice(scenario)))
     _section(
         out,
         "Bindings and knobs",
@@ -161,7 +164,7 @@ def _print_knob(knob: KnobAt, out: Console, indent: str) -> None:
 def _print_fix(loaded: LoadedScenario, knobs: Collection[KnobAt], name: str, fix: Fix, out: Console) -> None:
     marks = ["recommended"] if fix.recommended else []
     marks += ["deterministic" if fix.deterministic else "not deterministic"]
-    out.print(Text(f"  {name}", style="bold green"))
+    out.print(Text(f"  {name}", style=f"bold {STYLES['good']}"))
     prose(out, fix.title, first="    ", style="bold")
     prose(out, f"Who must change: {', '.join(fix.changes)}. {', '.join(marks).capitalize()}.", first="    ")
     prose(out, fix.says, first="    ")
@@ -175,7 +178,7 @@ def _print_fix(loaded: LoadedScenario, knobs: Collection[KnobAt], name: str, fix
         for step in fix.client:
             prose(out, step_in_words(step), first="      ", rest="        ")
     for key, case in fix.defeated_by.items():
-        prose(out, f"Defeated when: {case.title or key}", style="yellow", first="    ", rest="      ")
+        prose(out, f"Defeated when: {case.title or key}", style=STYLES["odd"], first="    ", rest="      ")
     out.print()
 
 

@@ -42,8 +42,8 @@ class Timeline:
         self._is_terminal = out.is_terminal  # rich looks it up in the environment each time
         self._freezes = Freezes(speed) if self.is_live else None
         self._live = ""  # the line of what is stuck, below which nothing stands
-        (dim, dim_end), (cyan, cyan_end) = self._ends("dim"), self._ends("cyan")
-        self._around = dim, dim_end + cyan, cyan_end  # the time and the connection
+        (dim, dim_end), (name, name_end) = self._ends("dim"), self._ends(STYLES["name"])
+        self._around = dim, dim_end + name, name_end  # the time and the connection
         self._marks = {mark: self._ends(style) for mark, style in STYLES.items()}
 
     @property

@@ -204,4 +204,4 @@ def _print_conclusions(explained: Explained, out: Console) -> None:
         probably = "probable: " if finding.certainty == "probable" else ""
         prose(out, f"{probably}{finding.sentence}", first="  * ", rest="    ")
         for scenario in finding.scenarios:
-            out.print(Text(f"    tlslab show {scenario}", style="cyan"))
+            out.print(Text(f"    tlslab show {scenario}", style=STYLES["name"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from tlslab.core.plan import LabPlan, Listener
 from tlslab.httpsys.bindings import Binding
 from tlslab.lab.curl import Curl, Destination, upload_file
 from tlslab.lab.options import Options
+from tlslab.lab.sinks import EVENTS_VERSION
 from tlslab.pki.store import Pki
 from tlslab.scenario.load import LoadedScenario
 from tlslab.text import format_host_port
@@ -35,6 +36,15 @@ class Served:
     def url(self) -> str:
         """`https://localhost:8443`, without a path."""
         return f"https://{format_host_port((self.hostname, self.port))}"
+
+    @property
+    def said(self) -> str:
+        """What the record says, for the start page."""
+        record = self.binding.record
+        return (
+            f"{self.binding.name}: certificate {record.certificate}, "
+            f"clientcertnegotiation={record.client_cert_negotiation}"
+        )
 
     def address(self, sans: Sequence[str]) -> Destination:
         """How curl reaches it: a name that only the lab knows is looked for where everything else is."""
@@ -92,6 +102,12 @@ class Running:
         )
 
     @property
+    def plan_with_links(self) -> LabPlan:
+        """The plan, whose start page now links what is served."""
+        links = tuple((f"{one.url}/", one.said) for one in self.served)
+        return replace(self.plan, landing=replace(self.plan.landing, bindings=links))
+
+    @property
     def target_url(self) -> str:
         """The URL whose request shows the symptom."""
         step = (self.loaded.scenario.symptom.client or ())[-1]
@@ -104,6 +120,7 @@ class Running:
             "fixes": list(self.plan.fixes),
             "pid": os.getpid(),
             "speed": self.options.speed,
+            "events_version": EVENTS_VERSION,
             "target_url": self.target_url,
             "bindings": [
                 {

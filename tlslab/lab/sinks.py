@@ -17,6 +17,9 @@ from tlslab.errors import in_words
 from tlslab.events import Event
 from tlslab.text import json_text, without_del
 
+# Of the events file, for programs that read it: rises when an event or a field goes, or means something else.
+EVENTS_VERSION = 1
+
 
 def event_lines(events: Iterable[Event]) -> str:
     """Write events as JSON objects with an `event` key, a line each; values that are not JSON's own are their text."""
