@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from rich.style import Style
 
 from tlslab import events as e
 from tlslab.cli.console import LabConsole
@@ -79,6 +80,7 @@ def test_a_terminal_gets_whole_words(width):
 @pytest.mark.parametrize("colours", [True, False])
 def test_a_terminal_gets_styles(event, text, colours):
     """As rich writes them, which ends a style with its line and begins it anew on the next; or none of them."""
+    Style.parse.cache_clear()  # rich keeps how it wrote a style, whatever the next console can show
     file = io.StringIO()
     look: dict[str, Any] = {"force_terminal": True, "color_system": "256" if colours else None, "no_color": False}
     Timeline(LabConsole(patient=False, file=file, width=80, soft_wrap=True, **look), False).show([event])
