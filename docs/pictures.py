@@ -43,7 +43,7 @@ def recorded(home: Path) -> LabConsole:
     """A console that has printed the panel."""
     loaded, pki, options = load(SCENARIO), open_pki(home, datetime.now(UTC)), Options(SCENARIO, speed=24.0)
     plan = build(loaded, (), {}, pki)
-    out = LabConsole(patient=False, file=io.StringIO(), record=True, width=WIDTH, soft_wrap=False, force_terminal=True)
+    out = LabConsole(patient=False, file=io.StringIO(), record=True, width=WIDTH, soft_wrap=False, color_system=None)
     panel.compose(Running.of(loaded, plan, pki, plan.listeners, options, home))(out)
     return out
 

@@ -154,7 +154,7 @@ def advice(scenario: Scenario) -> Iterator[str]:
     if any(one.resumed is not None for one in expected):
         yield (
             f"Offer a session id on their next connection: {_names(lambda one: one.resumes)}. "
-            f"Do not: {_names(lambda one: not one.resumes)}."
+            f"Do not: {_names(lambda one: not one.resumes)}. curl does within one command (--next), and forgets then."
         )
 
 
