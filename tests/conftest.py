@@ -5,6 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import subprocess
+import sys
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -196,6 +199,19 @@ class Heard:
     def facts(self) -> list[str]:
         """What passed on the wire, without the looks at what waits and without the pauses."""
         return [word for word in self.told if word not in ("waiting", "settled")]
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the wheel installs, far from this checkout."""
+    pytest.importorskip("hatchling")
+    folder = tmp_path_factory.mktemp("installed")
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    subprocess.run(build, cwd=Path(__file__).parent.parent, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

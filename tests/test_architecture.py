@@ -20,7 +20,7 @@ ANYTHING = "anything"
 
 # room: (third party, tlslab)
 TABLE = {
-    "__init__": ("", ""),
+    "__init__": ("", "testing"),
     "types": ("", ""),
     "errors": ("", ""),
     "text": ("", ""),
@@ -47,7 +47,11 @@ TABLE = {
         "scenario capture net core pki tls.context httpsys iis words types events errors tap text",
     ),
     "client": ("h11 trio", "scenario net pki tls errors text"),
-    "verify": ("", "client scenario core tls types events tap text"),
+    "verify": ("trio", "lab.home client scenario net core pki tls types events tap text"),
+    "testing": (
+        "trio pytest",
+        "lab scenario net core pki words events errors",
+    ),
     "__main__": ("", "cli"),
     "cli": ("click rich", ANYTHING),
 }
@@ -57,7 +61,7 @@ FILES = {"fileinput", "glob", "mmap", "open", "os", "pathlib", "shutil", "tempfi
 SOCKETS = {"asyncio", "select", "selectors", "socket", "socketserver", "urllib.request"}
 PROCESSES = {"multiprocessing", "signal", "subprocess", "threading"}
 WORLD = CLOCKS | RANDOM | FILES | SOCKETS | PROCESSES
-WORLDLY = {"net", "pki", "client", "capture", "trace", "lab", "cli"}
+WORLDLY = {"net", "pki", "client", "capture", "trace", "lab", "testing", "cli"}
 EXCUSED = {
     "scenario": {"pathlib"},  # the loader reads the file it is given
     "tls": {"threading.local"},  # a buffer for each thread that whoever runs labs may have; it starts none
@@ -232,6 +236,8 @@ ALSO = {
     "scenario": "client verify",  # every promise of the catalogue is a trial, which the lab's own client walks
     "symptoms": "scenario.catalogue",  # what people paste is scored against the shipped symptoms
     "verify": "errors pki schannel",  # the certificates of a home; every scenario on every Windows, or refused
+    "lab": "client verify",  # what came of whole conversations, walked in memory
+    "testing": "open_lab tlslab_fixes types",  # by the names that its users import
     "tls": "pki schannel",  # certificates to shake hands with, and the suites of Windows
 }
 TESTS = [

@@ -51,6 +51,7 @@ FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Options that pages name by themselves and that belong to other programs.
 FOREIGN = {"--cacert", "--cert", "--cert-type", "--key", "--ssl-revoke-best-effort", "--ssl-no-revoke", "--version"}
 FOREIGN |= {"--next", "--tries", "--networking-mode"}
+FOREIGN |= {"--tlslab-artifacts"}  # of pytest, by our plugin
 
 
 def _commands() -> dict[str, click.Command]:
@@ -83,7 +84,7 @@ def _calls(page: str) -> list[list[str]]:
         .replace("SCENARIO=", "--scenario ")
         .replace("ARGS=", "")
         for line in _code(page)
-        if re.search(r"\btlslab [a-z]|make serve|^--set ", line)
+        if re.search(r"(?<!from )\btlslab [a-z]|make serve|^--set ", line)
     ]
     lines = [line[line.index("tlslab ") :].replace('"--', "--") for line in lines if "tlslab " in line]
     return [words[1:] for line in lines if (words := _words(line))[1:2]]

@@ -23,6 +23,7 @@ from tlslab.words.values import HINTS
 
 # Types without a sentence, each because another one says it.
 QUIET = {
+    e.ConnectionSummary,  # all that was said before
     e.BindingChosen,  # the panel says what its URL is bound to
     e.HandshakeMessage,  # -v
     e.ServerHelloSent,  # HandshakeCompleted

@@ -24,6 +24,7 @@ COMMANDS = {
     "show": ("tlslab.cli.show", "Explain a failure and its documented fixes."),
     "serve": ("tlslab.cli.serve", "Serve a failure until Ctrl-C."),
     "demo": ("tlslab.cli.demo", "Show one failure and its cure, then end."),
+    "verify": ("tlslab.cli.verify", "Show that each failure happens, and that each fix cures it."),
     "trace": ("tlslab.cli.trace", "Explain a capture: who said what, and whose turn it was."),
     "profiles": ("tlslab.cli.profiles", "Compare the defaults of Windows versions, with their sources."),
     "pki": ("tlslab.cli.pki", "Show, export or remake the lab's certificates."),

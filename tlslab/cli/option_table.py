@@ -14,6 +14,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "--verbose": "", "-s": "NAME|FILE.yaml", "-v": "", "_": "NAME|FILE.yaml"},
     "demo": {"--help": "", "--keylog": "FILE", "--logs": "DIR", "--pcapng": "FILE|-", "--pcapng-limit": "SIZE",
         "--profile": "PROFILE", "--speed": "N"},
+    "verify": {"--all": "", "--help": "", "--json": "", "--junit": "FILE", "--speed": "N", "_": "NAME|FILE.yaml"},
     "trace": {"--help": "", "--json": "", "--keylog": "FILE", "--stream": "N", "_": "FILE"},
     "profiles": {"--help": "", "--json": "", "--markdown": "", "_": "NAME"},
     "pki": {"--help": "", "_": "show|export|reset"},

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import trio
 
@@ -71,7 +72,7 @@ class _Walker:
         client.start(step, trio.current_time(), began)
         outcome = await _Exchange(client, stream.socket).run()
         if client.state is ClientState.OVER:
-            await trio.aclose_forcefully(stream)
+            await _leave(stream)
         return outcome, began
 
     async def _connect(self, step: Step, session: Session | None) -> tuple[Client, trio.SocketStream]:
@@ -99,7 +100,18 @@ class _Walker:
     async def close(self) -> None:
         for _, stream in self._open:
             with trio.CancelScope(shield=True):
-                await trio.aclose_forcefully(stream)
+                await _leave(stream)
+
+
+async def _leave(stream: trio.SocketStream) -> None:
+    """Close a connection with FIN: with something unread, the system would say RST."""
+    sock = stream.socket
+    if sock.fileno() >= 0:
+        with socket.fromfd(sock.fileno(), sock.family, sock.type) as same, suppress(OSError):
+            same.setblocking(False)
+            while same.recv(CHUNK):
+                pass
+    await trio.aclose_forcefully(stream)
 
 
 class _Exchange:

@@ -114,6 +114,10 @@ class Driver:
         """The time has come that `connection.next_deadline` named."""
         self.connection.tick(now)
 
+    def hasten(self, now: float) -> None:
+        """Do not wait for that time."""
+        self.connection.hasten(now)
+
     def note_unread(self, now: float) -> None:
         """Count what waits while reading is paused. The first count of a stall is made by `finish_step`."""
         self.connection.note_unread(self._transport.unread(), now)

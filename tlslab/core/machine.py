@@ -41,7 +41,19 @@ class Machine:
         self._emit = Recorder(0, wanted)
         self._answers = Answers(plan)
         self._sessions = Sessions(plan, self._emit, keylog)
+        self._keylog = keylog
         self._check_sstp()
+
+    def change(self, plan: LabPlan) -> int:
+        """Be set otherwise, as `plan` says, from the next connection on; its number is returned.
+
+        Connections that are open go on as they began. The session table begins anew, as when the machine had restarted.
+        """
+        self.plan = plan
+        self._timers = self._patience.timers(plan.setup.timers)
+        self._answers = Answers(plan)
+        self._sessions = Sessions(plan, self._emit, self._keylog)
+        return self.connections_accepted + 1
 
     def accept(self, listener: Listener, peer: str, local: str, now: float) -> Connection:
         """Take a new connection on `listener`; both addresses are `host:port`."""

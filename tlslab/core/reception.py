@@ -66,6 +66,10 @@ class Reception:
         """When `tick` has something to do, in lab time."""
         return self._watch.ends
 
+    def hasten(self, now: float) -> None:
+        """Let its timer run out now: call `tick` next."""
+        self._watch.ends = now
+
     def tick(self, now: float) -> TurnedAway | None:
         """Turn away a client whose ClientHello is late; the timer is that for the head of a request."""
         if now < self._watch.ends:

@@ -35,3 +35,27 @@ class ConnectionClosed(Event):
 
     how: t.ConnectionEnd
     seconds: float
+
+
+@t.frozen_for_mypy
+class ConnectionSummary(Event):
+    """What a connection came to, told when it is over.
+
+    `requests` are a method and a target, `statuses` an answer each, `body_received` all bytes of bodies that were read.
+    `deadlocked`: an upload was left unread for a certificate that could only come behind it. `why` is the event that
+    ended it and what tells most of it, such as `TimerExpired: ssl_renegotiation`; "" where nobody ended it.
+    """
+
+    peer: str
+    protocol: str
+    handshakes: int
+    renegotiated: bool
+    resumed: bool
+    certificate: str | None
+    requests: tuple[str, ...]
+    statuses: tuple[str, ...]
+    body_received: int
+    deadlocked: bool
+    how: t.ConnectionEnd
+    why: str
+    seconds: float

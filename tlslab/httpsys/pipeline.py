@@ -13,17 +13,8 @@ from __future__ import annotations
 
 import h11
 
+from tlslab import events as e
 from tlslab.errors import LocalMisuse
-from tlslab.events import (
-    BadRequestReceived,
-    CertificateRetrievalStarted,
-    ContinueSent,
-    EntityBodyReceived,
-    ReadAheadExceeded,
-    RequestReceived,
-    ResponseSent,
-    RetrievalCancelled,
-)
 from tlslab.httpsys import error_log
 from tlslab.httpsys.client_certificate import UNLIMITED, Ask, BodyProgress, Cancel, Retrieval, Take, TooLarge
 from tlslab.httpsys.effects import (
@@ -167,6 +158,11 @@ class Pipeline:
         error_log.time_out(self._emit, self._watch, self._request, now)
         self._close(Reset())
 
+    def hasten(self, now: float) -> None:
+        """Let the application have done its work, and the timer that runs run out now: call `tick` next."""
+        self._delay_over = None if self._delay_over is None else now
+        self._watch.ends = now
+
     def decide(self, unread: int, now: float) -> None:
         """Make up its mind: how much to read, whether to ask, whether the request is complete.
 
@@ -185,7 +181,7 @@ class Pipeline:
             self.capacity = 0
             self._ask(now)
         elif isinstance(decision, Cancel):
-            self._emit(RetrievalCancelled, now, body_received=self._body.received, max_bytes=decision.max_bytes)
+            self._emit(e.RetrievalCancelled, now, body_received=self._body.received, max_bytes=decision.max_bytes)
             self._close(Reset())
         elif isinstance(decision, TooLarge):
             self.capacity = 0
@@ -282,7 +278,7 @@ class Pipeline:
             self._on_head(event, now)
         elif type(event) is h11.EndOfMessage:
             self._body.complete = True
-            self._emit(EntityBodyReceived, now, length=self._body.received)
+            self._emit(e.EntityBodyReceived, now, length=self._body.received)
         return False
 
     def _on_head(self, event: h11.Request, now: float) -> None:
@@ -294,7 +290,7 @@ class Pipeline:
             self._refuse(*version_refusal(request.http_version, self._error_page), now)
             return
         self._emit(
-            RequestReceived,
+            e.RequestReceived,
             now,
             method=request.method,
             target=request.target,
@@ -340,7 +336,7 @@ class Pipeline:
         self._effects.append(RequestClientCertificate())
         if retrieval is not None:
             self._emit(
-                CertificateRetrievalStarted,
+                e.CertificateRetrievalStarted,
                 now,
                 kind=getattr(retrieval, "kind", ""),
                 body_received=self._body.received,
@@ -354,7 +350,7 @@ class Pipeline:
         if self._http.client_is_waiting_for_100_continue and not (after_certificate and self._question.keeps_waiting):
             data = self._http.send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
             self._effects.append(Send(data or b""))
-            self._emit(ContinueSent, now, after_certificate=after_certificate)
+            self._emit(e.ContinueSent, now, after_certificate=after_certificate)
 
     def _answer(self) -> None:
         if self._request is not None and not self._answering:
@@ -363,7 +359,7 @@ class Pipeline:
 
     def _refuse_body(self, decision: TooLarge, now: float) -> None:
         self._emit(
-            ReadAheadExceeded,
+            e.ReadAheadExceeded,
             now,
             body_received=self._body.received,
             size_bytes=decision.size_bytes,
@@ -373,7 +369,7 @@ class Pipeline:
 
     def _refuse(self, response: Response, detail: str, reason: str, now: float) -> None:
         """Answer what is not a request, log it, and close."""
-        self._emit(BadRequestReceived, now, detail=detail)
+        self._emit(e.BadRequestReceived, now, detail=detail)
         is_routed = self.phase is Phase.RECEIVING  # a whole head finds its site; this is about the body then
         error_log.log(self._emit, reason, self._request, response.status, now, is_routed=is_routed)
         self._send_response(response, self._request, now, closes=True)
@@ -383,7 +379,7 @@ class Pipeline:
         method = request.method if request else "-"
         self._effects.append(Send(encode(response, method, closes=closes)))
         self._emit(
-            ResponseSent,
+            e.ResponseSent,
             now,
             status=response.status,
             substatus=response.substatus,

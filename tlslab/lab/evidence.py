@@ -17,6 +17,7 @@ from tlslab.events import CertificateRequested, Event
 from tlslab.lab.options import Options
 from tlslab.lab.release import release
 from tlslab.lab.sinks import event_lines
+from tlslab.lab.summaries import Summaries
 from tlslab.net.bus import Bus
 from tlslab.net.clock import lab_time
 from tlslab.tap import NO_TAP, Tap
@@ -129,6 +130,8 @@ class Evidence:
         if options.events is not None:
             file = self._open(options.events, EvidenceFile.EVENTS_FILE)  # what is missing is an event, and in it, too
             self._bus.record_steps(lambda events: file.write_lines(event_lines(events)))
+            summaries = Summaries(self._bus.publish)
+            self._bus.record(summaries.kinds, summaries.note)
 
     def _open_key_log(self, options: Options) -> OutputFile | None:
         path, what = key_log_file(options.keylog, os.environ)

@@ -67,7 +67,7 @@ def run(
             on_ready()  # outside the nursery, which would wrap its error in a group
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(serve, machine, bound, bus, tap)
-                nursery.start_soon(_each_second, look_after, speed)
+                nursery.start_soon(each_second, look_after, speed)
                 nursery.start_soon(_show, screen, speed)
                 received = await anext(aiter(signals))
                 nursery.cancel_scope.cancel()
@@ -82,7 +82,8 @@ def run(
         close_all(bound)
 
 
-async def _each_second(look_after: Callable[[], None], speed: float) -> None:
+async def each_second(look_after: Callable[[], None], speed: float) -> None:
+    """Call it each second of the wall's, by a clock that is so fast."""
     while True:
         await trio.sleep(speed)
         look_after()

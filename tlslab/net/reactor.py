@@ -80,7 +80,7 @@ class Reactor:
     def add(self, handler: Handler) -> None:
         """Serve a socket, too."""
         self._handlers[handler.sock.fileno()] = handler
-        self._give_turn(handler, lambda: None)
+        self.give_turn(handler, lambda: None)
 
     def _serve_ready(self) -> None:
         """Give a turn to each socket that something has happened to, and again, while there are any."""
@@ -91,7 +91,7 @@ class Reactor:
                 return
             for fd, what in happened:
                 if handler := self._handlers.get(fd):
-                    self._give_turn(handler, handler.ready, what)
+                    self.give_turn(handler, handler.ready, what)
             linger = LINGER_SECONDS
 
     async def _keep_time(self) -> None:
@@ -102,7 +102,7 @@ class Reactor:
             for fd in self._alarms.due(trio.current_time()):
                 handler = self._handlers[fd]
                 if handler.deadline <= trio.current_time():
-                    self._give_turn(handler, handler.tick)
+                    self.give_turn(handler, handler.tick)
                 else:  # it was put off
                     self._set_alarm(fd, handler.deadline)
 
@@ -113,9 +113,15 @@ class Reactor:
 
     def _find_stuck(self, fd: int) -> None:
         handler = self._handlers[fd]
-        self._give_turn(handler, handler.ready, HANGUP | STUCK)
+        self.give_turn(handler, handler.ready, HANGUP | STUCK)
 
-    def _give_turn(self, handler: Handler, turn: Callable[..., None], *what: int) -> None:
+    @property
+    def handlers(self) -> list[Handler]:
+        """All that it serves."""
+        return list(self._handlers.values())
+
+    def give_turn(self, handler: Handler, turn: Callable[..., None], *what: int) -> None:
+        """Call something of a handler's, and look after what it wants now."""
         try:
             turn(*what)
             if not handler.is_over:

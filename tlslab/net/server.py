@@ -14,8 +14,8 @@ import trio
 
 from tlslab.core.driver import Driver
 from tlslab.core.machine import Machine
-from tlslab.core.plan import Listener
-from tlslab.errors import hint_of, in_words, reason_of, shortage_of
+from tlslab.core.plan import LabPlan, Listener
+from tlslab.errors import LabError, hint_of, in_words, reason_of, shortage_of
 from tlslab.events import InternalFault
 from tlslab.net.bus import Bus
 from tlslab.net.pump import Pump
@@ -85,29 +85,68 @@ def _bind(listener: Listener) -> Bound:
     return Bound(listener.on_port(port), sock, host, port)
 
 
-async def serve(machine: Machine, bound: Iterable[Bound], bus: Bus, tap: Tap = NO_TAP) -> None:
-    """Serve until cancelled; `tap` is told what passes on the wire."""
-    bus.publish(machine.take_events())  # what there is to say before anybody comes
-    now = trio.lowlevel.current_clock().current_time
+class Server:
+    """A lab on its sockets; `tap` is told what passes on the wire. All of it is called in the thread that runs it."""
 
-    def failed(handler: Handler, error: Exception) -> bool:
+    def __init__(self, machine: Machine, bound: Iterable[Bound], bus: Bus, tap: Tap = NO_TAP) -> None:
+        self._machine = machine
+        self._bound = list(bound)
+        self._bus = bus
+        self._tap = tap
+        self._now: Callable[[], float] = lambda: 0.0
+        self._reactor = Reactor(self._failed)
+        self._acceptors: list[Acceptor] = []
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        fill_in_unread()  # while there is a descriptor to import with
+        self._publish()  # what there is to say before anybody comes
+        self._now = now = trio.lowlevel.current_clock().current_time
+        reactor, bus = self._reactor, self._bus
+        self._acceptors = [Acceptor(self._machine, one, bus, reactor, self._tap, now) for one in self._bound]
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(reactor.run, self._acceptors)
+                nursery.start_soon(_tick, self._machine, bus)
+        finally:
+            self._publish()  # what connections did to the lab since its last tick
+
+    def hasten(self, number: int) -> bool:
+        """Let the timer that runs on a connection run out now; False where there is no such connection any more."""
+        for handler in self._reactor.handlers:
+            if isinstance(handler, Pump) and handler.number == number:
+                self._reactor.give_turn(handler, handler.hasten)
+                return True
+        return False
+
+    def change(self, plan: LabPlan) -> int:
+        """Serve as `plan` says from the next connection on; its number is returned (see `Machine.change`).
+
+        LabError: the plan listens elsewhere, which a lab that runs cannot.
+        """
+        before = [one.listener for one in self._bound]
+        if [one.host for one in plan.listeners] != [one.host for one in before]:
+            raise LabError("this changes where the lab listens", "end it, and start it so")
+        for acceptor, listener, bound in zip(self._acceptors, plan.listeners, self._bound, strict=True):
+            acceptor.listener = listener.on_port(bound.port)
+        return self._machine.change(plan)
+
+    def _failed(self, handler: Handler, error: Exception) -> bool:
         if isinstance(handler, Pump):
-            bus.publish([_fault(now(), handler.number, error)])
+            self._bus.publish([_fault(self._now(), handler.number, error)])
             return False
         if not (isinstance(handler, Acceptor) and isinstance(error, OSError)):
             raise error
         handler.rest()
         return True
 
-    fill_in_unread()  # while there is a descriptor to import with
+    def _publish(self) -> None:
+        self._bus.publish(self._machine.take_events())
 
-    reactor = Reactor(failed)
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(reactor.run, [Acceptor(machine, one, bus, reactor, tap, now) for one in bound])
-            nursery.start_soon(_tick, machine, bus)
-    finally:
-        bus.publish(machine.take_events())  # what connections did to the lab since its last tick
+
+async def serve(machine: Machine, bound: Iterable[Bound], bus: Bus, tap: Tap = NO_TAP) -> None:
+    """Serve until cancelled, as `Server.run` does."""
+    await Server(machine, bound, bus, tap).run()
 
 
 def _fault(now: float, number: int, error: Exception) -> InternalFault:
@@ -138,6 +177,7 @@ class Acceptor:
         self.deadline = NEVER
         self.is_over = False
         self._machine = machine
+        self.listener = bound.listener
         self._bound = bound
         self._bus = bus
         self._reactor = reactor
@@ -181,7 +221,7 @@ class Acceptor:
         now = self._now()
         local = (self._host(sock), self._bound.port)
         transport, publish = SocketTransport(sock), self._bus.publish
-        driver = Driver(self._machine, self._bound.listener, peer, local, self._tap, publish, transport, now)
+        driver = Driver(self._machine, self.listener, peer, local, self._tap, publish, transport, now)
         driver.finish_step(now)  # at once, so that events come in the order of time
         return Pump(sock, driver, self._bus.wanted, self._now)
 
