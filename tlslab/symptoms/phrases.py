@@ -99,10 +99,10 @@ CLIENT_AUTH_CERT_NEEDED|(?<!\d)-1206\b
 (?:not|never) (?:being )?asked(?: for| to (?:select|choose)\w*)?(?: one| a| any| it)?
 @ERROR_WINHTTP_CLIENT_AUTH_CERT_NEEDED
 (?:\b{not}|n.t) (?:(?:get|be|being|even|any) )*(?:offer|prompt|ask|show|present|select|pop)\w*[^.;]{0,30}cert\w*
-\b(?:no|without)(?: a| any)?(?: client| certificate)* (?:prompt|pop-?up|picker|dialog)
+\b(?:no|without)(?: a| any)?(?: client| cert\w*)* (?:prompt|pop-?up|picker|dialog)
 certificate (?:is )?never (?:offered|asked for)|\b(?:not|never|n't) (?:being )?(?:prompt\w*|offered)
 (?:missing|not|isn't) (?:from|in|on) the (?:selection|list|dialog|certificate)[\w ]*
-certificate (?:dialog|picker|prompt|selection)[\w ]* (?:empty|missing|not|n.t)
+\bcert\w* (?:dialog|picker|prompt|selection)[\w ]* (?:empty|missing|not|n.t)
 sends? (?:an )?empty certificate|no matching issuer
 = no-ca-names
 no client certificate CA names
