@@ -147,7 +147,9 @@ def test_no_name_begins_a_line(capsys):
     ],
     ids=" ".join,
 )
-@pytest.mark.parametrize("hostile", [HOSTILE, pytest.param(FILE_NAME, marks=posix)], ids=["controls", "file name"])
+@pytest.mark.parametrize(
+    "hostile", [HOSTILE, pytest.param(FILE_NAME, marks=[posix, pytest.mark.soak])], ids=["controls", "file name"]
+)
 def test_what_was_typed(run, words, hostile):
     """Each argument of each command comes back in a complaint, if at all, as text that does nothing."""
     result = run(*[word.replace("HOSTILE", hostile) for word in words])

@@ -182,9 +182,11 @@ FAILURES: list[tuple[Any, str, tuple[int, ...]]] = [
 @pytest.mark.parametrize(
     ("where", "name", "number"),
     [
-        pytest.param(where, name, number, id=f"{name}-{errno.errorcode[number]}")
+        pytest.param(
+            where, name, number, id=f"{name}-{errno.errorcode[number]}", marks=[pytest.mark.soak] * (place > 0)
+        )
         for where, name, numbers in FAILURES
-        for number in numbers
+        for place, number in enumerate(numbers)
     ],
 )
 def test_a_call_that_fails_for_a_while(lab, monkeypatch, where, name, number):

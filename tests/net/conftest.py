@@ -169,7 +169,7 @@ def serving(request: pytest.FixtureRequest) -> Serving:
         bound = bind(plan.listeners)
         keylog = None if tap is NO_TAP else lambda line: tap.secrets(line.decode())
         bus.record(ALL, lambda event: running.take(event))  # before there is a lab, which speaks from its start
-        running = Running(Machine(plan, bus.wanted, keylog, Patience(speed)), bus, bound, patience)
+        running = Running(Machine(plan, bus.wanted, keylog, Patience(speed, reaction=0)), bus, bound, patience)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(serve, running.lab, bound, bus, tap)

@@ -87,6 +87,7 @@ def test_what_cannot_be_had(name, profile, message, hint):
     assert hint in caught.value.hint
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("name", catalogue.names())
 def test_every_scenario_on_every_windows(pki, name, profile):

@@ -13,10 +13,12 @@ REACTION_SECONDS = 2.0  # chosen: as long as a client on a busy machine may take
 class Patience:
     """How long the lab waits for clients, who live by the wall's clock while its own runs `speed` times as fast.
 
-    The core has one clock, so all is in seconds of the lab's. The numbers are chosen.
+    The core has one clock, so all is in seconds of the lab's; `reaction` alone is in the wall's, and how long a client
+    may take to answer. The numbers are chosen.
     """
 
     speed: float = 1.0
+    reaction: float = REACTION_SECONDS
 
     @property
     def alert_drain(self) -> float:
@@ -33,5 +35,5 @@ class Patience:
 
         At 3,600 times the speed two minutes are 33 ms, and no Java has said its first word by then.
         """
-        least = {timer: min(seconds, REACTION_SECONDS) * self.speed for timer, seconds in timers}
+        least = {timer: min(seconds, self.reaction) * self.speed for timer, seconds in timers}
         return timers.model_copy(update={timer: max(seconds, least[timer]) for timer, seconds in timers})
