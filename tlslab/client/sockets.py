@@ -72,7 +72,8 @@ class _Walker:
         client.start(step, trio.current_time(), began)
         outcome = await _Exchange(client, stream.socket).run()
         if client.state is ClientState.OVER:
-            await _leave(stream)
+            alert = client.data_to_send(CHUNK, trio.current_time()) if outcome.kind == "alert" else b""
+            await _leave(stream, alert)
         return outcome, began
 
     async def _connect(self, step: Step, session: Session | None) -> tuple[Client, trio.SocketStream]:
@@ -103,12 +104,13 @@ class _Walker:
                 await _leave(stream)
 
 
-async def _leave(stream: trio.SocketStream) -> None:
-    """Close a connection with FIN: with something unread, the system would say RST."""
+async def _leave(stream: trio.SocketStream, last: bytes = b"") -> None:
+    """Say a last thing, and close a connection with FIN: with something unread, the system would say RST."""
     sock = stream.socket
     if sock.fileno() >= 0:
         with socket.fromfd(sock.fileno(), sock.family, sock.type) as same, suppress(OSError):
             same.setblocking(False)
+            same.send(last)
             while same.recv(CHUNK):
                 pass
     await trio.aclose_forcefully(stream)

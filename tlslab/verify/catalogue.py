@@ -93,11 +93,18 @@ def verify(
 
 def _jobs(source: str, loaded: LoadedScenario, *, crowds: bool) -> Iterator[Job]:
     for trial in trials(loaded.scenario):
-        if _is_crowd(trial) and not crowds:
+        if _why_skipped(trial, crowds=crowds):
             continue
         for style in list(WritingStyle)[: 1 if _is_crowd(trial) else None]:
             for _ in range(1 if _must_always(loaded, trial) else AGAIN):
                 yield Job(source, trial.name, style)
+
+
+def _why_skipped(trial: Trial, *, crowds: bool) -> str:
+    """Why a trial is not taken; "" where it is."""
+    if any(step.relay for step in trial.client):
+        return "the relay between client and server is there in memory alone, where the tests take it"
+    return "it takes thousands of clients: --all takes it, too" if _is_crowd(trial) and not crowds else ""
 
 
 def _is_crowd(trial: Trial) -> bool:
@@ -116,7 +123,7 @@ def _report(
     for trial in trials(loaded.scenario):
         results = [one for style in WritingStyle for one in seen.get(Job(source, trial.name, style), [])]
         if not results:
-            report.skipped[trial.name] = "it takes thousands of clients: --all takes it, too"
+            report.skipped[trial.name] = _why_skipped(trial, crowds=crowds)
             continue
         fix = loaded.scenario.fixes.get(trial.name.removeprefix("fixes."))
         differences = dict.fromkeys(text for one in results for text in one.differences)
