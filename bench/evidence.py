@@ -54,6 +54,7 @@ def check_events(folder: Path, done: Counter[str]) -> list[str]:
     """What the lab says of itself that it should not."""
     kinds: Counter[str] = Counter()
     open_ends: Counter[str] = Counter()
+    last: dict[str, str] = {}  # what was said of a file last
     wrong = []
     with (folder / "events.jsonl").open() as lines:
         for event in map(json.loads, lines):
@@ -61,11 +62,15 @@ def check_events(folder: Path, done: Counter[str]) -> list[str]:
             if event["event"] == "InternalFault":
                 wrong.append(f"a fault: {event['detail']} {event['traceback']}")
             elif event["event"].startswith("Evidence"):
+                last[event["what"]] = event["event"]
                 open_ends[event["what"]] += 1 if event["event"] == "EvidenceEnded" else -1
                 done[f"missing in {event['what']}"] += event.get("missing", 0)
     for kind in ("ConnectionOpened", "EntityBodyStalled", "ResponseSent", "EvidenceEnded", "EvidenceResumed"):
         done[f"events {kind}"] = kinds[kind]
-    return wrong + [f"{what} did not go on" for what, count in open_ends.items() if count]
+    wrong += [f"{what} did not go on" for what, kind in last.items() if kind == "EvidenceEnded"]
+    if not done["missing in events_file"]:  # else what was said may be among what is missing
+        wrong += [f"{what} ended and went on unequally often" for what, count in open_ends.items() if count]
+    return wrong
 
 
 def check_memory(memory: Sequence[tuple[float, int]], done: Counter[str]) -> list[str]:

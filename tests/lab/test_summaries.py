@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tlslab.client.identities import People
-from tlslab.events import ConnectionSummary, Event
-from tlslab.lab.summaries import Summaries
+from tlslab.events import ConnectionSummary, Event, RequestReceived, ResponseSent
+from tlslab.lab.summaries import MOST, ConnectionAccount, Summaries
 from tlslab.pki.store import Pki, open_pki
 from tlslab.scenario.build import build
 from tlslab.scenario.schema import Step, WritingStyle
@@ -86,3 +86,13 @@ def test_several_requests_and_a_session(summaries):
     )
     assert (first.requests, first.body_received) == (("GET /upload", "POST /upload"), 2**20)
     assert (first.resumed, second.resumed, second.handshakes) == (False, True, 1)
+    assert second.certificate == "CN=alice"  # which came in the session, and in no handshake
+
+
+def test_a_connection_with_many_requests():
+    """What is kept of one is bounded."""
+    account = ConnectionAccount(1, "c:1")
+    for number in range(3 * MOST):
+        account.note(RequestReceived(0.0, 1, "site", "GET", f"/{number}", "1.1", 0, False, "", ""))
+        account.note(ResponseSent(0.1, 1, "site", 200, 0, "GET", f"/{number}", None, 0, 0.1))
+    assert (len(account.requests), len(account.statuses), account.requests[0]) == (MOST, MOST, "GET /0")

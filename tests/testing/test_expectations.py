@@ -12,17 +12,14 @@ from tlslab.types import ConnectionEnd
 
 FROZEN = ConnectionAccount(
     1,
-    0.0,
     "c:1",
     requests=["POST /upload"],
     deadlocked=True,
     how=ConnectionEnd.RESET,
     why="TimerExpired: ssl_renegotiation",
 )
-FINE = ConnectionAccount(
-    2, 0.0, "c:2", requests=["GET /a"], statuses=["200"], certificate="CN=alice", renegotiated=True
-)
-DISTRUSTS = ConnectionAccount(3, 0.0, "c:3", how=ConnectionEnd.CLOSED, why="AlertReceived: unknown_ca")
+FINE = ConnectionAccount(2, "c:2", requests=["GET /a"], statuses=["200"], certificate="CN=alice", renegotiated=True)
+DISTRUSTS = ConnectionAccount(3, "c:3", how=ConnectionEnd.CLOSED, why="AlertReceived: unknown_ca")
 
 
 @pytest.mark.parametrize(

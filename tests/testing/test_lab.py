@@ -114,6 +114,8 @@ def test_what_cannot_be_had():
     """Said when it is asked for; nothing is left behind."""
     with pytest.raises(UsageProblem, match="no scenario 'large-post-deadlok'"):
         open_lab("large-post-deadlok")
+    with pytest.raises(UsageProblem, match="speed=-1 is no speed"):
+        open_lab("large-post-deadlock", speed=-1)
     with pytest.raises(UsageProblem, match="has no fix"), open_lab("large-post-deadlock", fixes="pray"):
         pass
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("tlslab")]

@@ -41,7 +41,8 @@ class ConnectionClosed(Event):
 class ConnectionSummary(Event):
     """What a connection came to, told when it is over.
 
-    `requests` are a method and a target, `statuses` an answer each, `body_received` all bytes of bodies that were read.
+    `requests` are a method and a target, `statuses` an answer each (the first 100), `body_received` all bytes of bodies
+    that were read.
     `deadlocked`: an upload was left unread for a certificate that could only come behind it. `why` is the event that
     ended it and what tells most of it, such as `TimerExpired: ssl_renegotiation`; "" where nobody ended it.
     """

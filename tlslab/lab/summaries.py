@@ -10,6 +10,8 @@ from tlslab import events as e
 from tlslab.text import format_status
 from tlslab.types import ConnectionEnd
 
+MOST = 100  # chosen: requests and answers that are named; a connection may have millions, and a lab thousands of them
+
 
 @dataclass(slots=True)
 class ConnectionAccount:
@@ -19,7 +21,6 @@ class ConnectionAccount:
     """
 
     number: int
-    opened_at: float
     peer: str
     binding: str = ""
     protocol: str = ""
@@ -63,7 +64,8 @@ class ConnectionAccount:
 
     def request(self, event: e.RequestReceived) -> None:
         """Another request."""
-        self.requests.append(f"{event.method} {event.target}")
+        if len(self.requests) < MOST:
+            self.requests.append(f"{event.method} {event.target}")
         self._bodies_before, self._body = self.body_received, 0
 
     def handshake(self, event: e.HandshakeCompleted) -> None:
@@ -119,7 +121,10 @@ def _certificate(connection: ConnectionAccount, event: e.ClientCertificateReceiv
 
 
 def _response(connection: ConnectionAccount, event: e.ResponseSent) -> None:
-    connection.statuses.append(format_status(event.status, event.substatus))
+    if len(connection.statuses) < MOST:
+        connection.statuses.append(format_status(event.status, event.substatus))
+    if event.certificate is not None:  # that of a resumed session comes in no handshake
+        connection.certificate = event.certificate
 
 
 _NOTES: dict[type[e.Event], Callable[[ConnectionAccount, Any], None]] = {
@@ -179,7 +184,7 @@ class Summaries:
     def __init__(
         self,
         publish: Callable[[Iterable[e.Event]], None],
-        make: Callable[[int, float, str], ConnectionAccount] = ConnectionAccount,
+        make: Callable[[int, str], ConnectionAccount] = ConnectionAccount,
     ) -> None:
         self._publish = publish
         self._make = make
@@ -188,7 +193,7 @@ class Summaries:
     def note(self, event: e.Event) -> None:
         """Take the next event of any connection."""
         if isinstance(event, e.ConnectionOpened):
-            self.kept[event.connection] = self._make(event.connection, event.at, event.peer)
+            self.kept[event.connection] = self._make(event.connection, event.peer)
             return
         connection = self.kept.get(event.connection)
         if connection is None:

@@ -97,7 +97,9 @@ class Lab:
             self._running = Running.of(self._loaded, plan, self._pki, listeners, options, home())
             self._listen()
             self._files = evidence.Evidence(options, plan, self._bus, opened)
-            machine = Machine(plan, self._bus.wanted, self._files.keylog, Patience(options.speed))
+            machine = Machine(
+                self._running.plan_with_links, self._bus.wanted, self._files.keylog, Patience(options.speed)
+            )
             self._server = Server(machine, bound, self._bus, self._files.tap)
             self._stack = opened.pop_all()
         self._started: Future[tuple[trio.lowlevel.TrioToken, trio.CancelScope]] = Future()
@@ -268,10 +270,8 @@ class Lab:
         self._bus.record(ALL, self._note)
         self._bus.record(summaries.kinds, summaries.note)
 
-    def _connection(self, number: int, opened_at: float, peer: str) -> LabConnection:
-        connection = LabConnection(
-            number, opened_at, peer, end_it=lambda which: self._call(lambda: self._server.hasten(which))
-        )
+    def _connection(self, number: int, peer: str) -> LabConnection:
+        connection = LabConnection(number, peer, end_it=lambda which: self._call(lambda: self._server.hasten(which)))
         with self._news:
             self._connections.append(connection)
         return connection

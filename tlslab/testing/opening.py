@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 
 import trio
 
+from tlslab.errors import UsageProblem
 from tlslab.lab.options import Options
 from tlslab.testing.lab import Lab
 
+SLOWEST, FASTEST = 0.01, 10_000  # as --speed takes it
 Returned = TypeVar("Returned")
 
 
@@ -69,6 +71,8 @@ def open_lab(
     `async with`. `settings` are knobs by path, `{"timers.ssl_renegotiation": "30s"}`. `speed` is how many times as fast
     the lab's clock runs, the scenario's own suggestion unless it is given. LabError says what cannot be had.
     """
+    if speed is not None and not SLOWEST <= speed <= FASTEST:
+        raise UsageProblem(f"speed={speed:g} is no speed of a lab", f"give {SLOWEST:g} to {FASTEST:,}")
     names = (fixes,) if isinstance(fixes, str) else tuple(fixes)
     words = tuple(f"{path}={json.dumps(value)}" for path, value in (settings or {}).items())
     return Opening(
