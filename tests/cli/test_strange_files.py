@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tlslab.lab.curl import upload_file
+from tlslab.lab.curl import FilesIn
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX pipes")
 SERVE = ("serve", "-s", "session-lifetime", "--port", "0")
@@ -76,7 +76,7 @@ def test_a_pipe_of_the_shell_is_read(home):
 def test_a_pipe_among_the_uploads(tmp_path):
     """The file to upload takes its place."""
     os.mkfifo(tmp_path / "1KiB.bin")
-    assert upload_file(tmp_path, 1024).read_bytes() == bytes(1024)
+    assert FilesIn(tmp_path).upload(1024).read_bytes() == bytes(1024)
     assert [path.name for path in tmp_path.iterdir()] == ["1KiB.bin"]
 
 

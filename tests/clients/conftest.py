@@ -19,7 +19,7 @@ import pytest
 from tlslab import events
 from tlslab.client.https import Outcome
 from tlslab.events import ConnectionClosed, ConnectionOpened, Event, InternalFault
-from tlslab.lab.curl import Curl, Destination, connections, upload_file
+from tlslab.lab.curl import Curl, Destination, FilesIn, connections
 from tlslab.pki.store import IdentityFiles
 from tlslab.scenario.schema import Step
 
@@ -136,7 +136,7 @@ class LabProcess:
             addresses[one["name"]] = Destination(one["url"].rstrip("/"), connect_to, tuple(one["protocols"]), place)
         addresses[None] = next(iter(addresses.values()))
         identities = {name: _files(files) for name, files in self.ready["identities"].items()}
-        return Curl(Path(self.ca_file), identities, addresses, lambda size: upload_file(uploads, size))
+        return Curl(Path(self.ca_file), identities, addresses, FilesIn(uploads))
 
 
 def _files(files: Mapping[str, str]) -> IdentityFiles:

@@ -13,7 +13,7 @@ from tlslab.events import ALL, BadRequestReceived, EntityBodyReceived, HttpErrLo
 from tlslab.httpsys.client_certificate import Synchronous
 from tlslab.httpsys.effects import Close, Response, Service
 from tlslab.httpsys.phases import NEXT, Cause, Phase
-from tlslab.httpsys.pipeline import PIPELINED_LIMIT, Pipeline
+from tlslab.httpsys.pipeline import Pipeline
 from tlslab.httpsys.question import Question
 from tlslab.httpsys.reader import MAX_REQUEST_BYTES
 from tlslab.httpsys.timers import Timers
@@ -257,7 +257,7 @@ def test_what_follows_a_get_whose_certificate_is_awaited_is_bounded(converse):
     more = post(50_000) + bytes(50_000)
     talk.feed(more)
     assert talk.pipeline.capacity == 0
-    assert len(more) - len(talk.waiting) == PIPELINED_LIMIT
+    assert len(more) - len(talk.waiting) == MAX_REQUEST_BYTES
     assert not talk.pipeline.stalled  # the body of the request that waits is complete: nothing is frozen
     talk.service = Service()
     talk.settle()

@@ -9,7 +9,7 @@ from tlslab.httpsys.pipeline import Pipeline
 from tlslab.httpsys.question import Question
 from tlslab.httpsys.refusals import page
 from tlslab.httpsys.responses import encode
-from tlslab.httpsys.settings import ErrorPageForm
+from tlslab.httpsys.settings import ErrorPageForm, RequestSettings
 from tlslab.httpsys.timers import Timers
 from tlslab.recorder import Recorder
 
@@ -50,7 +50,7 @@ def test_every_refusal_has_a_page(form, status, reason):
 @pytest.mark.parametrize(("form", "begins"), [(SHORT, b"<h1>"), (LONG, b"<!DOCTYPE")])
 def test_a_pipeline_answers_in_its_form(form, begins):
     """The knob decides, and 16 KiB of head are too many in either form."""
-    http = Pipeline(Timers(), Question(), Recorder(1, frozenset()), 0.0, error_page=form)
+    http = Pipeline(Timers(), Question(), Recorder(1, frozenset()), 0.0, RequestSettings(error_page=form))
     head = TOO_LONG
     while http.capacity:
         piece, head = head[: http.capacity], head[http.capacity :]

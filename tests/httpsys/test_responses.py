@@ -6,7 +6,7 @@ import h11
 import pytest
 
 from tlslab.httpsys.effects import Response
-from tlslab.httpsys.reader import make_reader
+from tlslab.httpsys.reader import HeadLimits, make_reader
 from tlslab.httpsys.responses import closes_after, encode
 
 HEAD = {
@@ -24,7 +24,7 @@ HEAD = {
 
 def read(request):
     """A reader that has read the request, as far as it came."""
-    reader = make_reader()
+    reader = make_reader(HeadLimits())
     reader.receive_data(request)
     while reader.next_event() not in (h11.EndOfMessage(), h11.NEED_DATA):
         pass

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlslab.errors import LabError
-from tlslab.lab.curl import Curl, Destination, connections, shows_exactly, upload_file
+from tlslab.lab.curl import Curl, Destination, FilesIn, connections, shows_exactly
 from tlslab.lab.shell import join
 from tlslab.pki.store import IdentityFiles
 from tlslab.scenario.schema import Step
@@ -24,6 +24,21 @@ ALICE = IdentityFiles(Path("a.pem"), Path("a.key"), Path("a.p12"), "p")
 INTERMEDIATE = ("leaf-only", "full-chain")
 WHO = "--cert a.pem --key a.key"
 SITE = "https://localhost:8443"
+
+
+class Named(FilesIn):
+    """Names the files, and makes none."""
+
+    def __init__(self) -> None:
+        super().__init__(Path())
+
+    def upload(self, size):
+        """As many bytes as its name says."""
+        return Path(f"{size}.bin")
+
+    def token(self, step):
+        """As large a token as its name says."""
+        return Path(f"token-{step.token}.txt")
 
 
 @pytest.fixture
@@ -40,7 +55,7 @@ def curl() -> Curl:
         "sts": Destination("https://sts.test:8443", "127.0.0.1:8443", by_address="127.0.0.1:8443"),
     }
     known = {"alice": ALICE, **{name: replace(ALICE, cert_file=Path(f"{name}.pem")) for name in INTERMEDIATE}}
-    return Curl(Path("ca.pem"), known, addresses, lambda size: Path(f"{size}.bin"))
+    return Curl(Path("ca.pem"), known, addresses, Named())
 
 
 def step(request: str, **given: object) -> Step:
@@ -67,6 +82,8 @@ def step(request: str, **given: object) -> Step:
             [step("POST /x", body=9, expect_100="1s")],
             [f'{WHO} -H "Expect: 100-continue" --data-binary @9.bin {SITE}/x'],
         ),
+        ([step("GET /x", headers={"Origin": "https://a"})], [f'{WHO} -H "Origin: https://a" {SITE}/x']),
+        ([step("GET /x", token=9)], [f"{WHO} -H @token-9.txt {SITE}/x"]),
         ([step("GET /x", gives_up_after="2.5s")], [f"{WHO} -m 2.5 {SITE}/x"]),
         (
             [step("GET /x", binding="upload")],
@@ -255,16 +272,16 @@ def test_join_reads_the_same_in_cmd(word, written):
 
 def test_upload_file(tmp_path):
     """A file of the size, named by it, made once and made again when it has another size."""
-    path = upload_file(tmp_path / "uploads", 2**20)
+    path = FilesIn(tmp_path / "uploads").upload(2**20)
     assert (path.name, path.stat().st_size) == ("1MiB.bin", 2**20)
     path.write_bytes(b"short")
-    assert upload_file(tmp_path / "uploads", 2**20).stat().st_size == 2**20
-    assert upload_file(tmp_path / "uploads", 1500).name == "1500bytes.bin"
+    assert FilesIn(tmp_path / "uploads").upload(2**20).stat().st_size == 2**20
+    assert FilesIn(tmp_path / "uploads").upload(1500).name == "1500bytes.bin"
 
 
 def test_upload_file_cannot_be_made(tmp_path):
     """A folder that cannot be is said with the way out."""
     (tmp_path / "uploads").touch()
     with pytest.raises(LabError, match="cannot make") as caught:
-        upload_file(tmp_path / "uploads", 1)
+        FilesIn(tmp_path / "uploads").upload(1)
     assert "TLSLAB_HOME" in caught.value.hint

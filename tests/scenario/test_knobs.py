@@ -81,6 +81,7 @@ def test_what_no_document_says_is_an_assumption():
     assert known == {
         *("schannel.event_logging", "schannel.cipher_suites"),
         *("enable_kernel_ssl", "enable_ssl_close_notify", "cert_chain_url_retrieval"),
+        *("max_field_length", "max_request_bytes"),
     }
     unknown = [knob.setting for knob in knobs if not knob.setting.is_effect_verified]
     assert unknown

@@ -52,7 +52,7 @@ def test_resolve(data, path, keys):
             "there is no '' that can be set",
             "known: bindings, sites, timers, drain_entity_body_limit, schannel, capi2_operational_log, "
             "enable_kernel_ssl, sstp_listener_port, binding_precedence, on_unavailable, "
-            "cert_chain_url_retrieval, aia_answers, crl_age, crl_published_every, enable_ssl_close_notify, "
+            "cert_chain_url_retrieval, aia_answers, crl_age, crl_published_every, max_field_length, max_request_bytes, enable_ssl_close_notify, "
             "error_log_form, error_page_form, stores",
         ),
         ("title", "there is no 'title' that can be set", "did you mean|known"),

@@ -55,6 +55,8 @@ def test_a_profile_knows_every_knob(profile):
         "binding_precedence",
         "on_unavailable",
         "cert_chain_url_retrieval",
+        "max_field_length",
+        "max_request_bytes",
         "enable_ssl_close_notify",
         "error_log_form",
         "error_page_form",

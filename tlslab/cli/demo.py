@@ -28,7 +28,7 @@ from tlslab.cli.timeline import Timeline
 from tlslab.errors import LabError
 from tlslab.events import Event, HttpErrLogged, ResponseSent
 from tlslab.lab import evidence
-from tlslab.lab.curl import Curl, Destination, upload_file
+from tlslab.lab.curl import Curl, Destination, FilesIn
 from tlslab.lab.home import home, open_home
 from tlslab.lab.options import Options
 from tlslab.lab.shell import join, program
@@ -217,7 +217,7 @@ def _curl(ready: dict[str, Any]) -> Curl:
         for name, files in ready["identities"].items()
     }
     address = Destination(ready["bindings"][0]["url"].rstrip("/"))
-    return Curl(Path(ready["ca_file"]), identities, {None: address}, lambda size: upload_file(home() / "uploads", size))
+    return Curl(Path(ready["ca_file"]), identities, {None: address}, FilesIn(home() / "uploads"))
 
 
 def _upload_with_own_client(ready: dict[str, Any], step: Step) -> str:

@@ -49,6 +49,10 @@ def _body(step: Step) -> Iterator[str]:
     if step.body:
         pace = f" at {format_bytes(step.pace)} a second" if step.pace else ""
         yield f"{format_bytes(step.body)}{' in chunks' if step.chunked else ''}{pace}"
+    if step.token:
+        yield f"with a Kerberos token of {format_bytes(step.token)}"
+    for name, value in step.headers.items():
+        yield f"with {name}: {value}"
     if step.expect_100 is not None:
         yield 'with "Expect: 100-continue"'
 

@@ -222,6 +222,10 @@ class Client:
     def _head(self, step: Step) -> h11.Request:
         method, target = step.request.split(" ", 1)
         headers = [("Host", self._host), ("User-Agent", "tlslab"), ("Accept", "application/json")]
+        own = {name.lower() for name in step.headers}
+        headers = [(name, value) for name, value in headers if name.lower() not in own] + [*step.headers.items()]
+        if step.token:
+            headers.append(("Authorization", step.authorization))
         if step.chunked:
             headers.append(("Transfer-Encoding", "chunked"))
         elif step.body or method in ("POST", "PUT"):

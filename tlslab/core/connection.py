@@ -256,10 +256,7 @@ class Connection:
         self._emit = emit
         if plan.tls[name].asks_in_handshake:
             self._question.ask(None, now)
-        setup = plan.setup
-        http = Pipeline(
-            self._timers, self._question, emit, self._opened, setup.drain_entity_body_limit, setup.error_page_form
-        )
+        http = Pipeline(self._timers, self._question, emit, self._opened, plan.setup.requests)
         choice = self._sessions.choose(name, admitted.hello, now)
         tls = ServerTls(choice.context, emit, Witness(http, plan.cut_issuers.get(name), plan.setup.schannel, emit))
         self._reception = None  # with all that it kept

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StrictBool
 
 from tlslab.httpsys.client_certificate import ClientCertRetrieval
-from tlslab.httpsys.settings import BindingPrecedence, Continue100, ErrorLogForm, ErrorPageForm, OnUnavailable
+from tlslab.httpsys.reader import MAX_FIELD_LENGTH, MAX_REQUEST_BYTES, HeadLimits
+from tlslab.httpsys.settings import (
+    BindingPrecedence,
+    Continue100,
+    ErrorLogForm,
+    ErrorPageForm,
+    OnUnavailable,
+    RequestSettings,
+)
 from tlslab.httpsys.timers import DRAIN_LIMIT, Timers
 from tlslab.iis.access import SslFlag
 from tlslab.iis.request_filtering import ContentTooLong
@@ -167,6 +176,24 @@ class MachineSetup(Knob):
             "the lab's own: how often the authority publishes that list anew", Tool.NONE, TakesEffect.LAB_START
         ),
     ] = Field(default=86_400.0, gt=0)
+    max_field_length: Annotated[
+        Annotated[ByteCount, Field(ge=64, le=65534)],
+        WindowsSetting(
+            r"registry, Services\HTTP\Parameters: MaxFieldLength, of one header",
+            Tool.REGISTRY,
+            TakesEffect.RESTART,
+            "KB820129: of the HTTP service",
+        ),
+    ] = MAX_FIELD_LENGTH
+    max_request_bytes: Annotated[
+        Annotated[ByteCount, Field(ge=256, le=16777216)],
+        WindowsSetting(
+            r"registry, Services\HTTP\Parameters: MaxRequestBytes, of the request line and all headers",
+            Tool.REGISTRY,
+            TakesEffect.RESTART,
+            "KB820129: of the HTTP service",
+        ),
+    ] = MAX_REQUEST_BYTES
     enable_ssl_close_notify: Annotated[
         StrictBool,
         WindowsSetting(
@@ -193,3 +220,9 @@ class MachineSetup(Knob):
             TakesEffect.LAB_START,
         ),
     ] = ErrorPageForm.LONG
+
+    @cached_property
+    def requests(self) -> RequestSettings:
+        """What of it concerns the requests of a connection."""
+        limits = HeadLimits(self.max_field_length, self.max_request_bytes)
+        return RequestSettings(self.drain_entity_body_limit, self.error_page_form, limits)

@@ -31,27 +31,23 @@ from tlslab.httpsys.effects import (
 from tlslab.httpsys.entity_body import EntityBody
 from tlslab.httpsys.phases import ACTIVITY, NEXT, WAITS_FOR, Cause, Phase
 from tlslab.httpsys.question import Question
-from tlslab.httpsys.reader import MAX_REQUEST_BYTES, make_reader, next_reader, without_empty_lines
-from tlslab.httpsys.refusals import refusal, version_refusal
+from tlslab.httpsys.reader import make_reader, next_reader, without_empty_lines
+from tlslab.httpsys.refusals import field_refusal, refusal, version_refusal
 from tlslab.httpsys.responses import closes_after, encode, ending
-from tlslab.httpsys.settings import ErrorPageForm
+from tlslab.httpsys.settings import RequestSettings
 from tlslab.httpsys.stall import Stall
-from tlslab.httpsys.timers import DRAIN_LIMIT, Stopwatch, Timer, Timers
+from tlslab.httpsys.timers import Stopwatch, Timer, Timers
 from tlslab.recorder import Recorder
 from tlslab.tables import after
 from tlslab.types import Activity, Closing, Reset
 
 HEAD_CHUNK = 1024  # small, so that a head takes little of the body behind it with it
 BODY_CHUNK = 16384  # the most a TLS record holds
-PIPELINED_LIMIT = MAX_REQUEST_BYTES  # what may be kept of a next request while this one waits
+DEFAULTS = RequestSettings()
 
 
 class Pipeline:
-    """The requests of one connection, one after the other. It was accepted at `opened` (lab time).
-
-    Of a body that is refused, up to `drain_limit` bytes are thrown away behind the answer; `error_page` is the form of
-    what http.sys answers itself.
-    """
+    """The requests of one connection, one after the other. It was accepted at `opened` (lab time)."""
 
     def __init__(
         self,
@@ -59,15 +55,13 @@ class Pipeline:
         question: Question,
         emit: Recorder,
         opened: float,
-        drain_limit: int = DRAIN_LIMIT,
-        error_page: ErrorPageForm = ErrorPageForm.LONG,
+        settings: RequestSettings = DEFAULTS,
     ) -> None:
         self._timers = timers
-        self._drain_limit = drain_limit
+        self._settings = settings
         self._question = question
         self._emit = emit
-        self._error_page = error_page
-        self._http = make_reader()
+        self._http = make_reader(settings.limits)
         self._effects: list[Effect] = []
         self._request: Request | None = None
         self._retrieval: Retrieval | None = None  # of the request at hand, where it may ask
@@ -128,9 +122,9 @@ class Pipeline:
         closes = closes_after(self._http)
         self._send_response(response, request, now, closes=closes)
         if closes:
-            self._close(ending(self._timers, self._drain_limit, self._body, now))
+            self._close(ending(self._timers, self._settings.drain_limit, self._body, now))
             return
-        self._http = next_reader(self._http)
+        self._http = next_reader(self._http, self._settings.limits)
         self._request, self._answering = None, False
         self._go(Cause.ANSWERED)
         self._start(Timer.IDLE_CONNECTION, now)
@@ -266,7 +260,7 @@ class Pipeline:
             while self._on_event(self._http.next_event(), now):
                 pass
         except h11.RemoteProtocolError as error:
-            self._refuse(*refusal(error, self._error_page), now)
+            self._refuse(*refusal(error, self._settings.error_page), now)
 
     def _on_event(self, event: h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED], now: float) -> bool:
         """Take one event of h11; False when there is nothing more to take now."""
@@ -287,7 +281,10 @@ class Pipeline:
         self._request = request = Request.of(event, now)
         self._body = EntityBody(request.content_length)
         if not request.http_version.startswith("1."):
-            self._refuse(*version_refusal(request.http_version, self._error_page), now)
+            self._refuse(*version_refusal(request.http_version, self._settings.error_page), now)
+            return
+        if (name := self._settings.limits.longest_field(event.headers.raw_items())) is not None:
+            self._refuse(*field_refusal(name, self._settings.error_page), now)
             return
         self._emit(
             e.RequestReceived,
@@ -307,10 +304,10 @@ class Pipeline:
             return HEAD_CHUNK
         if self.phase is not Phase.HEAD or self._request is not None:
             return 0
-        return min(HEAD_CHUNK, MAX_REQUEST_BYTES - len(self._http.trailing_data[0]))
+        return min(HEAD_CHUNK, self._settings.limits.request_bytes - len(self._http.trailing_data[0]))
 
     def _pipelined_room(self) -> int:
-        return max(0, PIPELINED_LIMIT - len(self._http.trailing_data[0]))
+        return max(0, self._settings.limits.request_bytes - len(self._http.trailing_data[0]))
 
     def _decision(self, unread: int, now: float) -> Take | Ask | Cancel | TooLarge:
         asked = self._question.is_asked
@@ -373,7 +370,7 @@ class Pipeline:
         is_routed = self.phase is Phase.RECEIVING  # a whole head finds its site; this is about the body then
         error_log.log(self._emit, reason, self._request, response.status, now, is_routed=is_routed)
         self._send_response(response, self._request, now, closes=True)
-        self._close(ending(self._timers, self._drain_limit, self._body, now))
+        self._close(ending(self._timers, self._settings.drain_limit, self._body, now))
 
     def _send_response(self, response: Response, request: Request | None, now: float, *, closes: bool) -> None:
         method = request.method if request else "-"

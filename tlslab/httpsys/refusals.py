@@ -23,7 +23,7 @@ BAD_REQUEST = "BadRequest"
 _FAULTS: tuple[tuple[str, int, str], ...] = (
     ("Missing mandatory Host", 400, "Hostname"),
     ("Found multiple Host", 400, "Hostname"),
-    ("Receive buffer too long", 400, "RequestLength"),  # over MaxRequestBytes; MaxFieldLength is as large (KB820129)
+    ("Receive buffer too long", 400, "RequestLength"),  # over MaxRequestBytes (KB820129)
     ("bad Content-Length", 400, "Number"),
     ("conflicting Content-Length", 400, "Number"),
     ("illegal chunk header", 400, "Number"),
@@ -39,12 +39,14 @@ _TITLES = {400: "Bad Request", 501: "Not Implemented", 505: "HTTP Version Not Su
 _TEXTS = {
     "Hostname": ("Invalid Hostname", "Invalid Hostname", "The request hostname is invalid."),
     "RequestLength": ("Request Header Too Long", "Request Too Long", "The size of the request headers is too long."),
+    "FieldLength": ("Header Field Too Long", "Header Field Too Long", "A request header field is too long."),
     "Header": ("Invalid Header Name", "Invalid Header", "The request has an invalid header name."),
     "Number": ("Invalid Number", "", "The request is badly formed."),
     BAD_REQUEST: ("", "", "The request is badly formed."),
     "N/I": ("", "", "The request is not implemented."),
     "Version_N/S": ("", "", "The HTTP version of the request is not supported."),
 }
+REFUSAL_REASONS = tuple(_TEXTS)
 _LONG = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN""http://www.w3.org/TR/html4/strict.dtd">
 <HTML><HEAD><TITLE>{title}</TITLE>
 <META HTTP-EQUIV="Content-Type" Content="text/html; charset=us-ascii"></HEAD>
@@ -66,6 +68,12 @@ def refusal(error: h11.RemoteProtocolError, form: ErrorPageForm) -> tuple[Respon
 def version_refusal(version: str, form: ErrorPageForm) -> tuple[Response, str, str]:
     """The same, for a version that is no HTTP/1: 505 (KB820729)."""
     return page(505, "Version_N/S", form), f"HTTP/{version} in the request line", "Version_N/S"
+
+
+def field_refusal(name: bytes, form: ErrorPageForm) -> tuple[Response, str, str]:
+    """The same, for a header that is longer than MaxFieldLength (the support article has the page and the reason)."""
+    detail = shortened(f"the header {name.decode('latin-1')} is longer than MaxFieldLength", DETAIL_LIMIT)
+    return page(400, "FieldLength", form), detail, "FieldLength"
 
 
 def page(status: int, reason: str, form: ErrorPageForm) -> Response:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from tlslab.httpsys.reader import HeadLimits
+from tlslab.httpsys.timers import DRAIN_LIMIT
 
 
 class Continue100(StrEnum):
@@ -61,3 +65,17 @@ class ErrorPageForm(StrEnum):
 
     SHORT = "short"
     LONG = "long"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSettings:
+    """What is set for the requests of every connection.
+
+    Of a body that is refused, up to `drain_limit` bytes are thrown away behind the answer; `error_page` is the form of
+    what http.sys answers itself. As many bytes as a head may have (`limits`) may also be kept of a next request while
+    one waits.
+    """
+
+    drain_limit: int = DRAIN_LIMIT
+    error_page: ErrorPageForm = ErrorPageForm.LONG
+    limits: HeadLimits = field(default_factory=HeadLimits)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO, Protocol
 
 from tlslab.errors import in_words
 from tlslab.lab.shell import join
@@ -46,17 +47,43 @@ class Destination:
         return bool(self.protocols) and OLD_TLS.issuperset(self.protocols)
 
 
+class SentFiles(Protocol):
+    """Makes the files that command lines send."""
+
+    def upload(self, size: int) -> Path:
+        """A file of that many bytes."""
+
+    def token(self, step: Step) -> Path:
+        """A file with the header that carries the token of a step."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilesIn:
+    """Makes them under a folder, where they are not there. LabError: one cannot be made."""
+
+    folder: Path
+
+    def upload(self, size: int) -> Path:
+        """A file of `size` zero bytes."""
+        return _file(self.folder / f"{_size(size)}.bin", size, lambda file: file.truncate(size))
+
+    def token(self, step: Step) -> Path:
+        """A file with the header."""
+        header = f"Authorization: {step.authorization}\n".encode()
+        return _file(self.folder / f"token-{_size(step.token)}.txt", len(header), lambda file: file.write(header))
+
+
 @dataclass(frozen=True, slots=True)
 class Curl:
     """Writes command lines for one running lab, whose clock is `speed` times as fast.
 
-    `upload_file` gives a file of that many bytes; into `session_file` a client that comes back writes its session.
+    Into `session_file` a client that comes back writes its session.
     """
 
     ca_file: Path
     identities: Mapping[str, IdentityFiles]
     addresses: Mapping[str | None, Destination]
-    upload_file: Callable[[int], Path]
+    files: SentFiles
     session_file: Path = Path("session.pem")
     speed: float = 1.0
 
@@ -107,10 +134,15 @@ class Curl:
             files = self.identities[shown_by(step)]
             words += ["--cert", str(files.cert_file), "--key", str(files.key_file)]
         words += self._body(step)
+        words += self._headers(step)
         words += self._patience(step)
         if any(character in step.target for character in "[]{}"):
             words.append("--globoff")
         return [*words, f"{address.url}{step.target}"]
+
+    def _headers(self, step: Step) -> list[str]:
+        words = [word for name, value in step.headers.items() for word in ("-H", f"{name}: {value}")]
+        return [*words, "-H", f"@{self.files.token(step)}"] if step.token else words
 
     def _patience(self, step: Step) -> list[str]:
         words = ["--retry", str(step.retries), "--retry-all-errors"] if step.retries else []
@@ -129,7 +161,7 @@ class Curl:
         words = [*words, "-H", "Expect: 100-continue" if expects else "Expect:"]
         if step.chunked:
             words += ["-H", "Transfer-Encoding: chunked"]
-        return [*words, "--data-binary", f"@{self.upload_file(step.body)}"]
+        return [*words, "--data-binary", f"@{self.files.upload(step.body)}"]
 
     def _wget(self, connection: list[Step]) -> list[str]:
         """The requests of one connection, all with the first one's method and body, for wget knows one for all."""
@@ -139,7 +171,7 @@ class Curl:
             files = self.identities[shown_by(first)]
             words += ["--certificate", str(files.cert_file), "--private-key", str(files.key_file)]
         words += ["--method", first.method] if first.method != "GET" else []
-        words += ["--body-file", str(self.upload_file(first.body))] if first.body else []
+        words += ["--body-file", str(self.files.upload(first.body))] if first.body else []
         return words + [f"{self.addresses[step.binding].url}{step.target}" for step in connection]
 
     def _visits(self, visits: list[list[Step]]) -> Iterator[str]:
@@ -185,6 +217,9 @@ class Curl:
     def _say(self, step: Step, *, is_last: bool) -> list[str]:
         """A request; its body is announced by its length and is not held back."""
         headers = [f"{step.request} HTTP/1.1", f"Host: {self.addresses[step.binding].authority}"]
+        headers = [line for line in headers if line.partition(":")[0] not in step.headers]
+        headers += [f"{name}: {value}" for name, value in step.headers.items()]
+        headers += [f"Authorization: {step.authorization}"] if step.token else []
         headers += [f"Content-Length: {step.body}"] if step.body or step.method in ("POST", "PUT") else []
         headers += ["Connection: close"] if is_last else []
         head = "".join(rf"{line}\r\n" for line in [*headers, ""])
@@ -232,17 +267,16 @@ def connections(steps: Iterable[Step]) -> list[list[Step]]:
     return taken
 
 
-def upload_file(folder: Path, size: int) -> Path:
-    """A file of `size` zero bytes under `folder`, made if it is not there: what curl uploads.
+def _size(size: int) -> str:
+    return format_bytes(size).replace(" ", "").replace(",", "")
 
-    LabError: it cannot be made.
-    """
-    path = folder / f"{format_bytes(size).replace(' ', '').replace(',', '')}.bin"
-    with in_words(f"cannot make {path}, which the printed commands upload", SET_HOME):
+
+def _file(path: Path, size: int, fill: Callable[[BinaryIO], object]) -> Path:
+    with in_words(f"cannot make {path}, which the printed commands send", SET_HOME):
         if not path.is_file() or path.stat().st_size != size:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             draft = path.with_name(f".{path.name}.{os.getpid()}")
             with draft.open("wb") as file:
-                file.truncate(size)
+                fill(file)
             os.replace(draft, path)  # whatever stands in its place: a pipe would be waited for
     return path

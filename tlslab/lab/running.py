@@ -11,7 +11,7 @@ from typing import Any
 
 from tlslab.core.plan import LabPlan, Listener
 from tlslab.httpsys.bindings import Binding
-from tlslab.lab.curl import Curl, Destination, upload_file
+from tlslab.lab.curl import Curl, Destination, FilesIn
 from tlslab.lab.options import Options
 from tlslab.lab.sinks import EVENTS_VERSION
 from tlslab.pki.store import Pki
@@ -91,12 +91,11 @@ class Running:
         addresses[None] = self.served[0].address(sans)
         for name in self.loaded.scenario.bindings:  # one that was taken away has no place of its own any more
             addresses.setdefault(name, addresses[None])
-        folder = self.home / "uploads"
         return Curl(
             self.pki.ca_file,
             self.pki.identities,
             addresses,
-            lambda size: upload_file(folder, size),
+            FilesIn(self.home / "uploads"),
             session_file=self.home / f"session-{self.served[0].port}.pem",
             speed=self.options.speed,
         )

@@ -7,6 +7,7 @@ that its profile sets is required here and optional in the JSON Schema. Paths in
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -25,6 +26,8 @@ from tlslab.knobs import ByteCount, Knob, Seconds, TakesEffect, Tool, WindowsSet
 from tlslab.scenario.stores import StoreName, Stores
 from tlslab.scenario.vocabulary import (
     EventName,
+    HeaderName,
+    HeaderValue,
     HttpErrReason,
     Identity,
     MessageName,
@@ -40,6 +43,8 @@ from tlslab.scenario.vocabulary import (
 from tlslab.schannel.profiles import PROFILES, Profile
 
 LARGEST_BODY = 2**30  # a client has to make it and a server to hash it
+LARGEST_TOKEN = 2**20
+FRAMING = frozenset({"content-length", "transfer-encoding", "expect"})
 MOST_RETRIES = 20  # as wget, the most patient of those that were looked at
 
 
@@ -87,6 +92,8 @@ class Setup(MachineSetup, BindingsAndSites):
 class Step(Knob):
     """One request of a client. Times are lab time; `binding` is the first one unless said otherwise.
 
+    `headers` are sent along, and take the place of those that the client sends itself. `token` is the size of a
+    Kerberos token before it is written in base64, in a header `Authorization: Negotiate`.
     `expect_100` sends `Expect: 100-continue` and waits that long for the 100 before it sends the body all the same.
     `filters_by_issuer` sends a certificate only where the server names an issuer of its chain, or nobody at all.
     `post_handshake_auth` offers TLS 1.3's way of being asked later, as curl does and browsers do not.
@@ -103,6 +110,8 @@ class Step(Knob):
 
     request: RequestLine
     body: Annotated[ByteCount, Field(le=LARGEST_BODY)] = 0
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+    token: Annotated[ByteCount, Field(le=LARGEST_TOKEN)] = 0
     chunked: StrictBool = False
     identity: Identity = "alice"
     same_connection: StrictBool = False
@@ -129,6 +138,8 @@ class Step(Knob):
     def _no_nonsense(self) -> Step:
         if self.identity == "none" and self.sends is not None:
             raise ValueError("sends says how much of a chain goes out, and a client without a certificate has none")
+        if framing := FRAMING.intersection(name.lower() for name in self.headers):
+            raise ValueError(f"{sorted(framing)[0]} is the client's own to send; body, chunked and expect_100 say how")
         if self.pace is not None and not self.body:
             raise ValueError("pace is how fast a body is sent, and this step has no body")
         return self
@@ -137,6 +148,11 @@ class Step(Knob):
     def method(self) -> str:
         """The request's method."""
         return self.request.partition(" ")[0]
+
+    @property
+    def authorization(self) -> str:
+        """The header that carries its token, "" for none; what a token says is nobody's business here."""
+        return f"Negotiate {b64encode(bytes(self.token)).decode()}" if self.token else ""
 
     @property
     def target(self) -> str:

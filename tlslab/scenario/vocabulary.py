@@ -9,13 +9,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from tlslab import events
 from tlslab.httpsys.bindings import is_host_name
+from tlslab.httpsys.refusals import REFUSAL_REASONS
 from tlslab.httpsys.timers import HTTPERR_REASON
 from tlslab.knobs import matching
 from tlslab.scenario.names import suggestion
 from tlslab.schannel.profiles import PROFILES
 
 EVENTS = tuple(sorted(kind.__name__ for kind in events.ALL))
-HTTPERR_REASONS = tuple(HTTPERR_REASON.values())
+HTTPERR_REASONS = (*HTTPERR_REASON.values(), *sorted(REFUSAL_REASONS))
 OUTCOME = "an HTTP status such as 200 or 403.7, or reset, closed, alert or gave_up"
 
 
@@ -36,6 +37,12 @@ Name = Annotated[
 ]
 RequestLine = Annotated[
     str, AfterValidator(matching(r"[A-Z]{1,20} /(?!/)[!-~]*", "a method and a path, such as POST /upload"))
+]
+HeaderName = Annotated[
+    str, AfterValidator(matching(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", "the name of a header, such as Origin"))
+]
+HeaderValue = Annotated[
+    str, AfterValidator(matching(r"[!-~]([ -~]*[!-~])?", "the value of a header, in printable ASCII"))
 ]
 MessageName = Annotated[
     str, AfterValidator(matching(r"[CS] \S[ -~]*", "who sent what, such as: C ClientHello, S 200, or C GET /"))

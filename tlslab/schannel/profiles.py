@@ -11,6 +11,7 @@ from dataclasses import dataclass
 UNVERIFIED = "unverified"
 
 LEARN = "Microsoft Learn"
+KB820129 = "KB820129: 16384 unless set"
 SERVER_TIMEOUTS = f"{LEARN}, sdk-api, HTTP_TIMEOUT_LIMIT_INFO: two minutes"
 CONNECTION_TIMEOUT = "KB817439: the metabase's ConnectionTimeout, two minutes"
 REGISTRY = f"{LEARN}, tls-registry-settings"
@@ -185,6 +186,8 @@ WINDOWS_SERVER_2003 = Profile(
             UNVERIFIED,
             "A value of Windows Vista, Windows Server 2008 and later; of this version nothing was found.",
         ),
+        "max_field_length": Default("16KiB", KB820129),
+        "max_request_bytes": Default("16KiB", KB820129),
         "enable_ssl_close_notify": Default(
             False, UNVERIFIED, "EnableSslCloseNotify is a value of Windows Vista, Windows Server 2008 and later."
         ),
