@@ -114,6 +114,9 @@ def test_a_certificate_that_is_no_root_among_the_roots(stray):
     mixed = {ROOT: store({"name": "A"}, LAB, stray)}
     assert texts(mixed) == [texts({ROOT: store(stray)})[0]]
     assert trusted(mixed) == trusted({ROOT: store(stray)}) == ()
+    own = mixed | {"Own": store(LAB)}
+    assert trusted(own, "Own", ClientAuthTrustMode.MACHINE_TRUST) == ()
+    assert trusted(own, "Own", ClientAuthTrustMode.EXCLUSIVE_CA_TRUST) == ("client",)
     cleared = {ROOT: store({"name": "A"}, LAB, stray | {"state": "unused"}, without=("unused",))}
     assert len(texts(cleared)) == 2
     assert trusted(cleared) == ("client",)

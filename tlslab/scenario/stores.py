@@ -143,6 +143,16 @@ def _in_place(stores: dict[str, Store]) -> dict[str, Store]:
     return stores
 
 
+def _trusted_roots(stores: Mapping[str, Store]) -> frozenset[AuthorityName]:
+    """Those among Trusted Roots: none where one is not self-signed, which makes good ones untrusted (KB2802568).
+
+    Trust in a store of the binding's own (ClientAuthTrustMode 2) is the way around that (SSIS Scale Out's guide).
+    """
+    if ROOT not in stores:
+        return frozenset(["client"])
+    return stores[ROOT].authorities if all(group.is_root for group in stores[ROOT].present) else frozenset()
+
+
 Stores = Annotated[dict[StoreName, Store], AfterValidator(_in_place)]
 
 
@@ -157,13 +167,10 @@ def trusted(
 
     Trusted Roots decide, and where a scenario says nothing of them the client authority is there alone. A store that
     the binding names restricts them, or takes their place, by the `mode`; an empty one is passed over. That machine
-    trust speaks of that store alone, and not of the list of issuers wherever it comes from, is an assumption. A
-    certificate among Trusted Roots that is not self-signed makes good ones untrusted (KB2802568). `fetches`: an
-    intermediate that is not there is had from the address in the client's certificate.
+    trust speaks of that store alone, and not of the list of issuers wherever it comes from, is an assumption.
+    `fetches`: an intermediate that is not there is had from the address in the client's certificate.
     """
-    if ROOT in stores and not all(group.is_root for group in stores[ROOT].present):
-        return ()
-    roots = stores[ROOT].authorities if ROOT in stores else frozenset[AuthorityName](["client"])
+    roots = _trusted_roots(stores)
     own = stores.get(ctl_store) if ctl_store is not None else None
     if own is None or not own.present:
         found = set(roots)
