@@ -115,8 +115,8 @@ def test_a_certificate_that_is_no_root_among_the_roots(stray):
     assert texts(mixed) == [texts({ROOT: store(stray)})[0]]
     assert trusted(mixed) == trusted({ROOT: store(stray)}) == ()
     own = mixed | {"Own": store(LAB)}
-    assert trusted(own, "Own", ClientAuthTrustMode.MACHINE_TRUST) == ()
-    assert trusted(own, "Own", ClientAuthTrustMode.EXCLUSIVE_CA_TRUST) == ("client",)
+    assert trusted(own, "Own", MACHINE) == ()
+    assert trusted(own, "Own", CAS) == ("client",)
     cleared = {ROOT: store({"name": "A"}, LAB, stray | {"state": "unused"}, without=("unused",))}
     assert len(texts(cleared)) == 2
     assert trusted(cleared) == ("client",)

@@ -97,7 +97,7 @@ SENTENCES = [
     (e.RetrievalCancelled(*AT, 70000, 65536), "given up: 70,000 bytes of body before the certificate, 65,536 at most"),
     (
         e.ReadAheadExceeded(*AT, 49152, 49152, 1048576),
-        "413: the body goes on beyond the 49,152 bytes that are read ahead",
+        "refused: the body goes on beyond the 49,152 bytes that are read ahead",
     ),
     (e.TimerExpired(*AT, "ssl_renegotiation", 120.0), "timer ssl_renegotiation ran out after 120 s"),
     (e.HttpErrLogged(*AT, "Timer_SslRenegotiation", "POST", "/upload", "1.1", None), "HTTPERR: Timer_SslRenegotiation"),

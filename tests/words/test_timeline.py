@@ -240,7 +240,7 @@ SENTENCES = [
         e.ReadAheadExceeded(*AT, 49_152, 49_152, 10 * 2**20),
         "bad",
         "TOO LARGE: more body than the 48 KiB that are read ahead, and the certificate cannot be asked for behind it: "
-        "413 instead of a deadlock",
+        "refused, instead of a deadlock",
     ),
     (e.TimerExpired(*AT, "ssl_renegotiation", 120.0), "bad", "the timer ssl_renegotiation ran out after 120 s"),
     (

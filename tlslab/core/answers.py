@@ -17,6 +17,7 @@ from tlslab.iis.sites import match_path, path_of
 from tlslab.iis.status import (
     CERTIFICATE_UNAVAILABLE,
     ENTITY_TOO_LARGE,
+    FRONT_END_REFUSES,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
     OK,
@@ -85,7 +86,7 @@ class Answers:
         if site is not None and method in METHODS and site.refuses_length(announced):
             status: Status | None = site.content_too_long.status
         else:
-            status = self._status(method, place, tls, question) if body.complete else ENTITY_TOO_LARGE
+            status = self._status(method, place, tls, question) if body.complete else _too_large(site)
         if status is None:
             content_type, content = pages.start_page(self._plan.landing, as_html)
             status = OK
@@ -119,6 +120,12 @@ class Answers:
         matched = match_path(target, self._sites)
         site = self._sites[matched] if matched else None
         return _Place(path_of(target), site, _service(site))
+
+
+def _too_large(site: Site | None) -> Status:
+    """The refusal of a body that goes on beyond what is read ahead."""
+    refuses_with = ENTITY_TOO_LARGE.code if site is None else site.client_cert_retrieval.refuses_with
+    return ENTITY_TOO_LARGE if refuses_with == ENTITY_TOO_LARGE.code else FRONT_END_REFUSES
 
 
 def _service(site: Site | None) -> Service:

@@ -90,7 +90,7 @@ class RetrievalCancelled(Event):
 
 @t.frozen_for_mypy
 class ReadAheadExceeded(Event):
-    """Decision: refuse with 413, because the body goes on beyond the `size_bytes` read before the certificate."""
+    """Decision: refuse, because the body goes on beyond the `size_bytes` read before the certificate."""
 
     body_received: int
     size_bytes: int

@@ -91,6 +91,11 @@ class Retrieval(Knob):
         return False
 
     @property
+    def refuses_with(self) -> int:
+        """The status of a body that is larger than may be read."""
+        return 413
+
+    @property
     def is_iis(self) -> bool:
         """Whether it is IIS that serves the request, and not an application on http.sys."""
         return False
@@ -156,6 +161,8 @@ class ReadAhead413(Retrieval):
 
     The size is IIS's uploadReadAheadSize with its default and largest value (Microsoft Learn, iis-docs, serverRuntime);
     the 413 is that of TechNet cc737382. A client that waits for 100 Continue is asked at once: it holds its body back.
+    The front end of Azure App Service does the same and says 403 (Microsoft Learn, App Service, TLS mutual
+    authentication).
     """
 
     kind: Literal["read_ahead_413"] = "read_ahead_413"
@@ -164,6 +171,12 @@ class ReadAhead413(Retrieval):
         Field(le=2**31 - 1),
         WindowsSetting("<serverRuntime uploadReadAheadSize>", Tool.CONFIGURATION, TakesEffect.NEXT_REQUEST),
     ] = 49_152
+    status: Literal[413, 403] = 413
+
+    @property
+    def refuses_with(self) -> int:
+        """What is set."""
+        return self.status
 
     @property
     def ask_after(self) -> int:

@@ -99,6 +99,15 @@ ENTITY_TOO_LARGE = Status(
     "opens (clientcertnegotiation=enable), send a GET or HEAD first on the same connection, or raise "
     "uploadReadAheadSize.",
 )
+FRONT_END_REFUSES = Status(
+    403,
+    0,
+    "Forbidden",
+    "This path needs a client certificate, which cannot be asked for while a body is on its way, and the body is "
+    "larger than what the front end reads before the question: 100 KB, and nobody can change that. Send a HEAD first "
+    "on the same connection, send Expect: 100-continue, or have the certificate asked for when the connection opens "
+    "(client certificate mode Required or Optional, without exclusion paths).",
+)
 _TOO_LONG = (
     "The request announces more than maxAllowedContentLength allows, 30,000,000 bytes unless it is set "
     "(<security><requestFiltering><requestLimits>), and was refused before its body was read. Raise it, for this path. "

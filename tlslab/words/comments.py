@@ -118,7 +118,7 @@ def _cancelled(event: e.RetrievalCancelled) -> str:
 
 
 def _read_ahead(event: e.ReadAheadExceeded) -> str:
-    return f"413: the body goes on beyond the {_bytes(event.size_bytes)} that are read ahead"
+    return f"refused: the body goes on beyond the {_bytes(event.size_bytes)} that are read ahead"
 
 
 def _timer(event: e.TimerExpired) -> str:

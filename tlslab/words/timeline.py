@@ -265,7 +265,7 @@ def _cancelled(event: e.RetrievalCancelled) -> Line:
 def _read_ahead(event: e.ReadAheadExceeded) -> Line:
     return Line(
         f"TOO LARGE: more body than the {format_bytes(event.size_bytes)} that are read ahead, and the certificate "
-        "cannot be asked for behind it: 413 instead of a deadlock",
+        "cannot be asked for behind it: refused, instead of a deadlock",
         "bad",
     )
 
