@@ -34,6 +34,8 @@ RECORD = 16_384
         ("POST", "/%00", "404"),
         ("DELETE", "/open", "405"),
         ("OPTIONS", "*", "405"),
+        ("OPTIONS", "/", "405"),
+        ("OPTIONS", "/open", "200"),
         ("CONNECT", "example.com:443", "405"),
         ("TRACE", "/", "405"),
         ("BREW", "/upload", "405"),
@@ -52,7 +54,7 @@ def test_405_says_what_would_do(talk, request_bytes):
     """Allow is part of a 405 (RFC 9110, 15.5.6), and of nothing else."""
     client = talk(TLS_1_2)
     client.send(request_bytes("DELETE", "/open"))
-    assert b"\r\nAllow: GET, HEAD, POST, PUT\r\n" in client.received
+    assert b"\r\nAllow: GET, HEAD, POST, PUT, OPTIONS\r\n" in client.received
     other = talk(TLS_1_2)
     other.send(request_bytes("GET", "/nowhere"))
     assert b"Allow" not in other.received

@@ -15,6 +15,7 @@ from tlslab.iis import pages
 from tlslab.iis.access import SslFlag, refusal, wants_certificate
 from tlslab.iis.sites import match_path, path_of
 from tlslab.iis.status import (
+    APPLICATION_REFUSES,
     CERTIFICATE_UNAVAILABLE,
     ENTITY_TOO_LARGE,
     FRONT_END_REFUSES,
@@ -25,7 +26,8 @@ from tlslab.iis.status import (
 )
 from tlslab.types import TlsFacts
 
-METHODS = ("GET", "HEAD", "POST", "PUT")
+METHODS = ("GET", "HEAD", "POST", "PUT", "OPTIONS")
+PREFLIGHT = "OPTIONS"  # as a browser asks whether a page of another origin may (Fetch standard, CORS)
 REFUSED = Service(refuses=True)
 KEPT = 128  # targets and answers; a client may make a target 16 KiB long
 
@@ -67,12 +69,14 @@ class Answers:
             tls = checked(tls, self._freshness[binding], self._crl, request.received_at)
         as_html = pages.prefers_html(request.accept)
         length = request.content_length or 0
-        return self._response(request.method, request.target, as_html, body, length, tls, binding, question.state)
+        told = (request.method, request.target, request.origin)
+        return self._response(*told, as_html, body, length, tls, binding, question.state)
 
     def _make_response(
         self,
         method: str,
         target: str,
+        origin: str,
         as_html: bool,
         body: BodyFacts,
         announced: int,
@@ -94,15 +98,18 @@ class Answers:
             content_type, content = pages.answer(report, as_html)
         else:
             content_type, content = pages.refusal(status, report, as_html)
-        headers = (("Allow", ", ".join(METHODS)),) if status is METHOD_NOT_ALLOWED else ()
+        allows = status is METHOD_NOT_ALLOWED or (method == PREFLIGHT and status is OK)
+        headers: tuple[tuple[str, str], ...] = (("Allow", ", ".join(METHODS)),) if allows else ()
+        if site is not None and site.application_answers_preflights and origin and status is OK:
+            headers += _cors(origin, method)
         subject = tls.client_certificate.subject if tls.client_certificate else None
         return Response(status.code, status.substatus, content_type, content, subject, headers, status.win32)
 
     def _status(self, method: str, place: _Place, tls: TlsFacts, question: QuestionState) -> Status | None:
         """The status of the answer; None for the start page."""
-        if method not in METHODS:
-            return METHOD_NOT_ALLOWED
         site = place.site
+        if method not in METHODS or (method == PREFLIGHT and site is None):
+            return METHOD_NOT_ALLOWED
         if site is None:
             return None if place.path == "/" else NOT_FOUND
         if question is QuestionState.UNAVAILABLE and wants_certificate(site.ssl_flags):
@@ -114,12 +121,25 @@ class Answers:
             and question is QuestionState.OPEN
         ):
             flags = flags - {SslFlag.SSL_REQUIRE_CERT}
-        return refusal(flags, tls.client_certificate) or OK
+        own = APPLICATION_REFUSES if site.application_requires_certificate and method != PREFLIGHT else OK
+        return refusal(flags, tls.client_certificate) or (OK if tls.client_certificate else own)
 
     def _find_place(self, target: str) -> _Place:
         matched = match_path(target, self._sites)
         site = self._sites[matched] if matched else None
         return _Place(path_of(target), site, _service(site))
+
+
+def _cors(origin: str, method: str) -> tuple[tuple[str, str], ...]:
+    """What lets a page of that origin see the answer, and send certificates (Fetch standard, CORS protocol)."""
+    headers = (("Access-Control-Allow-Origin", origin), ("Access-Control-Allow-Credentials", "true"))
+    if method != PREFLIGHT:
+        return headers
+    return (
+        *headers,
+        ("Access-Control-Allow-Methods", ", ".join(METHODS)),
+        ("Access-Control-Allow-Headers", "Content-Type"),
+    )
 
 
 def _too_large(site: Site | None) -> Status:

@@ -79,6 +79,23 @@ class Site(Knob):
         ),
     ] = 0.0
 
+    application_answers_preflights: Annotated[
+        StrictBool,
+        WindowsSetting(
+            "the lab's own: whether the application answers CORS preflights, and lets every origin in that asks",
+            Tool.NONE,
+            TakesEffect.LAB_START,
+        ),
+    ] = False
+    application_requires_certificate: Annotated[
+        StrictBool,
+        WindowsSetting(
+            "the lab's own: whether the application itself refuses whoever has no certificate, but for OPTIONS",
+            Tool.NONE,
+            TakesEffect.LAB_START,
+        ),
+    ] = False
+
     @property
     def continue_after_certificate(self) -> bool:
         """Whether a client that sent `Expect: 100-continue` is asked for its certificate first."""

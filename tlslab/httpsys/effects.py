@@ -23,6 +23,7 @@ class Request:
     accept: str
     user_agent: str
     referer: str
+    origin: str
     received_at: float
 
     @classmethod
@@ -38,6 +39,7 @@ class Request:
             accept=headers.get(b"accept", b"").decode("latin-1"),
             user_agent=headers.get(b"user-agent", b"").decode("latin-1"),
             referer=headers.get(b"referer", b"").decode("latin-1"),
+            origin=headers.get(b"origin", b"").decode("latin-1"),
             received_at=received_at,
         )
 

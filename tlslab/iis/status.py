@@ -89,7 +89,9 @@ CERTIFICATE_REVOCATION_OFFLINE = Status(
 NOT_FOUND = Status(
     404, 0, "Not Found", "No site of this scenario has that path. The start page lists those that are there."
 )
-METHOD_NOT_ALLOWED = Status(405, 0, "Method Not Allowed", "This lab answers GET, HEAD, POST and PUT.")
+METHOD_NOT_ALLOWED = Status(
+    405, 0, "Method Not Allowed", "This lab answers GET, HEAD, POST, PUT and, on a path that it serves, OPTIONS."
+)
 ENTITY_TOO_LARGE = Status(
     413,
     0,
@@ -98,6 +100,13 @@ ENTITY_TOO_LARGE = Status(
     "larger than what is read before the question (uploadReadAheadSize). Ask for the certificate when the connection "
     "opens (clientcertnegotiation=enable), send a GET or HEAD first on the same connection, or raise "
     "uploadReadAheadSize.",
+)
+APPLICATION_REFUSES = Status(
+    403,
+    0,
+    "Forbidden",
+    "IIS let this request in, and the application refuses it, because no client certificate came with it. Send one "
+    "(curl: --cert and --key).",
 )
 FRONT_END_REFUSES = Status(
     403,
