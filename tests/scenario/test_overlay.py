@@ -53,7 +53,8 @@ def test_resolve(data, path, keys):
             "known: bindings, sites, timers, drain_entity_body_limit, schannel, capi2_operational_log, "
             "enable_kernel_ssl, sstp_listener_port, binding_precedence, on_unavailable, "
             "cert_chain_url_retrieval, aia_answers, crl_age, crl_published_every, max_field_length, "
-            "max_request_bytes, enable_ssl_close_notify, error_log_form, error_page_form, stores",
+            "max_request_bytes, host_names, unknown_host_name, enable_ssl_close_notify, error_log_form, "
+            "error_page_form, stores",
         ),
         ("title", "there is no 'title' that can be set", "did you mean|known"),
         ("timer.header_wait", "there is no 'timer' that can be set", "did you mean timers?"),

@@ -43,7 +43,9 @@ def test_identities_and_protocols_are_those_that_exist():
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))
 def test_a_profile_knows_every_knob(profile):
     """Every knob has a default in every profile, except what only a scenario can say and what is the lab's own."""
-    own = {"endpoint", "certificate", "path", "application_delay"}
+    own = {"endpoint", "certificate", "path", "application_delay"} | {
+        name for name in Site.model_fields if name.startswith("application_")
+    }
     knobs = {f"bindings.*.{name}" for name in BindingModel.model_fields if name not in own}
     knobs |= {f"sites.*.{name}" for name in Site.model_fields if name not in own}
     knobs |= {f"timers.{name}" for name in fields_at(Scenario, ["timers"])}
@@ -57,6 +59,8 @@ def test_a_profile_knows_every_knob(profile):
         "cert_chain_url_retrieval",
         "max_field_length",
         "max_request_bytes",
+        "host_names",
+        "unknown_host_name",
         "enable_ssl_close_notify",
         "error_log_form",
         "error_page_form",

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StrictBool
 
+from tlslab.httpsys.bindings import is_host_name
 from tlslab.httpsys.client_certificate import ClientCertRetrieval
 from tlslab.httpsys.reader import MAX_FIELD_LENGTH, MAX_REQUEST_BYTES, HeadLimits
 from tlslab.httpsys.settings import (
@@ -16,6 +17,7 @@ from tlslab.httpsys.settings import (
     ErrorPageForm,
     OnUnavailable,
     RequestSettings,
+    UnknownHostName,
 )
 from tlslab.httpsys.timers import DRAIN_LIMIT, Timers
 from tlslab.iis.access import SslFlag
@@ -23,6 +25,14 @@ from tlslab.iis.request_filtering import ContentTooLong
 from tlslab.knobs import PORT, ByteCount, Knob, Seconds, TakesEffect, Tool, WindowsSetting, matching
 from tlslab.schannel.settings import Schannel
 
+
+def _host_name(value: str) -> str:
+    if not is_host_name(value):
+        raise ValueError("expected a host name such as www.example.com")
+    return value
+
+
+HostName = Annotated[str, AfterValidator(_host_name)]
 SitePath = Annotated[str, AfterValidator(matching(r"/(?:(?![?#])[!-~])*", "a path such as /upload"))]
 
 
@@ -211,6 +221,20 @@ class MachineSetup(Knob):
             "KB820129: of the HTTP service",
         ),
     ] = MAX_REQUEST_BYTES
+    host_names: Annotated[
+        tuple[HostName, ...],
+        WindowsSetting(
+            "applicationHost.config <binding bindingInformation>: the host names of the sites; none: they take any",
+            Tool.CONFIGURATION,
+            TakesEffect.NEXT_REQUEST,
+        ),
+    ] = ()
+    unknown_host_name: Annotated[
+        UnknownHostName,
+        WindowsSetting(
+            "not a setting: what http.sys answers where no site has the host name", Tool.NONE, TakesEffect.LAB_START
+        ),
+    ] = UnknownHostName.STATUS_400
     enable_ssl_close_notify: Annotated[
         StrictBool,
         WindowsSetting(
@@ -242,4 +266,7 @@ class MachineSetup(Knob):
     def requests(self) -> RequestSettings:
         """What of it concerns the requests of a connection."""
         limits = HeadLimits(self.max_field_length, self.max_request_bytes)
-        return RequestSettings(self.drain_entity_body_limit, self.error_page_form, limits)
+        names = frozenset(name.lower() for name in self.host_names)
+        return RequestSettings(
+            self.drain_entity_body_limit, self.error_page_form, limits, names, self.unknown_host_name
+        )

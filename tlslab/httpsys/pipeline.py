@@ -32,7 +32,7 @@ from tlslab.httpsys.entity_body import EntityBody
 from tlslab.httpsys.phases import ACTIVITY, NEXT, WAITS_FOR, Cause, Phase
 from tlslab.httpsys.question import Question
 from tlslab.httpsys.reader import make_reader, next_reader, without_empty_lines
-from tlslab.httpsys.refusals import field_refusal, refusal, version_refusal
+from tlslab.httpsys.refusals import head_refusal, refusal
 from tlslab.httpsys.responses import closes_after, encode, ending
 from tlslab.httpsys.settings import RequestSettings
 from tlslab.httpsys.stall import Stall
@@ -280,11 +280,8 @@ class Pipeline:
             self._go(Cause.BYTES)
         self._request = request = Request.of(event, now)
         self._body = EntityBody(request.content_length)
-        if not request.http_version.startswith("1."):
-            self._refuse(*version_refusal(request.http_version, self._settings.error_page), now)
-            return
-        if (name := self._settings.limits.longest_field(event.headers.raw_items())) is not None:
-            self._refuse(*field_refusal(name, self._settings.error_page), now)
+        if (refused := head_refusal(event, self._settings)) is not None:
+            self._refuse(*refused, now)
             return
         self._emit(
             e.RequestReceived,

@@ -14,7 +14,7 @@ from __future__ import annotations
 import h11
 
 from tlslab.httpsys.effects import Response
-from tlslab.httpsys.settings import ErrorPageForm
+from tlslab.httpsys.settings import ErrorPageForm, RequestSettings
 from tlslab.text import shortened
 
 BAD_REQUEST = "BadRequest"
@@ -34,7 +34,7 @@ _FAULTS: tuple[tuple[str, int, str], ...] = (
 )
 DETAIL_LIMIT = 200  # characters of a peer's bytes that are told; a request line may have 16 KiB
 SERVER = ("Server", "Microsoft-HTTPAPI/2.0")  # KB820129, DisableServerHeader: unless that says otherwise
-_TITLES = {400: "Bad Request", 501: "Not Implemented", 505: "HTTP Version Not Supported"}
+_TITLES = {400: "Bad Request", 501: "Not Implemented", 503: "Service Unavailable", 505: "HTTP Version Not Supported"}
 # Reason -> what stands in parentheses in the short form, behind the hyphen in the long one, and its sentence.
 _TEXTS = {
     "Hostname": ("Invalid Hostname", "Invalid Hostname", "The request hostname is invalid."),
@@ -43,6 +43,7 @@ _TEXTS = {
     "Header": ("Invalid Header Name", "Invalid Header", "The request has an invalid header name."),
     "Number": ("Invalid Number", "", "The request is badly formed."),
     BAD_REQUEST: ("", "", "The request is badly formed."),
+    "N/A": ("", "", "The service is unavailable."),
     "N/I": ("", "", "The request is not implemented."),
     "Version_N/S": ("", "", "The HTTP version of the request is not supported."),
 }
@@ -65,15 +66,28 @@ def refusal(error: h11.RemoteProtocolError, form: ErrorPageForm) -> tuple[Respon
     return page(400, BAD_REQUEST, form), shortened(detail, DETAIL_LIMIT), BAD_REQUEST
 
 
-def version_refusal(version: str, form: ErrorPageForm) -> tuple[Response, str, str]:
-    """The same, for a version that is no HTTP/1: 505 (KB820729)."""
-    return page(505, "Version_N/S", form), f"HTTP/{version} in the request line", "Version_N/S"
+def head_refusal(head: h11.Request, settings: RequestSettings) -> tuple[Response, str, str] | None:
+    """The same, for a head that h11 takes and http.sys does not; None for one that it takes."""
+    version = head.http_version.decode("latin-1")
+    if not version.startswith("1."):  # 505 (KB820729)
+        return _refused(505, "Version_N/S", f"HTTP/{version} in the request line", settings)
+    headers = head.headers.raw_items()
+    if (name := settings.limits.longest_field(headers)) is not None:
+        return _refused(400, "FieldLength", f"the header {_text(name)} is longer than MaxFieldLength", settings)
+    if settings.host_names:
+        host = next((value for name, value in headers if name.lower() == b"host"), b"")
+        if settings.is_unknown(host):
+            status, reason = settings.unknown_host_name.answer
+            return _refused(status, reason, f"no site has the host name {_text(host)}", settings)
+    return None
 
 
-def field_refusal(name: bytes, form: ErrorPageForm) -> tuple[Response, str, str]:
-    """The same, for a header that is longer than MaxFieldLength (the support article has the page and the reason)."""
-    detail = shortened(f"the header {name.decode('latin-1')} is longer than MaxFieldLength", DETAIL_LIMIT)
-    return page(400, "FieldLength", form), detail, "FieldLength"
+def _refused(status: int, reason: str, detail: str, settings: RequestSettings) -> tuple[Response, str, str]:
+    return page(status, reason, settings.error_page), shortened(detail, DETAIL_LIMIT), reason
+
+
+def _text(value: bytes) -> str:
+    return value.decode("latin-1")
 
 
 def page(status: int, reason: str, form: ErrorPageForm) -> Response:

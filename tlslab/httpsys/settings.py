@@ -39,6 +39,21 @@ class BindingPrecedence(StrEnum):
     NAME_FIRST = "name_first"
 
 
+class UnknownHostName(StrEnum):
+    """The status of a request for a host name that no site has. Two sources disagree.
+
+    400, reason Hostname: the sample line of KB820729, and users. 503, reason N/A: KB4464854, of a cloud role.
+    """
+
+    STATUS_400 = "status_400"
+    STATUS_503 = "status_503"
+
+    @property
+    def answer(self) -> tuple[int, str]:
+        """The status, and the reason in HTTPERR."""
+        return (400, "Hostname") if self is UnknownHostName.STATUS_400 else (503, "N/A")
+
+
 class ErrorLogForm(StrEnum):
     """The columns and headings of HTTPERR. Which build of Windows writes which of the last three is not published.
 
@@ -73,9 +88,17 @@ class RequestSettings:
 
     Of a body that is refused, up to `drain_limit` bytes are thrown away behind the answer; `error_page` is the form of
     what http.sys answers itself. As many bytes as a head may have (`limits`) may also be kept of a next request while
-    one waits.
+    one waits. `host_names` are those of its sites, in lower case, none where they take any.
     """
 
     drain_limit: int = DRAIN_LIMIT
     error_page: ErrorPageForm = ErrorPageForm.LONG
     limits: HeadLimits = field(default_factory=HeadLimits)
+    host_names: frozenset[str] = frozenset()
+    unknown_host_name: UnknownHostName = UnknownHostName.STATUS_400
+
+    def is_unknown(self, host: bytes) -> bool:
+        """Whether no site has the host name of this Host header; where none is named, every site has every one."""
+        text = host.decode("latin-1").lower()
+        name, _, port = text.rpartition(":")
+        return bool(self.host_names) and (name if port.isdigit() else text) not in self.host_names

@@ -186,6 +186,8 @@ WINDOWS_SERVER_2003 = Profile(
             UNVERIFIED,
             "A value of Windows Vista, Windows Server 2008 and later; of this version nothing was found.",
         ),
+        "host_names": Default([], "KB820729: a binding without a host name takes any"),
+        "unknown_host_name": Default("status_400", UNVERIFIED, "KB4464854 shows a 503 with the reason N/A."),
         "max_field_length": Default("16KiB", KB820129),
         "max_request_bytes": Default("16KiB", KB820129),
         "enable_ssl_close_notify": Default(
