@@ -123,7 +123,9 @@ class Client:
         self._read(now)
 
     def receive_eof(self, now: float) -> None:
-        """The server ended its side."""
+        """The server ended its side: an answer without a length is whole only if TLS said so, or the client lets it."""
+        if self._step is not None and self._step.ignores_unexpected_eof:
+            self._take_end(now)
         self._end(CLOSED, now)
 
     def receive_reset(self, now: float) -> None:
@@ -205,11 +207,18 @@ class Client:
         if self._tls.failure is not None:
             self._end(ALERT, now)
         elif self._tls.said_close_notify:
+            self._take_end(now)
             self._end(CLOSED, now)
         elif self._tls.was_asked and self._answers_at is None:
             self._on_asked(now)
         elif self._tls.was_ignored and self._gives_up_at is None:
             self._end(CLOSED, now)
+
+    def _take_end(self, now: float) -> None:
+        """Nothing more comes: where the answer has no length, that is its end."""
+        if self._response is not None and self.outcome is None:
+            self._http.receive_data(b"")
+            self._take_events(now)
 
     def _on_asked(self, now: float) -> None:
         """The server wants the certificate, and this client does not have it ready."""

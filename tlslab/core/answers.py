@@ -103,7 +103,11 @@ class Answers:
         if site is not None and site.application_answers_preflights and origin and status is OK:
             headers += _cors(origin, method)
         subject = tls.client_certificate.subject if tls.client_certificate else None
-        return Response(status.code, status.substatus, content_type, content, subject, headers, status.win32)
+        has_length = site is None or site.application_announces_length
+        return Response(
+            *(status.code, status.substatus, content_type, content, subject, headers, status.win32),
+            has_length=has_length or status is not OK,
+        )
 
     def _status(self, method: str, place: _Place, tls: TlsFacts, question: QuestionState) -> Status | None:
         """The status of the answer; None for the start page."""

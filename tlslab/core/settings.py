@@ -89,6 +89,14 @@ class Site(Knob):
         ),
     ] = 0.0
 
+    application_announces_length: Annotated[
+        StrictBool,
+        WindowsSetting(
+            "the lab's own: whether the application says how long its answer is; if not, it ends with the connection",
+            Tool.NONE,
+            TakesEffect.LAB_START,
+        ),
+    ] = True
     application_answers_preflights: Annotated[
         StrictBool,
         WindowsSetting(

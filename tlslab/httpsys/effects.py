@@ -61,7 +61,8 @@ class Service:
 class Response:
     """What goes back. `certificate` and `win32` (the log's sc-win32-status) are only told in the event.
 
-    `is_own`: http.sys makes it itself, with no header but those of its own.
+    `is_own`: http.sys makes it itself, with no header but those of its own. Without `has_length` the end of the
+    connection is the end of the answer.
     """
 
     status: int
@@ -72,6 +73,7 @@ class Response:
     headers: tuple[tuple[str, str], ...] = ()
     win32: int | None = None
     is_own: bool = False
+    has_length: bool = True
 
 
 # --- effects: what the owner of the connection must do --------------------------------------------

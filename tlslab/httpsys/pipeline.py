@@ -119,7 +119,7 @@ class Pipeline:
         request = self._request
         if request is None:
             raise LocalMisuse("there is no request to answer")
-        closes = closes_after(self._http)
+        closes = closes_after(self._http) or not response.has_length
         self._send_response(response, request, now, closes=closes)
         if closes:
             self._close(ending(self._timers, self._settings.drain_limit, self._body, now))

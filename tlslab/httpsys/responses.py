@@ -18,7 +18,8 @@ _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus} | {41
 _REFUSAL = h11.Response(status_code=400, headers=[("Content-Length", "0")])
 # What is left, h11's MIGHT_SWITCH_PROTOCOL, is a state that it does not export.
 _DECIDED = (h11.DONE, h11.MUST_CLOSE, h11.SEND_BODY, h11.ERROR)
-_REQUEST = h11.Request(method="GET", target="/", headers=[("Host", "x")])
+_REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+_OLD_REQUEST = b"GET / HTTP/1.0\r\n\r\n"  # whose answer h11 does not cut into chunks where it has no length
 
 
 def closes_after(reader: h11.Connection) -> bool:
@@ -37,22 +38,29 @@ def encode(response: Response, method: str, *, closes: bool) -> bytes:
     head = (
         _own_head(response)
         if response.is_own
-        else _head(response.status, response.content_type, len(response.body), response.headers, closes)
+        else _head(response.status, response.content_type, _length(response), response.headers, closes)
     )
     return head if method == "HEAD" else head + response.body
 
 
 # Kept, for few heads are sent, again and again: h11 takes as long to write one as to read the request.
 @lru_cache(maxsize=256)
-def _head(status: int, content_type: str, length: int, headers: tuple[tuple[str, str], ...], closes: bool) -> bytes:
+def _head(
+    status: int, content_type: str, length: int | None, headers: tuple[tuple[str, str], ...], closes: bool
+) -> bytes:
     fields = [
         ("Content-Type", content_type),
-        ("Content-Length", str(length)),
+        *([("Content-Length", str(length))] if length is not None else []),
         ("Cache-Control", "no-store"),
         *headers,
         *([("Connection", "close")] if closes else []),
     ]
-    return _written(h11.Response(status_code=status, headers=fields, reason=_REASONS.get(status, b"")))
+    response = h11.Response(status_code=status, headers=fields, reason=_REASONS.get(status, b""))
+    return _written(response, _REQUEST if length is not None else _OLD_REQUEST)
+
+
+def _length(response: Response) -> int | None:
+    return len(response.body) if response.has_length else None
 
 
 def _own_head(response: Response) -> bytes:
@@ -64,13 +72,13 @@ def _own_head(response: Response) -> bytes:
         ("Content-Length", str(len(response.body))),
     ]
     reason = _REASONS.get(response.status, b"")
-    return _written(h11.Response(status_code=response.status, headers=fields, reason=reason))
+    return _written(h11.Response(status_code=response.status, headers=fields, reason=reason), _REQUEST)
 
 
-def _written(response: h11.Response) -> bytes:
-    """The head of a response, as h11 writes and checks it."""
-    asker, writer = h11.Connection(h11.CLIENT), h11.Connection(h11.SERVER)
-    writer.receive_data(asker.send(_REQUEST) or b"")
+def _written(response: h11.Response, request: bytes) -> bytes:
+    """The head of a response to that request, as h11 writes and checks it."""
+    writer = h11.Connection(h11.SERVER)
+    writer.receive_data(request)
     writer.next_event()
     return writer.send(response) or b""
 
