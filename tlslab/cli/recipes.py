@@ -26,6 +26,10 @@ FILTERING = (
     "The client here sends a certificate only if the server's list names its issuer, as browsers, Go, Java and wget "
     "with GnuTLS (Debian's) do; curl sends what it has."
 )
+INSISTING = (
+    "The client here takes the end of the connection for the end of an answer only if TLS says so, as Ruby, wget with "
+    "GnuTLS (Debian's) and OpenSSL's s_client do; curl takes it in any case."
+)
 COMING_BACK = (
     "The client here is openssl, in bash, because curl forgets a session when it ends. A line that says New was a full "
     "handshake, and Reused a resumed session."
@@ -37,6 +41,7 @@ OWN_WORDS = {
     ("curl", "gave_up"): "curl: (28) Operation timed out",
     ("openssl", "reset"): "openssl: errno=104, or nothing",
     ("wget", "reset"): "wget: exit code 4",
+    ("wget", "closed"): "wget: exit code 4; without -q: The TLS connection was non-properly terminated",
 }
 RESET_AFTER_A_WHILE = "curl: (56) Recv failure: Connection reset by peer"
 RESET_AT_ONCE = "curl: (35) or (56), Connection reset by peer"  # which of them depends on curl's version
@@ -197,7 +202,8 @@ def done_by_others(steps: Iterable[Step]) -> list[str]:
     """Why a line is not curl's; each sentence once."""
     sentences = [REFUSING] if any(step.renegotiation == "refuse" for step in steps) else []
     sentences += [] if all(step.post_handshake_auth for step in steps) else [NOT_OFFERING]
-    return sentences + ([FILTERING] if any(step.filters_by_issuer for step in steps) else [])
+    sentences += [FILTERING] if any(step.filters_by_issuer for step in steps) else []
+    return sentences + ([INSISTING] if any(step.insists_on_close_notify for step in steps) else [])
 
 
 def beyond_clients(steps: Iterable[Step]) -> list[str]:

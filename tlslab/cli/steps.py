@@ -73,6 +73,8 @@ def _answer(step: Step) -> Iterator[str]:
 
 
 def _end(step: Step) -> Iterator[str]:
+    if step.insists_on_close_notify:
+        yield "insisting on close_notify at the end of an answer without a length"
     if step.retries:
         yield f"and {format_times(step.retries)} more if it is reset"
     if step.gives_up_after is not None:

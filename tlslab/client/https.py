@@ -123,8 +123,8 @@ class Client:
         self._read(now)
 
     def receive_eof(self, now: float) -> None:
-        """The server ended its side: an answer without a length is whole only if TLS said so, or the client lets it."""
-        if self._step is not None and self._step.ignores_unexpected_eof:
+        """The server ended its side: that an answer without a length is whole then, not every client believes."""
+        if self._step is not None and not self._step.insists_on_close_notify:
             self._take_end(now)
         self._end(CLOSED, now)
 

@@ -91,9 +91,9 @@ class Curl:
         """One command line for each connection; requests that share one are joined by --next.
 
         curl cannot refuse to renegotiate, nor leave the offer of post-handshake authentication out, so such a step is a
-        line for `openssl s_client`, and for bash alone. Nor does
-        curl look at the list of issuers; wget does. And curl forgets a session when it ends: where clients come back,
-        every line is for `openssl s_client` and bash.
+        line for `openssl s_client`, and for bash alone. Nor does curl look at the list of issuers, or insist on
+        close_notify; wget does. And curl forgets a session when it ends: where clients come back, every line is for
+        `openssl s_client` and bash.
         """
         steps = list(steps)
         if comes_back(steps):
@@ -104,7 +104,7 @@ class Curl:
                 lines.append(self._s_client(connection, ["-quiet", "-ignore_unexpected_eof"]))
             elif connection[0].renegotiation == "refuse":
                 lines.append(self._s_client(connection, ["-no_renegotiation", "-quiet"]))
-            elif connection[0].filters_by_issuer:
+            elif connection[0].filters_by_issuer or connection[0].insists_on_close_notify:
                 lines.append(join(self._wget(connection)))
             else:
                 lines.append(join(self.command(connection)))

@@ -102,8 +102,8 @@ class Step(Knob):
     `wait` is how long nothing happens before the step, `others` how many other clients connect before it; `resumes`
     offers the session of the connection before.
 
-    `ignores_unexpected_eof` takes the end of the connection for the end of an answer that has no length, though TLS did
-    not say that nothing more comes (close_notify); OpenSSL has an option of that name.
+    `insists_on_close_notify` does not take the end of the connection for the end of an answer that has no length,
+    unless TLS said that nothing more comes: as Ruby does, and wget with GnuTLS.
 
     `sni` is the server name in the ClientHello, None for the binding's own. `answers_after` is how long a person takes
     over a CertificateRequest. A client that leaves (`leaves_at`), or is reset and has `retries` left, repeats its
@@ -132,7 +132,7 @@ class Step(Knob):
     leaves_at: Literal["certificate_request"] | None = None
     retries: Annotated[int, Field(strict=True, ge=0, le=MOST_RETRIES)] = 0
     pace: Annotated[ByteCount, Field(gt=0)] | None = None
-    ignores_unexpected_eof: StrictBool = False
+    insists_on_close_notify: StrictBool = False
     gives_up_after: Seconds | None = None
     wait: Seconds = 0.0
     resumes: StrictBool = False
