@@ -224,6 +224,8 @@ def _beyond_clients(step: Step) -> Iterator[str]:
     if step.answers_after and step.leaves_at is None:
         taken = format_seconds(step.answers_after)
         yield f"The client here takes {taken} to answer, as one does whose user types a PIN; curl answers at once."
+    if step.crosses_close:
+        yield "The client here sends its request as the server closes, a moment that no printed line can aim at."
     if step.relay:
         size = format_bytes(step.relay)
         yield f"Between the client here and the server a relay takes {size} off its hands; none of these lines has one."

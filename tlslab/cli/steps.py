@@ -61,6 +61,7 @@ def _connection(step: Step) -> Iterator[str]:
     if step.sni is not None:
         yield f"with the server name {step.sni}" if step.sni else "without a server name"
     yield "on the same connection" if step.same_connection else ""
+    yield "as the server is closing it" if step.crosses_close else ""
     yield "resuming the session of before" if step.resumes else ""
 
 

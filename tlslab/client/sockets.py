@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 import trio
@@ -28,15 +28,25 @@ def walk_now(
 
 
 async def walk(
-    steps: Sequence[Step], targets: Mapping[str | None, Target], people: People, style: WritingStyle
+    steps: Sequence[Step],
+    targets: Mapping[str | None, Target],
+    people: People,
+    style: WritingStyle,
+    on_step: Callable[[], None] = lambda: None,
 ) -> list[Outcome]:
     """Take the steps one after the other and say how each ended. Waits pass by trio's clock, whatever its rate.
+
+    `on_step` is called before each.
 
     `targets` gives the host and port to connect to and the name to call it by, for each binding (None: the first).
     """
     walker = _Walker(targets, people, style)
     try:
-        return [await walker.walk_step(step) for step in steps]
+        outcomes = []
+        for step in steps:
+            on_step()
+            outcomes.append(await walker.walk_step(step))
+        return outcomes
     finally:
         await walker.close()
 
@@ -61,7 +71,10 @@ class _Walker:
     async def _try(self, step: Step, began: float | None) -> tuple[Outcome, float]:
         for _ in range(step.others):
             await self._visit(step)
-        await self._pass(step.wait)
+        if step.crosses_close:
+            await trio.sleep(step.wait)
+        else:
+            await self._pass(step.wait)
         if began is not None and (ended := gave_up(step, began, trio.current_time())) is not None:
             return ended, began
         if not step.same_connection or not self._open or self._open[-1][0].state is not ClientState.IDLE:
@@ -176,6 +189,8 @@ class _Exchange:
             if data:
                 self._client.receive_data(data, trio.current_time())
             else:
+                # The system says a reset once, maybe to `_send`, and trio lets others run before that hears of it.
+                await trio.lowlevel.cancel_shielded_checkpoint()
                 self._client.receive_eof(trio.current_time())
 
     @contextmanager

@@ -99,9 +99,9 @@ class Step(Knob):
     `post_handshake_auth` offers TLS 1.3's way of being asked later, as curl does and browsers do not.
     `reads_while_writing` makes a client of either writing style look at what comes while it sends. `relay` is how many
     bytes a relay between the two takes off the client's hands before the server has read them.
-    `wait` is how long nothing happens before the step, `others` how many other clients connect before it; `resumes`
-    offers the session of the connection before.
-
+    `wait` is how long nothing happens before the step; where it `crosses_close`, the client has not heard yet that the
+    server ended the connection meanwhile, for that is on its way while the request is. `others` is how many other
+    clients connect before it; `resumes` offers the session of the connection before.
     `insists_on_close_notify` does not take the end of the connection for the end of an answer that has no length,
     unless TLS said that nothing more comes: as Ruby does, and wget with GnuTLS.
 
@@ -135,6 +135,7 @@ class Step(Knob):
     insists_on_close_notify: StrictBool = False
     gives_up_after: Seconds | None = None
     wait: Seconds = 0.0
+    crosses_close: StrictBool = False
     resumes: StrictBool = False
     others: Annotated[int, Field(ge=0, le=100_000)] = 0
 
@@ -144,6 +145,8 @@ class Step(Knob):
             raise ValueError("sends says how much of a chain goes out, and a client without a certificate has none")
         if framing := FRAMING.intersection(name.lower() for name in self.headers):
             raise ValueError(f"{sorted(framing)[0]} is the client's own to send; body, chunked and expect_100 say how")
+        if self.crosses_close and not (self.same_connection and self.wait):
+            raise ValueError("crosses_close is of a request that comes after a wait on the same_connection")
         if self.pace is not None and not self.body:
             raise ValueError("pace is how fast a body is sent, and this step has no body")
         return self

@@ -88,6 +88,7 @@ def _take(
 def observe(plan: LabPlan, trial: Trial, style: WritingStyle, pki: Pki, speed: float) -> Observation:
     """Serve a plan, take the steps of a trial, and say what was seen."""
     events: list[Event] = []
+    began: list[int] = []  # how many of them there were before each step
     bus = Bus()
     bus.record(ALL, events.append)
     watch = bus.watch({ConnectionOpened, ConnectionClosed})
@@ -97,13 +98,15 @@ def observe(plan: LabPlan, trial: Trial, style: WritingStyle, pki: Pki, speed: f
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(serve, Machine(plan, bus.wanted, patience=Patience(speed)), bound, bus)
-                outcomes = await walk(trial.client, _targets(bound), People(pki), style)
+                outcomes = await walk(
+                    trial.client, _targets(bound), People(pki), style, lambda: began.append(len(events))
+                )
                 with trio.move_on_after(GONE_SECONDS * speed):
                     await _all_closed(watch)
                 nursery.cancel_scope.cancel()
         finally:
             close_all(bound)
-        return Observation(tuple(outcomes), tuple(events))
+        return Observation(tuple(outcomes), tuple(events), began[-1])
 
     return trio.run(run, clock=RateClock(speed))
 

@@ -86,6 +86,7 @@ class Pair:
     driver: Driver
     pipes: Pipes
     over: bool = False
+    deaf: bool = False  # the lab's end of the connection is on its way, and the client has not heard of it
 
     @property
     def server(self) -> Connection:
@@ -94,6 +95,10 @@ class Pair:
 
     def exchange(self, now: float) -> bool:
         """Move what can be moved; True when something was."""
+        if self.over and self.deaf and (self.pipes.up.data or self.client.data_to_send(PIPE_BYTES, now)):
+            self.deaf = False
+            self.client.receive_reset(now)
+            return True
         moved = False if self.over else self._up(now)
         return (False if self.over else self._down(now)) or moved
 
@@ -136,7 +141,9 @@ class Pair:
 
     def _close(self, now: float) -> None:
         self.over = True
-        if isinstance(self.server.closing, Drain):
+        if self.deaf:
+            pass
+        elif isinstance(self.server.closing, Drain):
             self._drain(self.server.closing.limit_bytes, now)
         else:
             if self.client.wants_to_read:  # who looks while it writes has what came in front of the reset
@@ -212,6 +219,8 @@ class World:
     def _try(self, step: Step, began: float | None) -> tuple[Outcome, float]:
         for _ in range(step.others):
             self._visit(step)
+        if self._pairs:
+            self._pairs[-1].deaf = step.crosses_close
         self._pass(step.wait)
         if began is not None and (ended := gave_up(step, began, self.now)) is not None:
             return ended, began
