@@ -30,13 +30,24 @@ self[- ]signed certificate in certificate chain|invalid peer certificate|certifi
 = legacy-renegotiation
 unsafe legacy renegotiation(?: disabled)?
 = another-protocol
-\b(?:SQL ?Server|SQL|psql|mysql|postgres\w*|SQLSTATE|redis|mongo\w*|LDAPS?|SMTP|IMAP|SSH|FTPS?|kerberos|NTLM)\b
+\b(?:SQL ?Server|SQL|psql|mysql|postgres\w*|SQLSTATE|redis|mongo\w*|LDAPS?|SMTP|IMAP|SSH|FTPS?|NTLM)\b
 = service-unavailable
 the service is unavailable|application pool|\bapp ?pool
 = altered
 @SEC_E_MESSAGE_ALTERED
+= header-too-long
+request (?:header )?(?:is )?too long|(?:request )?header field (?:is )?too long|\b(?:Request|Field)Length\b
+size of the request headers|token (?:bloat|size|too (?:large|long|big))|MaxTokenSize
+= kerberos
+\bkerberos\b
+= host-name
+invalid hostname|hostname is invalid|\b400 (?:- |\d+ )?Hostname\b
 = bad-request
-bad request|request header too long|invalid hostname
+bad request
+= preflight
+\bpreflights?\b|(?-i:\bOPTIONS\b)|Access-Control-Allow-\w+|\bCORS\b(?! request did not succeed)
+= now-and-then
+now and then|sporadic\w*|intermittent\w*|from time to time|sometimes|occasional\w*|a few times a day
 = wrong-protocol
 wrong[ _]version[ _]number|unsupported[ _]protocol|VERSION_OR_CIPHER_MISMATCH|protocol[ _]version|no cipher
 unrecognized SSL message|first record does not look like|@SEC_E_ALGORITHM_MISMATCH
@@ -58,6 +69,8 @@ client certificate (?:has )?expired|(?:has )?expired or is not yet valid|expired
 (?:request )?entity (?:is )?too ?large|(?:payload|content) ?too ?large|request body too large
 = {0}.{1}
 (?<![\d.])([45]\d\d)\.(\d{1,2})(?![\d.])(?! ?(?:s|ms|MB|KB)\b)
+= {0}.{1}
+sc-status[ =:]*([45]\d\d)\W{1,3}sc-substatus[ =:]*(\d{1,3})\b
 = {0}.{1}
 ^ ?w3c ([1-5]\d\d) (\d{1,3})\b
 = {0}
@@ -155,6 +168,10 @@ connection terminated during handshake|before secure TLS connection was establis
 SSL peer shut down incorrectly|closed while SSL/TLS handshake
 peer suddenly disconnected|closed the transport stream|failed to receive handshake|END_OF_FILE_ERROR
 handshake has read 0 bytes|write client hello
+= closed answer
+non-properly terminated\.?\)? in headers
+= unexpected-eof
+UNEXPECTED_EOF\w*|unexpected eof while reading|(?:0A|0x0*A)000126|non-properly terminated
 = closed upload
 broken ?pipe\w*|caused connection abort
 outbound has closed|established connection was aborted|@EPIPE|@ECONNABORTED|SendFailure
@@ -177,7 +194,7 @@ IncompleteMessage|before message completed|BadStatusLine|NoHttpResponse\w*
 failed to respond|without (?:sending|a) (?:any )?(?:data|response|answer)|other side closed
 broke connection|netInterrupt
 closed unexpectedly|(?:connection|stream|socket)(?: was| is)? ?(?:closed|terminated)|connection termination
-non-properly terminated|StreamClosed\w*|ResponseEnded|ConnectionClosed|BrokenResourceError|ReceiveFailure
+StreamClosed\w*|ResponseEnded|ConnectionClosed|BrokenResourceError|ReceiveFailure
 ZERO_SIZE_OBJECT|no data received|READ_ERROR|no close_notify[\w ]*|ResponseNeverReceived|SYSCALL\w*
 server returned nothing|NoCloseNotify\w*|(?:read|write) (?:failed|error) \(5\)|SSL (?:read|write) error
 = answer timeout

@@ -38,7 +38,7 @@ _COMMON = frozenset(
     one two some more most other such only very too also just now see again there here about after before behind over
     under between same while until although though because yet still
     error errors exception failed failure fail fails server client connection request response http https tls ssl
-    com www org net java javax python node system line code file files data host name names
+    com www org net openssl java javax python node system line code file files data host name names
     get got use used using work works worked way
     """.split()  # noqa: SIM905 - eighty quotation marks would be no easier to read
 )

@@ -29,7 +29,17 @@ _VAGUE = ("request-failed", "tls-failed", "502", "503", "504", "curl-28", "curl-
 _CIRCUMSTANCES = (
     *("handshake", "upload", "answer", "get", "large", "small-works", "minutes", "curl-22", "curl-92"),
     *("browser", "proxy", "works-elsewhere", "client-certificate", "renegotiation", "negotiation-off", "tls13"),
-    *("intermediate", "expired", "renewed", "idle-minutes", "ten-hours", "under-load"),
+    *(
+        "intermediate",
+        "expired",
+        "renewed",
+        "kerberos",
+        "preflight",
+        "now-and-then",
+        "idle-minutes",
+        "ten-hours",
+        "under-load",
+    ),
 )
 WEIGHTS = dict.fromkeys(_VAGUE, Weight.VAGUE) | dict.fromkeys(_CIRCUMSTANCES, Weight.CIRCUMSTANCE)
 # A sign that brings another with it. The numbers are curl's (libcurl-errors) and TLS' (RFC 5246, 7.2).
@@ -41,6 +51,7 @@ IMPLIES = {
     "curl-52": "closed",
     "curl-55": "upload",
     "curl-60": "server-certificate",
+    "unexpected-eof": "closed",
     "alert-100": "no-renegotiation",
 }
 # What ends before TLS begins no scenario shows, whatever else the text says.
