@@ -129,6 +129,16 @@ def test_lines(curl, steps, lines):
     assert curl.lines(steps) == [f"curl --cacert ca.pem {line}" for line in lines]
 
 
+def test_waits(curl):
+    """Between connections somebody waits; on one that stays open Python does, by the lab's clock."""
+    first, later = step("GET /x"), step("POST /x", body=9, wait="4s")
+    assert curl.lines([first, later])[1] == "sleep 4"
+    [line] = replace(curl, speed=2).lines([first, later.model_copy(update={"same_connection": True})])
+    program = shlex.split(line)[2]
+    assert "print(r.status, len(r.read())); time.sleep(2); c.request('POST', '/x', bytes(9)); " in program
+    compile(program, "line", "exec")
+
+
 def test_a_pace_is_by_the_clock_of_the_lab(curl):
     """A lab that runs fast is sent to as fast."""
     [line] = replace(curl, speed=24).lines([step("PUT /x", body=9, pace=1000)])

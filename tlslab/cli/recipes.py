@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tlslab.cli.console import STYLES, prose
 from tlslab.cli.steps import SENDS
-from tlslab.lab.curl import comes_back, shows_exactly
+from tlslab.lab.curl import comes_back, connections, shows_exactly, waits_between
 from tlslab.lab.running import Running
 from tlslab.lab.shell import join, program
 from tlslab.scenario.build import build
@@ -30,6 +30,9 @@ INSISTING = (
     "The client here takes the end of the connection for the end of an answer only if TLS says so, as Ruby, wget with "
     "GnuTLS (Debian's) and OpenSSL's s_client do; curl takes it in any case."
 )
+WAITING = (
+    "The client here is Python, which keeps its connection for that time and does not look at it; curl cannot wait."
+)
 COMING_BACK = (
     "The client here is openssl, in bash, because curl forgets a session when it ends. A line that says New was a full "
     "handshake, and Reused a resumed session."
@@ -40,6 +43,7 @@ OWN_WORDS = {
     ("curl", "closed"): "curl: (52) Empty reply from server",
     ("curl", "gave_up"): "curl: (28) Operation timed out",
     ("openssl", "reset"): "openssl: errno=104, or nothing",
+    ("python3", "reset"): "Python: ssl.SSLEOFError or another ConnectionError",
     ("wget", "reset"): "wget: exit code 4",
     ("wget", "closed"): "wget: exit code 4; without -q: The TLS connection was non-properly terminated",
 }
@@ -160,7 +164,7 @@ def _to_send(running: Running, heading: str, style: str, steps: Sequence[Step], 
 def _ending(running: Running, expect: Expect, lines: Sequence[str]) -> str:
     """How it ends, for the client that the last line starts: curl, openssl and wget read while they write."""
     expected = expect.for_style(WritingStyle.READS_WHILE_WRITING)
-    client = next((name for name in ("openssl", "wget", "curl") if lines and f"{name} " in lines[-1]), "")
+    client = next((name for name in ("openssl", "wget", "python3", "curl") if lines and f"{name} " in lines[-1]), "")
     text = ENDS.get(expected.outcome, f"the answer {expected.outcome}")
     own = OWN_WORDS.get((client, expected.outcome))
     if (client, expected.outcome) == ("curl", "reset"):
@@ -183,9 +187,8 @@ def _ending(running: Running, expect: Expect, lines: Sequence[str]) -> str:
 
 def _sessions(running: Running, steps: Sequence[Step]) -> Iterator[str]:
     """What to know about lines that keep a session, and about their waits."""
-    if not comes_back(steps):
-        return
-    yield COMING_BACK
+    if comes_back(steps):
+        yield COMING_BACK
     waits, speed = sum(step.wait for step in steps), running.options.speed
     suggested = running.loaded.scenario.suggested_speed
     if waits and speed != 1:
@@ -203,6 +206,7 @@ def done_by_others(steps: Iterable[Step]) -> list[str]:
     sentences = [REFUSING] if any(step.renegotiation == "refuse" for step in steps) else []
     sentences += [] if all(step.post_handshake_auth for step in steps) else [NOT_OFFERING]
     sentences += [FILTERING] if any(step.filters_by_issuer for step in steps) else []
+    sentences += [WAITING] if any(map(waits_between, connections(steps))) and not comes_back(steps) else []
     return sentences + ([INSISTING] if any(step.insists_on_close_notify for step in steps) else [])
 
 
@@ -224,8 +228,6 @@ def _beyond_clients(step: Step) -> Iterator[str]:
     if step.answers_after and step.leaves_at is None:
         taken = format_seconds(step.answers_after)
         yield f"The client here takes {taken} to answer, as one does whose user types a PIN; curl answers at once."
-    if step.crosses_close:
-        yield "The client here sends its request as the server closes, a moment that no printed line can aim at."
     if step.relay:
         size = format_bytes(step.relay)
         yield f"Between the client here and the server a relay takes {size} off its hands; none of these lines has one."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -92,7 +92,8 @@ class Curl:
 
         curl cannot refuse to renegotiate, nor leave the offer of post-handshake authentication out, so such a step is a
         line for `openssl s_client`, and for bash alone. Nor does curl look at the list of issuers, or insist on
-        close_notify; wget does. And curl forgets a session when it ends: where clients come back, every line is for
+        close_notify; wget does. Nor does curl wait with a connection open and not look at it; Python's http.client
+        does. And curl forgets a session when it ends: where clients come back, every line is for
         `openssl s_client` and bash.
         """
         steps = list(steps)
@@ -100,7 +101,11 @@ class Curl:
             return list(self._visits(connections(steps)))
         lines: list[str] = []
         for connection in connections(steps):
-            if not connection[0].post_handshake_auth:
+            if connection[0].wait:
+                lines.append(self._sleep(connection[0].wait))
+            if waits_between(connection):
+                lines.append(join(["python3", "-c", self._python(connection)]))
+            elif not connection[0].post_handshake_auth:
                 lines.append(self._s_client(connection, ["-quiet", "-ignore_unexpected_eof"]))
             elif connection[0].renegotiation == "refuse":
                 lines.append(self._s_client(connection, ["-no_renegotiation", "-quiet"]))
@@ -190,7 +195,31 @@ class Curl:
             client = join([*self._connect(step), "-tls1_2", "-no_ticket"])
             yield f"for i in $(seq {step.others}); do {client} < /dev/null > /dev/null 2>&1; done"
         if step.wait:
-            yield f"sleep {math.ceil(1000 * step.wait / self.speed) / 1000:.10g}"
+            yield self._sleep(step.wait)
+
+    def _sleep(self, seconds: float) -> str:
+        return f"sleep {self._scaled(seconds)}"
+
+    def _scaled(self, seconds: float) -> str:
+        """Lab time on somebody's watch, not less."""
+        return f"{math.ceil(1000 * seconds / self.speed) / 1000:.10g}"
+
+    def _python(self, connection: list[Step]) -> str:
+        """The requests of one connection as a program of one line, without a double quote for cmd.exe's sake."""
+        first = connection[0]
+        host, port = parse_host_port(self.addresses[first.binding].authority)
+        says = ["import http.client, ssl, time", f"t = ssl.create_default_context(cafile={str(self.ca_file)!r})"]
+        if first.identity != NOBODY:
+            files = self.identities[shown_by(first)]
+            says.append(f"t.load_cert_chain({str(files.cert_file)!r}, {str(files.key_file)!r})")
+        says.append(f"c = http.client.HTTPSConnection({host!r}, {port}, context=t)")
+        for step in connection:
+            says += [f"time.sleep({self._scaled(step.wait)})"] if step.wait and step is not first else []
+            body = f", bytes({step.body})" if step.body else ""
+            says.append(f"c.request({step.method!r}, {step.target!r}{body})")
+            says.append("r = c.getresponse()")
+            says.append("print(r.status, len(r.read()))")
+        return "; ".join(says)
 
     def _s_client(self, connection: list[Step], options: list[str]) -> str:
         """The requests of one connection, with what happens between them."""
@@ -252,8 +281,13 @@ def shows_exactly(step: Step) -> bool:
 
 
 def comes_back(steps: Iterable[Step]) -> bool:
-    """Whether a client comes back with a session, or others or waits come between its steps."""
-    return any(step.resumes or step.others or step.wait for step in steps)
+    """Whether a client comes back with a session, or others come between its steps."""
+    return any(step.resumes or step.others for step in steps)
+
+
+def waits_between(connection: Sequence[Step]) -> bool:
+    """Whether time passes between the requests of one connection."""
+    return any(step.wait for step in connection[1:])
 
 
 def connections(steps: Iterable[Step]) -> list[list[Step]]:
