@@ -37,7 +37,7 @@ LARGE = "large-post-deadlock"
         ("serve nope --set ", []),
         ("serve --fix bind", ["bind-again"]),
         (f"serve {LARGE} --set timers.ssl", ["timers.ssl_renegotiation="]),
-        (f"serve {LARGE} --set sites./upload.app", ["sites./upload.application_delay="]),
+        (f"serve {LARGE} --set sites./upload.application_d", ["sites./upload.application_delay="]),
         (f"serve {LARGE} --set bindings.site.ce", ["bindings.site.certificate="]),
         ("serve --set timers.ssl", ["timers.ssl_renegotiation="]),
         ("serve --set bindings.", []),
