@@ -69,7 +69,7 @@ class Lab:
             "large-post-deadlock",
             port=0,
             speed=100.0,
-            ready_file=self._ready,
+            ready_file=str(self._ready),
             events=str(self.folder / "events"),
             pcapng=str(self.folder / "pcapng"),
             keylog=str(self.folder / "keys"),

@@ -8,7 +8,6 @@ import signal
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -28,7 +27,7 @@ from tlslab.lab.home import home, open_home
 from tlslab.lab.lifetime import Screen, Stopped, run
 from tlslab.lab.options import Options, as_yaml
 from tlslab.lab.running import Running
-from tlslab.lab.sinks import write_ready_file
+from tlslab.lab.sinks import tell_ready
 from tlslab.net.bus import Bus, Watch
 from tlslab.net.server import bind, close_all
 from tlslab.pki.store import Pki
@@ -99,9 +98,8 @@ Ctrl-C ends it with exit code 130, SIGTERM with 0, both within a second.
 @evidence_options
 @click.option(
     "--ready-file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write URLs, certificate files and process id as JSON once everything listens.",
+    metavar="FILE|-",
+    help="Write URLs, certificate files and process id as JSON once everything listens; - is one line on stdout.",
 )
 @click.option("--ahead", type=float, default=0.0, hidden=True, help="Seconds by which the files' calendar is ahead.")
 @click.option("--verbose", "-v", is_flag=True, help="Show every event, each handshake message too.")
@@ -133,7 +131,7 @@ def _scenario(name: str | None, option: str | None) -> str:
 
 def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> None:
     """Listen, say so, serve until a signal comes, and leave with its exit code."""
-    out = console(stderr=STANDARD_OUTPUT in (options.events, options.pcapng), patient=True)
+    out = console(stderr=STANDARD_OUTPUT in options.streams, patient=True)
     bus, tally = Bus(), Tally()
     bus.record(COUNTED, tally.count)
     timeline = Timeline(out, options.verbose, options.speed)
@@ -162,10 +160,10 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
     _leave(out, [*_lost(watch), tally.summary(seconds), *files.notes()], stopped)
 
 
-def _begin(files: evidence.Evidence, ready_file: Path | None, running: Running) -> None:
+def _begin(files: evidence.Evidence, ready_file: str | None, running: Running) -> None:
     files.begin()
     if ready_file is not None:
-        write_ready_file(ready_file, running.as_json())
+        tell_ready(ready_file, running.as_json())
 
 
 def _lost(watch: Watch) -> list[str]:

@@ -39,10 +39,15 @@ class Options:
     pcapng_limit: int | None = None
     keylog: str | None = None
     logs: Path | None = None
-    ready_file: Path | None = None
+    ready_file: str | None = None
     ahead: float = 0.0
     verbose: bool = False
     profile: str | None = None
+
+    @property
+    def streams(self) -> tuple[str | None, ...]:
+        """What may be standard output: events and the sign that it is ready go there together, the capture alone."""
+        return self.events, self.pcapng, self.ready_file
 
     def again(self, fix: str, turns: Collection[str], ports: set[int]) -> list[str]:
         """The words after `tlslab` that serve the same with one fix, where it is served now on `ports`.
