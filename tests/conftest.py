@@ -45,6 +45,7 @@ for proxy in ("http_proxy", "https_proxy", "all_proxy"):
 
 # The others are named like their program.
 DEBIAN_PACKAGES = {
+    "apache2": "apache2-bin",
     "certutil": "libnss3-tools",
     "gnutls-cli": "gnutls-bin",
     "go": "golang-go",
