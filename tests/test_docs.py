@@ -52,6 +52,7 @@ FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FOREIGN = {"--cacert", "--cert", "--cert-type", "--key", "--ssl-revoke-best-effort", "--ssl-no-revoke", "--version"}
 FOREIGN |= {"--next", "--tries", "--networking-mode"}
 FOREIGN |= {"--tlslab-artifacts"}  # of pytest, by our plugin
+FOREIGN |= {"--cap-drop", "--network", "--read-only", "--init"}  # of podman and docker
 
 
 def _commands() -> dict[str, click.Command]:
