@@ -77,7 +77,7 @@ class Lab:
         )
         loaded, pki = load(options.scenario), open_home()
         try:
-            serve(loaded, build(loaded, (), LONG, pki, port=0), pki, options)
+            serve(loaded, build(loaded, (), LONG, pki, port=0), pki, options, LONG)
         except BaseException as error:
             self.exit_code = error.code if isinstance(error, SystemExit) else error
 

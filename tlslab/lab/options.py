@@ -10,6 +10,8 @@ from typing import Any
 
 from tlslab.scenario.overlay import parse_set
 
+SLOWEST, FASTEST = 0.01, 10_000  # how many times as fast as the wall's a lab's clock may run
+
 
 def undone_by(setting: str, paths: Collection[str]) -> bool:
     """Whether `PATH=VALUE` sets one of these paths, or something in it or around it: --set is laid over fixes."""
