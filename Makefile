@@ -39,6 +39,7 @@ docs: .venv/.run ## write the generated pages of docs/ anew; the frames of readi
 	@$(BIN)/python docs/symptoms.py
 	@$(BIN)/python docs/events.py
 	@$(BIN)/python docs/clients.py
+	@$(BIN)/python docs/quotes.py
 	@$(BIN)/python docs/frames.py
 image: .venv/.run ## build an OCI image in dist/, of this checkout and Debian's packages alone: docs/container.md
 	@deploy/image/build.sh
