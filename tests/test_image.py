@@ -21,6 +21,7 @@ BUILD = ROOT / "deploy" / "image" / "build.sh"
 USER = 10001
 PATIENCE = 60.0
 MOST_MEGABYTES = 50
+CONTROL = 8474
 needs_tools = pytest.mark.program
 
 
@@ -159,6 +160,8 @@ def test_it_freezes_and_is_cured(engine, tmp_path):
     status = Path(f"/proc/{first.pid}/status").read_text()
     assert re.findall(r"^(?:Uid|Gid):\s+(\d+)\s", status, re.MULTILINE) == [str(USER)] * 2
     assert re.findall(r"^Cap(?:Prm|Eff|Bnd):\s+0+$", status, re.MULTILINE)
+    health = first.curl("--fail", f"http://localhost:{CONTROL}/health")
+    assert health.returncode == 0, health.stderr
     assert upload(first).returncode in (55, 56)  # curl: it was reset
     assert first.stop() == 0
     authority = Path(engine.outside(first.ready["ca_file"])).read_bytes()

@@ -64,9 +64,10 @@ umoci raw add-layer --history.created "$created" --history.created_by "deploy/im
 umoci config --no-history --image "$work/image:$version" --created "$created" \
     --config.user 10001:10001 --config.workingdir / --config.volume /pki --config.stopsignal SIGTERM \
     --config.env PATH=/usr/local/bin:/usr/bin:/bin --config.env TLSLAB_HOME=/pki --config.env LANG=C.UTF-8 \
-    --config.exposedports 8443/tcp --config.exposedports 8444/tcp \
+    --config.exposedports 8443/tcp --config.exposedports 8444/tcp --config.exposedports 8474/tcp \
     --config.entrypoint tlslab --config.entrypoint serve --config.entrypoint --host --config.entrypoint 0.0.0.0 \
     --config.entrypoint --ready-file --config.entrypoint - \
+    --config.entrypoint --control --config.entrypoint 0.0.0.0:8474 \
     --config.cmd large-post-deadlock \
     --config.label org.opencontainers.image.title=tlslab --config.label "org.opencontainers.image.version=$version" \
     --config.label org.opencontainers.image.licenses=MIT
