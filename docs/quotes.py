@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 DOCS = Path(__file__).parent
-QUOTING = ("any-language.md",)
+QUOTING = ("any-language.md", "github-action.md")
 BLOCK = re.compile(r"(<!-- quoted from (\S+?)(?:#(\S+))? by make docs -->\n).*?(<!-- end -->)", re.DOTALL)
 LANGUAGES = {".mjs": "js", ".go": "go", ".java": "java", ".sh": "sh"}
 
