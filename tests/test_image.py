@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -16,13 +17,13 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.program
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "deploy" / "image" / "build.sh"
 USER = 10001
 PATIENCE = 60.0
 MOST_MEGABYTES = 50
 CONTROL = 8474
-needs_tools = pytest.mark.program
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +143,6 @@ def engine(bundle: Path, require_client: Callable[[str], str], tmp_path: Path) -
     engine.close()
 
 
-@needs_tools
 def test_it_freezes_and_is_cured(engine, tmp_path):
     """As who is not root, it says that it is ready, freezes, is cured by a fix, keeps its keys, and ends with 0."""
     body = tmp_path / "1MiB.bin"
@@ -173,7 +173,15 @@ def test_it_freezes_and_is_cured(engine, tmp_path):
     assert Path(engine.outside(second.ready["ca_file"])).read_bytes() == authority
 
 
-@needs_tools
+def test_a_machine_without_the_tools(tmp_path):
+    """It says what is missing and how to get it, and its exit code is that of a test that was skipped."""
+    (tmp_path / "dirname").symlink_to(shutil.which("dirname") or "dirname")
+    done = subprocess.run(["/bin/sh", BUILD], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (77, "")
+    said = "No image was built: mmdebstrap is not installed (Debian: apt-get install mmdebstrap umoci).\n"
+    assert done.stderr == said
+
+
 def test_what_is_in_it(layout):
     """One program, Python; nobody else's rights, nothing of the machine that built it, and no tool that built it."""
     blobs = sorted((layout / "blobs" / "sha256").iterdir(), key=lambda file: file.stat().st_size)
