@@ -33,6 +33,7 @@ bench: .venv/.run ## compare with Apache, Hypercorn and uvicorn, and write docs/
 docs: .venv/.run ## write the generated pages of docs/ anew; the frames of reading-a-trace.md need tshark
 	@$(BIN)/tlslab schema > docs/scenario.schema.json
 	@$(BIN)/tlslab profiles --markdown > docs/profiles.md
+	@$(BIN)/python -m tlslab.control.schema > docs/control-api.json
 	@$(BIN)/python docs/tables.py
 	@$(BIN)/python docs/knobs.py
 	@$(BIN)/python docs/completions.py

@@ -120,6 +120,7 @@ def _where(_context: click.Context, _option: click.Parameter, value: str | None)
 @evidence_options
 @click.option(
     "--ready-file",
+    type=click.Path(dir_okay=False, allow_dash=True),
     metavar="FILE|-",
     help="Write URLs, certificate files and process id as JSON once everything listens; - is one line on stdout.",
 )

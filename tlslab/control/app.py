@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -34,16 +35,16 @@ from tlslab.scenario.load import load
 
 LARGEST_BODY = 64 * 1024
 Model = TypeVar("Model", bound=BaseModel)
-Handler = Callable[[Labs, Request], Awaitable[Response]]
+Answerer = Callable[[Labs, Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Call:
     """A request that the API knows: what it takes and what it gives, a list of it if `many`."""
 
     method: str
     path: str
-    handler: Handler
+    handler: Answerer
     gives: type[BaseModel] | None
     takes: type[BaseModel] | None = None
     status: int = 200
@@ -178,40 +179,35 @@ async def _events(labs: Labs, request: Request) -> Response:
     return PlainTextResponse(numbered(*lab.chronicle.events(after, limit)), media_type="application/x-ndjson")
 
 
-WAYS = (
-    Way("GET", "/health", _health, m.Health),
-    Way("GET", "/version", _version, m.Version),
-    Way("GET", "/schema", _schema, None),
-    Way("GET", "/scenarios", _scenarios, m.ScenarioListed, many=True),
-    Way("GET", "/scenarios/{name}", _scenario, m.ScenarioSaid),
-    Way("POST", "/reset", _reset, m.Changed, many=True),
-    Way("GET", "/labs", _labs, m.LabSaid, many=True),
-    Way("POST", "/labs", _start, m.LabSaid, m.LabWanted, 201),
-    Way("GET", "/labs/{id}", _lab, m.LabSaid),
-    Way("PATCH", "/labs/{id}", _change, m.Changed, m.LabChange),
-    Way("DELETE", "/labs/{id}", _end, None, status=204),
-    Way("GET", "/labs/{id}/connections", _connections, m.ConnectionSaid, many=True, query=("last",)),
-    Way("GET", "/labs/{id}/connections/{number:int}", _connection, m.ConnectionSaid),
-    Way("DELETE", "/labs/{id}/connections/{number:int}", _end_connection, None, status=204),
-    Way("GET", "/labs/{id}/events", _events, None, query=("after", "limit")),
+CALLS = (
+    Call("GET", "/health", _health, m.Health),
+    Call("GET", "/version", _version, m.Version),
+    Call("GET", "/schema", _schema, None),
+    Call("GET", "/scenarios", _scenarios, m.ScenarioListed, many=True),
+    Call("GET", "/scenarios/{name}", _scenario, m.ScenarioSaid),
+    Call("POST", "/reset", _reset, m.Changed, many=True),
+    Call("GET", "/labs", _labs, m.LabSaid, many=True),
+    Call("POST", "/labs", _start, m.LabSaid, m.LabWanted, 201),
+    Call("GET", "/labs/{id}", _lab, m.LabSaid),
+    Call("PATCH", "/labs/{id}", _change, m.Changed, m.LabChange),
+    Call("DELETE", "/labs/{id}", _end, None, status=204),
+    Call("GET", "/labs/{id}/connections", _connections, m.ConnectionSaid, many=True, query=("last",)),
+    Call("GET", "/labs/{id}/connections/{number:int}", _connection, m.ConnectionSaid),
+    Call("DELETE", "/labs/{id}/connections/{number:int}", _end_connection, None, status=204),
+    Call("GET", "/labs/{id}/events", _events, None, query=("after", "limit")),
 )
 
 
 def make_app(labs: Labs, token: str, names: Iterable[str]) -> Starlette:
     """Make the application. `names` are those, beside localhost, by which it may be asked."""
-    routes = [Route(way.path, partial(_answer, way.handler, labs), methods=[way.method]) for way in _by_method(WAYS)]
+    routes = [Route(call.path, partial(_answer, call.handler, labs), methods=[call.method]) for call in CALLS]
     handlers: dict[Any, Any] = {HTTPException: _not_known, Exception: _fault}
     return Starlette(
         routes=routes, middleware=[Middleware(Guard, token=token, names=names)], exception_handlers=handlers
     )
 
 
-def _by_method(ways: Iterable[Way]) -> list[Way]:
-    """In the order of the table; Starlette answers 405 where the path fits and the method does not."""
-    return list(ways)
-
-
-async def _answer(handler: Handler, labs: Labs, request: Request) -> Response:
+async def _answer(handler: Answerer, labs: Labs, request: Request) -> Response:
     try:
         return await handler(labs, request)
     except Refused as refused:
@@ -236,10 +232,11 @@ async def _fault(_request: Request, error: Exception) -> Response:
 async def _body(request: Request, model: type[Model]) -> Model:
     """The body of a request. Refused: it is too large, no JSON, or not what the model says."""
     content = b""
-    async for piece in request.stream():
-        content += piece
-        if len(content) > LARGEST_BODY:
-            raise Refused(413, f"the body is larger than {LARGEST_BODY:,} bytes", "send less")
+    async with aclosing(request.stream()) as pieces:
+        async for piece in pieces:
+            content += piece
+            if len(content) > LARGEST_BODY:
+                raise Refused(413, f"the body is larger than {LARGEST_BODY:,} bytes", "send less")
     try:
         return model.model_validate_json(content or b"{}")
     except ValidationError as error:

@@ -36,7 +36,7 @@ class LabChange(Body):
     set: Settings = Field(default_factory=dict)
 
 
-class Problem(Body):
+class ProblemSaid(Body):
     """What is wrong, and what to try."""
 
     error: str
@@ -76,7 +76,7 @@ class BindingServed(Body):
     protocols: list[str]
 
 
-class IdentityFiles(Body):
+class IdentitySaid(Body):
     """The files of a client identity, on the lab's machine."""
 
     cert_file: str
@@ -99,7 +99,7 @@ class LabSaid(Body):
     target_url: str
     bindings: list[BindingServed]
     ca_file: str
-    identities: dict[str, IdentityFiles]
+    identities: dict[str, IdentitySaid]
 
 
 class ConnectionSaid(Body):

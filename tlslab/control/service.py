@@ -57,6 +57,11 @@ class ControlService:
         self._started: Future[tuple[trio.lowlevel.TrioToken, trio.Event]] = Future()
         self._thread = threading.Thread(target=self._serve, name="tlslab control", daemon=True)
 
+    @property
+    def loop(self) -> trio.lowlevel.TrioToken:
+        """Its loop, once it serves."""
+        return self._started.result(PATIENCE_SECONDS)[0]
+
     def as_json(self) -> dict[str, str]:
         """What the ready file says of it."""
         return {"url": self.url, "token": self._token}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 
 import trio
 
@@ -21,7 +21,7 @@ def numbered(first: int, events: Iterable[Event]) -> str:
     return "".join(f'{{"seq": {seq}, {line[1:]}\n' for seq, line in enumerate(lines, first))
 
 
-async def stream(lab: ServedLab, after: int) -> AsyncIterator[str]:
+async def stream(lab: ServedLab, after: int) -> AsyncGenerator[str, None]:
     """Server-sent events from the one behind number `after` on, for as long as somebody reads and the lab runs.
 
     A reader that is too slow is told how many it has missed; whoever writes the events never waits for it.

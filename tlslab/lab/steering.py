@@ -12,6 +12,7 @@ import trio
 
 from tlslab.errors import LabError
 from tlslab.events import Event
+from tlslab.lab.options import as_yaml
 from tlslab.lab.running import Running
 from tlslab.lab.summaries import ConnectionAccount, Summaries
 from tlslab.net.bus import Bus
@@ -89,7 +90,8 @@ class Steering:
         options, loaded = self.running.options, self.running.loaded
         plan = build(loaded, fixes, settings, self.running.pki, host=options.host, sans=options.sans, port=options.port)
         running = Running.of(loaded, plan, self.running.pki, self._server.placed(plan), options, self.running.home)
-        first = self.call(lambda: self._server.change(running.plan_with_links))
+        told = tuple(f"{path}={as_yaml(value)}" for path, value in settings.items())
+        first = self.call(lambda: self._server.change(running.plan_with_links, told))
         self.running, self.fixes, self.settings = running, fixes, settings
         return first
 
@@ -108,9 +110,8 @@ class Chronicle:
         self.last = 0  # the number of the latest event
         self.connections_seen = 0
         self.wake: Callable[[], None] = lambda: None
-        summaries = Summaries(bus.publish, self._connection)
+        self._summaries = Summaries(bus.publish, self._connection)
         bus.record_steps(self._note)
-        bus.record(summaries.kinds, summaries.note)
 
     def events(self, after: int, limit: int) -> tuple[int, list[Event]]:
         """The number of the first event behind `after` that is still kept, and from it on at most `limit` of them."""
@@ -142,4 +143,7 @@ class Chronicle:
             with self._lock:
                 self._events.extend(events)
                 self.last += len(events)
+            for event in events:  # before anybody is told, who would look at its connection
+                if type(event) in self._summaries.kinds:
+                    self._summaries.note(event)
             self.wake()

@@ -130,14 +130,16 @@ class Server:
                 return True
         return False
 
-    def change(self, plan: LabPlan) -> int:
+    def change(self, plan: LabPlan, settings: tuple[str, ...] = ()) -> int:
         """Serve as `plan` says from the next connection on; its number is returned (see `Machine.change`).
 
         LabError: the plan listens elsewhere, which a lab that runs cannot.
         """
         for acceptor, listener in zip(self._acceptors, self.placed(plan), strict=True):
             acceptor.listener = listener
-        return self._machine.change(plan)
+        first = self._machine.change(plan, settings, self._now())
+        self._publish()
+        return first
 
     def placed(self, plan: LabPlan) -> list[Listener]:
         """The listeners of a plan on the ports that this lab has. LabError: the plan listens elsewhere."""
