@@ -53,6 +53,7 @@ DEBIAN_PACKAGES = {
     "javac": "default-jdk-headless",
     "keytool": "default-jre-headless",
     "node": "nodejs",
+    "nsenter": "util-linux",
     "pk12util": "libnss3-tools",
     "text2pcap": "wireshark-common",
 }

@@ -35,7 +35,7 @@ def compose(running: Running, control: ControlService | None = None) -> Callable
         out.rule(Text(f" tlslab: {running.plan.scenario} ", style="bold"), align="left")
         prose(out, running.loaded.scenario.title, style="bold")
         out.print()
-        for label, text in (*_facts(running), *_control(control)):
+        for label, text in (*_facts(running), *_control(control, running.options.ready_file is not None)):
             prose(out, text, first=f"{label:11}", rest=" " * 11)
         if cure is not None:
             cure.show(out)
@@ -48,23 +48,21 @@ def compose(running: Running, control: ControlService | None = None) -> Callable
     return show
 
 
-def show_control(out: Console, control: ControlService) -> None:
+def show_control(out: Console, control: ControlService, *, has_ready_file: bool) -> None:
     """Print what is served where no lab is, but those that programs start."""
     out.rule(Text(" tlslab: no lab yet ", style="bold"), align="left")
-    for label, text in _control(control):
+    for label, text in _control(control, has_ready_file):
         prose(out, text, first=f"{label:11}", rest=" " * 11)
     out.print()
     out.print("List what can be started:")
-    out.print(f"  {join(_curl(control, '/scenarios'))}")
+    token = "TOKEN" if has_ready_file else control.as_json()["token"]
+    out.print(f"  {join(['curl', '-H', f'Authorization: Bearer {token}', f'{control.url}/scenarios'])}")
 
 
-def _control(control: ControlService | None) -> Iterator[tuple[str, str]]:
+def _control(control: ControlService | None, has_ready_file: bool) -> Iterator[tuple[str, str]]:
     if control is not None:
-        yield "Control", f"{control.url}/  token {control.as_json()['token']}"
-
-
-def _curl(control: ControlService, path: str) -> list[str]:
-    return ["curl", "-H", f"Authorization: Bearer {control.as_json()['token']}", f"{control.url}{path}"]
+        where = "token: control.token in the ready file" if has_ready_file else f"token {control.as_json()['token']}"
+        yield "Control", f"{control.url}/  {where}"
 
 
 def _advised(running: Running) -> str | None:

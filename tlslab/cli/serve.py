@@ -177,7 +177,7 @@ def serve_none(service: ControlService, options: Options) -> NoReturn:
     service.start()
 
     def begin() -> None:
-        panel.show_control(out, service)
+        panel.show_control(out, service, has_ready_file=options.ready_file is not None)
         _say_ready(options.ready_file, {"pid": os.getpid(), "events_version": EVENTS_VERSION}, service)
 
     try:
