@@ -28,7 +28,7 @@ from tlslab.httpsys.effects import (
     Send,
     Service,
 )
-from tlslab.httpsys.entity_body import EntityBody
+from tlslab.httpsys.entity_body import RECORD, EntityBody
 from tlslab.httpsys.phases import ACTIVITY, NEXT, WAITS_FOR, Cause, Phase
 from tlslab.httpsys.question import Question
 from tlslab.httpsys.reader import MAX_REQUEST_BYTES, make_reader, next_reader, without_empty_lines
@@ -42,7 +42,6 @@ from tlslab.tables import after
 from tlslab.types import Activity, Closing, Reset
 
 HEAD_CHUNK = 1024  # small, so that a head takes little of the body behind it with it
-BODY_CHUNK = 16384  # the most a TLS record holds
 PIPELINED_LIMIT = MAX_REQUEST_BYTES  # what may be kept of a next request while this one waits
 
 
@@ -187,7 +186,8 @@ class Pipeline:
             self.capacity = 0
             self._refuse_body(decision, now)
         else:
-            self.capacity = self._pipelined_room() if self._body.complete else min(decision.at_most, BODY_CHUNK)
+            room = RECORD if self._question.keeps_waiting else self._body.piece
+            self.capacity = self._pipelined_room() if self._body.complete else min(decision.at_most, room)
             if self.capacity:
                 self._stall.end(now)
 
