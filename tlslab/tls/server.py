@@ -251,14 +251,15 @@ class ServerTls(Engine):
         resumed = repeated if hello.version < Protocol.TLS1_3 else hello.selects_psk
         self.resumed = resumed
         self.session_id = hello.session_id if hello.version < Protocol.TLS1_3 else b""
-        self._emit(
-            ServerHelloSent,
-            now,
-            protocol=version_name(hello.version),
-            session_id=hello.session_id.hex(),
-            resumed=resumed,
-            renegotiation=self._in_renegotiation,
-        )
+        if self._emit.wants(ServerHelloSent):
+            self._emit(
+                ServerHelloSent,
+                now,
+                protocol=version_name(hello.version),
+                session_id=hello.session_id.hex(),
+                resumed=resumed,
+                renegotiation=self._in_renegotiation,
+            )
         if resumed:
             self._emit(SessionResumed, now, session_id=hello.session_id.hex())
 

@@ -138,10 +138,10 @@ def _readable(read: Callable[[_Raw], _Field], raw: _Raw, absent: _Field, flaws: 
 
 def read_session_id_untrusted(body: bytes) -> bytes:
     """Read of a ClientHello's body its session id only, as `read_client_hello_untrusted` does."""
-    try:
-        return _beginning(Cursor(body, "the ClientHello"))[2]
-    except WireError:
-        return b""
+    start = _BEGINNING.size
+    length = body[start - 1] if len(body) >= start else 0
+    session_id = body[start : start + length]
+    return session_id if len(session_id) == length <= MAX_SESSION_ID_BYTES else b""
 
 
 def parse_server_hello_untrusted(body: bytes) -> ServerHello:
