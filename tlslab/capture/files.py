@@ -145,10 +145,13 @@ class OutputFile:
         """Write what has come in this turn, in one piece."""
         if not self._together:
             return
-        pieces, counts = zip(*self._together, strict=True)
+        piece, count = self._together[0]
+        if len(self._together) > 1:
+            piece = b"".join([one for one, _ in self._together])
+            count = sum([its_count for _, its_count in self._together])
         self._together, self._together_bytes = [], 0
-        self._out.put(b"".join(pieces), sum(counts), lines=self._are_lines)
-        self._written += sum(counts)
+        self._out.put(piece, count, lines=self._are_lines)
+        self._written += count
         if self._out.trouble is not None:
             self._look()
 

@@ -151,7 +151,7 @@ class Evidence:
 
         # What is in it decrypts it: it is for its owner, as a key log is.
         file = self._open(options.pcapng, EvidenceFile.CAPTURE, private=True, limit_bytes=options.pcapng_limit)
-        capture = Capture(file, self._epoch(), release(), heading(plan, options))
+        capture = Capture(file, self._epoch(), release(), heading(plan, options), self._bus.later)
         self._bus.record(capture.kinds, capture.note)
         self._bus.record([CertificateRequested], self._note_request)
         self._begin.append(capture.begin)

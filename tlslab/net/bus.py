@@ -124,7 +124,8 @@ class Bus:
             self._told = []
             for reader in self._step_readers:
                 reader(told)
+        while self._acts:  # one may leave another
+            acts, self._acts = self._acts, []
+            for act in acts:
+                act()
         self.is_behind = False
-        acts, self._acts = self._acts, []
-        for act in acts:
-            act()
