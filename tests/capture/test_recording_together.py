@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tlslab.capture.recording import MOST_TOGETHER, Capture
+from tlslab.capture.files import TOGETHER_BYTES
+from tlslab.capture.recording import Capture
 
 CLIENT, LAB = ("127.0.0.1", 50_000), ("127.0.0.1", 8443)
 PACKET, SECRETS = 6, 10  # kinds of blocks
@@ -38,13 +39,14 @@ def test_steps_that_wait_are_one_piece(made):
     assert len(seen.blocks()) == before + 11
 
 
-def test_not_too_many_packets_wait(made):
-    """They may be of an upload."""
-    capture, seen, _acts = made
-    before = len(seen.blocks())
+def test_not_too_much_waits(made):
+    """It may be an upload."""
+    capture, seen, acts = made
+    before = seen.path.stat().st_size
     wire = capture.open(1, CLIENT, LAB, 0.0)
-    for _ in range(MOST_TOGETHER // 2):
-        wire.received(b"a packet and its answer", 1.0)
+    for _ in range(TOGETHER_BYTES // 1000 + 1):
+        wire.received(bytes(1000), 1.0)
         wire.settle()
-    written = len(seen.blocks()) - before
-    assert MOST_TOGETHER < written <= 3 + 2 * (MOST_TOGETHER // 2)
+    assert TOGETHER_BYTES < seen.path.stat().st_size - before < TOGETHER_BYTES + 2000
+    acts[0]()  # the rest
+    assert len(seen.packets()) == 3 + 2 * (TOGETHER_BYTES // 1000 + 1)

@@ -21,12 +21,12 @@ step cannot be written it is kept, or dropped whole, and the next one that is wr
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
 from tlslab.capture import pcapng
-from tlslab.capture.files import Later, OutputFile
-from tlslab.capture.segments import ConnectionPackets, Packet, PacketKind
+from tlslab.capture.files import TOGETHER_BYTES, Later, OutputFile
+from tlslab.capture.segments import ConnectionPackets, Packet, PacketKind, Payload
 from tlslab.events import Event
 from tlslab.tap import NO_TAP, ConnectionTap
 from tlslab.text import HostPort
@@ -35,7 +35,6 @@ from tlslab.words.values import missing
 
 INTERFACE = "tlslab"
 NANOSECONDS = 1_000_000_000
-MOST_TOGETHER = 64  # packets that wait for the end of a turn; chosen, for one may have 64 KiB
 MOST_SECRETS = 20_000  # lines that wait for packets; chosen
 TO_COME = -1  # the place of a packet that is not there yet
 KNOWS_TLS_BY = 5  # bytes, the header of a record: with fewer in a connection's first packet Wireshark sees no TLS in it
@@ -55,8 +54,8 @@ class Capture:
     ) -> None:
         self._file = file
         self._later = later
-        self._blocks: list[bytes] = []  # of the packets of this turn, in parts
-        self._count = 0  # of those packets
+        self._blocks: list[Payload] = []  # of the packets of this turn, in parts
+        self._count = self._bytes = 0  # of those packets
         self.begin(epoch)
         self._secrets: deque[str] = deque(maxlen=MOST_SECRETS)
         self._missing = 0  # packets that were dropped, for want of somewhere to write them
@@ -95,14 +94,15 @@ class Capture:
         """Since 1970, of a lab time."""
         return self._epoch + round(at * NANOSECONDS)
 
-    def write(self, blocks: Iterable[bytes], count: int) -> None:
+    def write(self, blocks: Sequence[Payload], count: int) -> None:
         """Write `count` packets, in whatever parts, before the lab waits, and before them the secrets that have come.
 
         Where they are dropped, the secrets are not: what is left of their connections decrypts.
         """
         self._blocks += blocks
         self._count += count
-        if self._count > MOST_TOGETHER:
+        self._bytes += sum(map(len, blocks))
+        if self._bytes > TOGETHER_BYTES:
             self._write_now()
         elif self._count == count:
             self._later(self._write_now)
@@ -112,7 +112,7 @@ class Capture:
             return
         secrets = pcapng.decryption_secrets(self._secrets) if self._secrets else b""
         blocks, count = self._blocks, self._count
-        self._blocks, self._count = [], 0
+        self._blocks, self._count, self._bytes = [], 0, 0
         if self._file.write(b"".join([secrets, *blocks]), count):
             self._secrets.clear()
             self._missing = 0
@@ -229,7 +229,7 @@ class RecordedConnection:
             self._times += self._times[-1:] * len(late)
             if remark := self._capture.remark:
                 self._comments[0] = [*remark, *self._comments.get(0, ())]
-            blocks: list[bytes] = []
+            blocks: list[Payload] = []
             for place, packet in enumerate(self._held):
                 beside = self._comments.get(place, ())
                 blocks += pcapng.enhanced_packet(self._times[place], packet.headers, packet.payload, beside)
