@@ -168,7 +168,7 @@ class Pipeline:
         `unread` counts bytes of plaintext that are known to wait. `capacity` and `take_effects` say what came of it.
         """
         if self.phase is not Phase.RECEIVING or self._answering:
-            self.capacity = self._head_capacity()
+            self.capacity = HEAD_CHUNK if self.phase is Phase.IDLE else self._head_capacity()
             return
         self._continue_if_due(now)
         if self._body.complete and not self._question.keeps_waiting:
@@ -303,8 +303,6 @@ class Pipeline:
         self._effects.append(DecideService(request))
 
     def _head_capacity(self) -> int:
-        if self.phase is Phase.IDLE:  # nothing of the next head is here
-            return HEAD_CHUNK
         if self.phase is not Phase.HEAD or self._request is not None:
             return 0
         return min(HEAD_CHUNK, MAX_REQUEST_BYTES - len(self._http.trailing_data[0]))

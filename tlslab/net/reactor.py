@@ -132,24 +132,20 @@ class Reactor:
         try:
             turn(*what)
             if not handler.is_over:
-                self._look_after(handler)
+                fd = handler.sock.fileno()
+                self._readiness.want(handler.sock, handler.interest)
+                if handler.deadline < self._alarms.at.get(fd, NEVER):
+                    self._set_alarm(fd, handler.deadline)
+                if handler.interest & HANGUP:
+                    self._stuck.watch(fd, handler.sock)
+                elif fd in self._stuck.watched:
+                    self._stuck.forget(fd)
                 return
         except Exception as error:
             if self._failed(handler, error):
                 self._set_alarm(handler.sock.fileno(), handler.deadline)
                 return
         self._close(handler)
-
-    def _look_after(self, handler: Handler) -> None:
-        """Wait for what it wants now."""
-        fd = handler.sock.fileno()
-        self._readiness.want(handler.sock, handler.interest)
-        if handler.deadline < self._alarms.at.get(fd, NEVER):
-            self._set_alarm(fd, handler.deadline)
-        if handler.interest & HANGUP:
-            self._stuck.watch(fd, handler.sock)
-        elif fd in self._stuck.watched:
-            self._stuck.forget(fd)
 
     def _close(self, handler: Handler) -> None:
         fd = handler.sock.fileno()
