@@ -106,7 +106,7 @@ class Server:
         self._bus = bus
         self._tap = tap
         self._now: Callable[[], float] = lambda: 0.0
-        self._reactor = Reactor(self._failed)
+        self._reactor = Reactor(self._failed, bus)
         self._acceptors: list[Acceptor] = []
 
     async def run(self) -> None:
