@@ -15,6 +15,8 @@ OPTIONS: dict[str, dict[str, str]] = {
     "demo": {"--help": "", "--keylog": "FILE", "--logs": "DIR", "--pcapng": "FILE|-", "--pcapng-limit": "SIZE",
         "--profile": "PROFILE", "--speed": "N"},
     "verify": {"--all": "", "--help": "", "--json": "", "--junit": "FILE", "--speed": "N", "_": "NAME|FILE.yaml"},
+    "probe": {"--client": "KIND", "--fix": "FIX", "--help": "", "--json": "", "--scenario": "NAME|FILE.yaml",
+        "--set": "PATH=YAML", "--speed": "N", "-s": "NAME|FILE.yaml"},
     "trace": {"--help": "", "--json": "", "--keylog": "FILE", "--stream": "N", "_": "FILE"},
     "profiles": {"--help": "", "--json": "", "--markdown": "", "_": "NAME"},
     "pki": {"--help": "", "_": "show|export|reset"},
