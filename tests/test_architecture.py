@@ -46,7 +46,7 @@ TABLE = {
         "trio platformdirs pydantic",
         "scenario capture net core pki tls.context httpsys iis words types events errors tap text",
     ),
-    "client": ("h11 trio", "scenario net pki tls errors text"),
+    "client": ("h11 trio cryptography", "scenario net pki tls errors text"),
     "verify": ("trio", "lab.home client scenario net core pki tls types events tap text"),
     "testing": (
         "trio pytest",

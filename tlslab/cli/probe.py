@@ -36,8 +36,8 @@ Examples:
 def command(scenario: str | None, **given: Any) -> None:
     """Show both sides of a failure: what the client said and heard, what the server did, and why it ended so.
 
-    The lab serves the scenario on free ports of this machine, and one of its own clients takes the steps of the symptom.
-    Exit code 0 where that ends as promised of such a client, 1 where it does not.
+    The lab serves the scenario on free ports of this machine, and one of its own clients takes the steps of the
+    symptom. Exit code 0 where that ends as promised of such a client, 1 where it does not.
     """
     if scenario is None:
         raise UsageProblem("probe what? Name a scenario: tlslab probe --scenario NAME", "tlslab list names them")
