@@ -26,6 +26,12 @@ Examples:
 @click.option("--fix", "fixes", multiple=True, metavar="FIX", help="With this fix in place (`tlslab show` names them).")
 @click.option("--set", "settings", multiple=True, metavar="PATH=YAML", help="Change one knob, as `tlslab serve` does.")
 @click.option(
+    "--holds",
+    multiple=True,
+    metavar="IDENTITY",
+    help="What the client has beside the identity of its steps, and may choose (`tlslab pki show`); all is everything.",
+)
+@click.option(
     "--speed",
     type=float,
     callback=between(0.01, 10_000),
