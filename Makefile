@@ -39,6 +39,7 @@ docs: .venv/.run ## write the generated pages of docs/ anew; the frames of readi
 	@$(BIN)/python docs/symptoms.py
 	@$(BIN)/python docs/events.py
 	@$(BIN)/python docs/clients.py
+	@$(BIN)/python docs/kinds.py
 	@$(BIN)/python docs/frames.py
 lock: ## refresh requirements/*.txt: make lock PYTHON=python3.11 ARGS=--upgrade
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \

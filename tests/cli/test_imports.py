@@ -50,6 +50,7 @@ def imported(words: list[str], home: Path, folder: Path) -> set[str]:
         (["list", "--symptom", "ECONNRESET"], "click rich yaml"),
         (["schema"], "click pydantic"),
         (["pki", "show"], "click cryptography platformdirs rich"),
+        (["probe", "--help"], "click pydantic"),
         (["serve", "--scenario", SCENARIO, "--port", "0"], " ".join(PACKAGES)),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

@@ -64,7 +64,8 @@ CHOOSING: Mapping[str, Choosing] = {
     ),
     "java": Choosing(
         "chooses by the list of issuers alone, not by usage or dates, and never offers TLS 1.3 a later question",
-        "Java HttpClient; Go with RenegotiateOnceAsClient, but for session ids; wget, but for TLS 1.3 and close_notify",
+        "Java HttpClient, but for a GET that is reset, which it sends twice; Go with RenegotiateOnceAsClient, but for "
+        "session ids; wget, but for TLS 1.3 and close_notify",
         HELD_BY_TESTS,
         goes_by=Criteria(by_issuer=True),
     ),

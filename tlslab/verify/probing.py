@@ -15,6 +15,7 @@ from tlslab.client.https import LEFT
 from tlslab.client.identities import People
 from tlslab.client.kinds import ClientKind
 from tlslab.client.logbook import Logbook, Said
+from tlslab.core.plan import LabPlan
 from tlslab.events import CertificateRequested, CertificateUnavailable, Event, HelloRequestSent
 from tlslab.pki.store import Pki
 from tlslab.scenario.build import build
@@ -37,6 +38,17 @@ class Promise:
     place: str
     title: str
     expect: Expectation
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What the steps of a kind come to in memory, after so many seconds of lab time, and what is promised of them."""
+
+    plan: LabPlan
+    steps: tuple[Step, ...]
+    seen: Observation
+    promise: Promise
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +75,27 @@ class Probe:
     holds: tuple[str, ...]
     pki: Pki
 
+    def foresee(self, kind: ClientKind) -> Foreseen:
+        """Take the steps as this kind takes them, in memory. LabError: it cannot be served."""
+        plan = build(self.loaded, self.fixes, self.overrides, self.pki, port=0)
+        steps = kind.laid_over(self._trial().client)
+        logbook = Logbook()
+        world = World(plan, self._people(kind, logbook), kind.style, logbook=logbook)
+        seen = world.walk(steps)
+        return Foreseen(plan, steps, seen, self._promise(kind, steps, seen, logbook), world.now)
+
     def walk(self, kind: ClientKind, speed: float | None) -> Probed:
-        """Take the steps as this kind takes them, at the speed that suits them unless one is given.
+        """Take them over real sockets, at the speed that suits them unless one is given.
 
         LabError: it cannot be served.
         """
-        plan = build(self.loaded, self.fixes, self.overrides, self.pki, port=0)
-        steps = kind.laid_over(self._trial().client)
-        foreseen = Logbook()
-        world = World(plan, self._people(kind, foreseen), kind.style, logbook=foreseen)
-        promise = self._promise(kind, steps, world.walk(steps), foreseen)
-        rate = speed or max(1.0, world.now / WALL_SECONDS)
+        foreseen = self.foresee(kind)
+        rate = speed or max(1.0, foreseen.seconds / WALL_SECONDS)
         while True:
             logbook = Logbook()
-            seen = observe(plan, steps, kind.style, self._people(kind, logbook), rate, logbook)
-            probed = self._judged(kind, steps, rate, seen, logbook, promise)
+            people = self._people(kind, logbook)
+            seen = observe(foreseen.plan, foreseen.steps, kind.style, people, rate, logbook)
+            probed = self._judged(kind, foreseen, rate, seen, logbook)
             if not probed.differences or speed is not None or rate <= FAST:
                 return probed
             rate /= SLOWER  # a minute may have been 10 ms
@@ -111,20 +129,17 @@ class Probe:
         sets = tuple(name for name in trial.fixes if fixes[name].set)
         return sets == tuple(name for name in self.fixes if fixes[name].set) and not trial.overrides
 
-    def _judged(
-        self,
-        kind: ClientKind,
-        steps: tuple[Step, ...],
-        rate: float,
-        seen: Observation,
-        logbook: Logbook,
-        promise: Promise,
-    ) -> Probed:
+    def _judged(self, kind: ClientKind, foreseen: Foreseen, rate: float, seen: Observation, logbook: Logbook) -> Probed:
         late = max(TOLERANCE_SECONDS, LATE_SECONDS * rate)
         faults = [f"{name} happened" for name in ("InternalFault",) if name in seen.event_names()]
-        symptom = self._trials()[SYMPTOM].expect.for_style(kind.style).model_copy(update={"after": None})
-        differences = (*judge(promise.expect, seen, late), *faults)
-        return Probed(kind, steps, rate, seen, logbook, promise, differences, not judge(symptom, seen))
+        differences = (*judge(foreseen.promise.expect, seen, late), *faults)
+        symptom_seen = self.shows_symptom(kind, seen)
+        return Probed(kind, foreseen.steps, rate, seen, logbook, foreseen.promise, differences, symptom_seen)
+
+    def shows_symptom(self, kind: ClientKind, seen: Observation) -> bool:
+        """Whether what the symptom promises was seen, but for its time."""
+        symptom = self._trials()[SYMPTOM].expect.for_style(kind.style)
+        return not judge(symptom.model_copy(update={"after": None}), seen)
 
 
 def _without_effect_removed(steps: Sequence[Step], events: Sequence[Event], logbook: Logbook) -> tuple[Step, ...]:
