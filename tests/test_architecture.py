@@ -47,7 +47,7 @@ TABLE = {
         "scenario capture net core pki tls.context httpsys iis words types events errors tap text",
     ),
     "client": ("h11 trio cryptography", "scenario net pki tls errors text"),
-    "verify": ("trio", "lab.home client scenario net core pki tls types events tap text"),
+    "verify": ("trio", "lab.home client scenario net core pki tls types events errors tap text"),
     "testing": (
         "trio pytest",
         "lab scenario net core pki words events errors",

@@ -19,9 +19,12 @@ import pytest
 from tlslab.client.identities import People
 from tlslab.client.kinds import client_kind
 from tlslab.events import (
+    AlertReceived,
     ClientCertificateNotSent,
     ClientCertificateReceived,
     Event,
+    HelloRequestSent,
+    PeerClosed,
     RenegotiationRefused,
     RequestReceived,
     ResponseSent,
@@ -203,6 +206,34 @@ def test_a_kind_is_its_program(agent, request_name, served, foreseen, require_cl
         assert seen != foreseen(kind, request_name)
     else:
         assert seen == foreseen(kind, request_name)
+
+
+def test_lftp_and_its_kind(labs, pki, shipped, require_client):
+    """Asked to renegotiate, both leave without an answer and without an alert, whatever lftp asked before."""
+    lab = labs(LATER)
+    files = _identity(lab, "alice")
+    settings = f"set ssl:ca-file {lab.ca_file}; set ssl:cert-file {files}.pem; set ssl:key-file {files}-key.pem; "
+    settings += "set http:user-agent lftp; set net:max-retries 1; set net:reconnect-interval-base 1"
+    told = f"{settings}; open https://localhost:{lab.port}; cat /protected"
+    done = subprocess.run(
+        [require_client("lftp"), "--norc", "-c", told], capture_output=True, timeout=PATIENCE, check=False
+    )
+    assert b"max-retries exceeded" in done.stderr
+    plan = build(shipped(LATER), (), {}, pki)
+    steps = client_kind("ignores-renegotiation").laid_over([Step(request="GET /protected")])
+    foreseen = World(plan, People(pki), client_kind("lftp").style).walk(steps).events
+    for events, agent in ((lab.events(), "lftp"), (foreseen, "tlslab")):
+        asked = {
+            event.connection
+            for event in events
+            if isinstance(event, RequestReceived) and (event.method, event.user_agent) == ("GET", agent)
+        }
+        assert asked
+        for connection in asked:
+            own = [event for event in events if event.connection == connection]
+            behind = own[next(number for number, one in enumerate(own) if isinstance(one, HelloRequestSent)) :]
+            assert any(isinstance(event, PeerClosed) for event in behind)
+            assert not any(isinstance(event, AlertReceived | RenegotiationRefused | ResponseSent) for event in behind)
 
 
 def test_kinds_differ_from_one_another(foreseen):

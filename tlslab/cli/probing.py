@@ -18,7 +18,7 @@ from tlslab.cli.console import STYLES, console, prose, tell
 from tlslab.cli.recipes import ENDS
 from tlslab.cli.steps import step_in_words
 from tlslab.cli.why import client_decisions, server_decisions
-from tlslab.client.kinds import OWN, all_kinds, client_kind
+from tlslab.client.kinds import OWN, ClientKind, all_kinds, client_kind
 from tlslab.errors import UsageProblem
 from tlslab.lab.home import open_home
 from tlslab.lab.shell import join, program
@@ -83,8 +83,8 @@ def probe_scenario(
     tell(pki.server.news)
     probe = Probe(loaded, asked.fixes, overrides, _held(holds), pki)
     out = console()
-    with console(stderr=True).status("the client takes its steps"), ThreadPoolExecutor(AT_ONCE) as pool:
-        found = list(pool.map(partial(probe.walk, speed=speed), kinds))
+    with console(stderr=True).status("the client takes its steps"):
+        found = _walk(probe, kinds, speed)
     if as_json:
         content = [_as_json(loaded, asked, one) for one in found]
         click.echo(json_text(content if kind == ALL else content[0], indent=1))
@@ -93,6 +93,14 @@ def probe_scenario(
     else:
         _print(loaded, asked, found[0], out)
     return 1 if any(one.differences for one in found) else 0
+
+
+def _walk(probe: Probe, kinds: Sequence[ClientKind], speed: float | None) -> list[Probed]:
+    """Take the steps with each kind: one in this thread, where Ctrl-C ends it at once, several side by side."""
+    if len(kinds) == 1:
+        return [probe.walk(kinds[0], speed)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(partial(probe.walk, speed=speed), kinds))
 
 
 def _held(names: Sequence[str]) -> tuple[str, ...]:

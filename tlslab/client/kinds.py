@@ -96,7 +96,7 @@ CHOOSING: Mapping[str, Choosing] = {
     "ignores-renegotiation": Choosing(
         "neither renegotiates nor says that it will not: it leaves",
         "lftp",
-        "measured once, against the lab of 20 November 2026",
+        HELD_BY_TESTS,
         renegotiation="ignore",
     ),
     "no-post-handshake-auth": Choosing(
