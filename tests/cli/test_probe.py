@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from tlslab.client.kinds import CHOOSING, WRITING
+
 pytestmark = pytest.mark.program
 LIST = "ca-list-truncation"
 
@@ -90,6 +92,19 @@ teach: Look.
     assert done.exit_code == 1
     assert "NOT kept" in done.stdout
     assert "outcome: expected reset, saw 200" in done.stdout
+
+
+def test_a_request_that_is_repeated(run):
+    """Told of who does so, and not of who only comes back after an idle connection was reset."""
+    words = ("probe", "--scenario", "keep-alive-race", "--client")
+    assert "sent that once more" in run(*words, "browser").stdout
+    assert "sent that once more" not in run(*words, "openssl").stdout
+
+
+def test_the_help_names_every_kind(run):
+    """What --client takes stands there, though the table of kinds is not imported for it."""
+    names = run("probe", "--help").output.replace(",", " ").split()
+    assert {*CHOOSING, *WRITING} < set(names)
 
 
 @pytest.mark.parametrize(

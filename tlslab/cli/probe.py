@@ -15,6 +15,13 @@ Examples:
   tlslab probe --scenario ca-list-truncation --client schannel
   tlslab probe --scenario ca-list-truncation --client all
   tlslab probe --scenario large-post-deadlock --client browser --fix negotiate-on-binding
+
+\b
+Clients of --client, by how they choose their certificate and take a question for it:
+  openssl, java, schannel, browser, no-renegotiation, ignores-renegotiation,
+  no-post-handshake-auth
+and by how they write, alone or joined to one of those (schannel+prime):
+  write-then-read, interleaved, expect-continue, prime
 """
 
 

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from tlslab.cli.both_sides import Rung, ladder, text_of
+from tlslab.cli.both_sides import PAUSE, PAUSE_ON_THE_WALL, Rung, ladder, text_of
 from tlslab.cli.console import STYLES, console, prose, tell
 from tlslab.cli.recipes import ENDS
 from tlslab.cli.steps import step_in_words
@@ -213,7 +213,8 @@ def _verdict(loaded: LoadedScenario, asked: _Asked, found: Probed) -> Iterator[t
 def _ending(found: Probed) -> str:
     last = found.seen.last
     how = ENDS.get(last.kind, f"the answer is {last.kind}")
-    after = f" after {format_elapsed(last.seconds)}" if last.seconds >= 1 else ""
+    is_long = last.seconds >= max(PAUSE, PAUSE_ON_THE_WALL * found.speed)
+    after = f" after {format_elapsed(last.seconds)}" if is_long else ""
     who = f", for {last.certificate}" if last.certificate else ""
     came_back = any(step.resumes for step in found.steps)
     session = f", with {'its session resumed' if last.resumed else 'a new session'}" if came_back else ""

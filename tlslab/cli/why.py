@@ -76,8 +76,8 @@ def _listed(decision: Decision) -> str:
 
 def _ways(found: Probed) -> Iterator[str]:
     passed = [one for one in found.logbook.passed if one.sent]
-    ends = {one.name for one in passed if one.what is Said.END}
-    resets = [one for one in found.logbook.passed if one.what is Said.RESET and not one.sent]
+    ends = [one.name for one in passed if one.what is Said.END]
+    requests = sum(one.what is Said.REQUEST for one in passed)
     if any(one.name == "no_renegotiation" for one in passed):
         yield "It refused to renegotiate (alert no_renegotiation, 100)."
     if IGNORES in ends:
@@ -86,7 +86,9 @@ def _ways(found: Probed) -> Iterator[str]:
         yield "It left when it was asked for its certificate, and came back with the answer on a new connection."
     if GAVE_UP in ends:
         yield "Its patience was over."
-    if len(resets) > 1 or (resets and found.seen.last.kind != "reset"):
+    if found.kind.choosing is not None and not found.kind.choosing.offers_sessions and len(found.steps) > 1:
+        yield "It offers no session id when it comes back."
+    if requests - ends.count(LEFT) > len(found.steps):
         yield "Its request was reset, and it sent that once more."
 
 
