@@ -42,6 +42,7 @@ docs: .venv/.run ## write the generated pages of docs/ anew; the frames of readi
 	@$(BIN)/python docs/clients.py
 	@$(BIN)/python docs/second_opinion.py
 	@$(BIN)/python docs/quotes.py
+	@$(BIN)/python docs/kinds.py
 	@$(BIN)/python docs/frames.py
 image: .venv/.run ## build an OCI image in dist/, of this checkout and Debian's packages alone: docs/container.md
 	@deploy/image/build.sh

@@ -29,7 +29,7 @@ from tlslab.pki.authorities import (
 )
 from tlslab.scenario.load import LoadedScenario, load
 from tlslab.text import HostPort
-from tlslab.tls.context import ClientSettings, Protocol, ServerSettings
+from tlslab.tls.context import ClientSettings, Protocol, ServerSettings, Shown
 
 # Random on every run, with the blob that repeats a failure; no deadline, for a busy machine is not a defect.
 # CI looks longer than a developer waits; a test that needs more looks asks for a multiple of what this profile has.
@@ -128,14 +128,23 @@ def server_settings(certificates: Certificates) -> Callable[..., ServerSettings]
 
 @pytest.fixture(scope="session")
 def client_settings(certificates: Certificates) -> Callable[..., ClientSettings]:
-    """Make the settings of a client that trusts the lab's servers, with one of the identities or none."""
+    """Make the settings of a client that trusts the lab's servers, with one of the identities or none.
 
-    def make(identity: str | None = None, *, refuses: bool = False) -> ClientSettings:
+    With `filters` it goes by the issuers that the server names; `shows` is another chain and key than the identity's.
+    """
+
+    def make(
+        identity: str | None = None, *, refuses: bool = False, filters: bool = False, shows: Shown | None = None
+    ) -> ClientSettings:
         trusted = (certificates.server_authority.certificate,)
         if identity is None:
             return ClientSettings(trusted, refuses_renegotiation=refuses)
-        credential = certificates.clients[identity]
-        return ClientSettings(trusted, credential.chain, credential.key, refuses)
+        credential = shows or certificates.clients[identity]
+        if not filters:
+            return ClientSettings(trusted, credential.chain, credential.key, refuses)
+        mine = {one.issuer.public_bytes() for one in credential.chain}
+        wallet = (Shown(credential.chain, credential.key),)
+        return ClientSettings(trusted, wallet=wallet, choose=lambda named: 0 if not named or named & mine else None)
 
     return make
 

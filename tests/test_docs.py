@@ -197,6 +197,20 @@ def test_the_table_of_clients_is_current() -> None:
     assert PAGES["docs/clients.md"].count(" | follows | ") > 3
 
 
+def test_the_tables_of_kinds_are_current() -> None:
+    """docs/clients-of-the-lab.md shows every kind as it is."""
+    script = runpy.run_path(str(ROOT / "docs" / "kinds.py"))
+    assert script["page"]() == PAGES["docs/clients-of-the-lab.md"]
+    assert PAGES["docs/clients-of-the-lab.md"].count("documented, not measured") == 1
+
+
+@pytest.mark.soak
+def test_what_becomes_of_each_kind_is_current(pki: Pki) -> None:
+    """The table of outcomes is what each scenario's steps come to in memory."""
+    script = runpy.run_path(str(ROOT / "docs" / "kinds.py"))
+    assert script["page"](pki) == PAGES["docs/clients-of-the-lab.md"]
+
+
 # --- identities.md ---------------------------------------------------------------------------------------------
 
 

@@ -66,6 +66,14 @@ def test_every_command_and_scenario():
     assert list(answers([])) == list(answers([""]))
 
 
+def test_kinds_of_clients():
+    """Those of the lab's clients and the programs they stand for; and every identity that one can hold."""
+    assert list(answers(["probe", "--client", "no-"])) == ["no-renegotiation", "no-post-handshake-auth"]
+    assert {"all", "schannel", "prime", "curl"} < set(answers(["probe", "--client", ""]))
+    assert list(answers(["probe", "--holds", "wrong"])) == ["wrong-ca", "wrong-eku"]
+    assert list(answers(["probe", "--scenario", "stale-binding", "--fix", ""])) == ["bind-again"]
+
+
 def test_the_table_is_current():
     """The options that shells are told of are those of the commands: `make docs` writes the table."""
     made = runpy.run_path(str(ROOT / "docs" / "completions.py"))

@@ -54,6 +54,7 @@ def imported(words: list[str], home: Path, folder: Path) -> set[str]:
         (["pki", "show"], "click cryptography platformdirs rich"),
         (["serve", "--scenario", SCENARIO, "--port", "0"], " ".join(PACKAGES - CONTROL)),
         (["serve", "--scenario", SCENARIO, "--port", "0", "--control", "0"], " ".join(PACKAGES)),
+        (["probe", "--help"], "click pydantic"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

@@ -32,6 +32,7 @@ def step(**given: Any) -> Step:
         ),
         ({"renegotiation": "refuse"}, ", refusing to renegotiate"),
         ({"renegotiation": "ignore"}, ", taking no notice when it is asked to renegotiate"),
+        ({"post_handshake_auth": False}, ", not offering to be asked for its certificate later"),
         ({"answers_after": "30s"}, ", with 30 s to answer the request for its certificate"),
         (LEAVES, ", leaving when it is asked for its certificate, and coming back with it"),
         ({"retries": 1, "gives_up_after": 7}, ", and once more if it is reset, giving up after 7 s"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +10,7 @@ from tlslab.events import AlertReceived, ClientCertificateNotSent, ClientCertifi
 from tlslab.pki.authorities import issue_client, make_intermediate
 from tlslab.pki.root_names import root_name
 from tlslab.tls.client import ClientTls
-from tlslab.tls.context import Protocol, client_context
+from tlslab.tls.context import Protocol, Shown, client_context
 from tlslab.wire.hello import read_client_hello_untrusted
 
 HEADERS = 9  # of the record and of the message
@@ -63,7 +62,7 @@ NOBODY, AUTHORITY, OTHERS = (), ("Client Authority",), ("Other Authority", "alic
 def test_it_may_choose_by_the_issuer(join, client_settings, protocol, later, filters, listed, sent):
     """A client that filters sends its certificate to who names an issuer of its chain, or nobody; another, always."""
     names = tuple(root_name(name) for name in listed)
-    context = client_context(replace(client_settings("alice"), filters_by_issuer=filters))
+    context = client_context(client_settings("alice", filters=filters))
     context.set_min_proto_version(protocol)
     context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")
     ends = join(protocol, asks=not later, client=context, issuer_names=names)
@@ -83,9 +82,7 @@ def test_it_looks_up_the_chain_that_it_has(join, client_settings, certificates, 
     """The root may be named though another authority issued the certificate, if the client knows how they belong."""
     now = datetime.now(UTC)
     full = issue_client(make_intermediate(certificates.client_authority, "Between", now), "eve", now)
-    settings = replace(
-        client_settings("alice"), chain=full.chain[: 1 + sends_along], key=full.key, filters_by_issuer=True
-    )
+    settings = client_settings("alice", filters=True, shows=Shown(full.chain[: 1 + sends_along], full.key))
     ends = join(asks=True, client=client_context(settings), issuer_names=(root_name(listed),))
     assert (ends.server.client_certificate is not None) is sent
 
@@ -96,7 +93,7 @@ def test_it_looks_up_the_chain_that_it_has(join, client_settings, certificates, 
 @pytest.mark.parametrize("filters", [False, True])
 def test_it_may_take_its_time_to_answer(join, client_settings, protocol, later, identity, filters):
     """It says that it was asked, and sends nothing of its answer before it is told to; writing waits, too."""
-    context = client_context(replace(client_settings(identity), filters_by_issuer=filters))
+    context = client_context(client_settings(identity, filters=filters))
     context.set_min_proto_version(protocol)
     context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")
     ends = join(protocol, asks=not later, client=context, handshake=False)

@@ -57,6 +57,19 @@ def server(certificates):
 
 
 @pytest.fixture
+def identity_context(certificates):
+    """Return a function that makes a context with an identity, and nothing else."""
+
+    def make(name):
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        context.use_certificate(certificates.clients[name].chain[0])
+        context.use_privatekey(certificates.clients[name].key)
+        return context
+
+    return make
+
+
+@pytest.fixture
 def alice(client_settings):
     """A client context with a certificate."""
     return client_context(client_settings("alice"))
@@ -272,34 +285,36 @@ def test_what_is_no_name_is_refused(server, alice, der):
 
 
 @pytest.mark.parametrize("version", [TLS_1_2, TLS_1_3])
-@pytest.mark.parametrize(("listed", "sent"), [(["bob", "alice"], True), (["bob"], False), ([], True)])
-def test_send_by_issuer(server, certificates, version, listed, sent):
-    """The certificate is there for a server that names one of the issuers, or nobody; OpenSSL alone never looks."""
+@pytest.mark.parametrize(("chosen", "sent"), [(0, "alice"), (1, "bob"), (None, None)])
+def test_send_chosen(server, certificates, identity_context, version, chosen: int | None, sent):
+    """The certificate is there that was chosen, by the names that the server sent."""
     asking = server(version=version)
     _openssl.accept_any_chain(asking, ask=True)
-    _openssl.set_issuer_names(asking, [certificates.clients[who].chain[0].subject.public_bytes() for who in listed])
-    identity = certificates.clients["alice"]
-    mine = [identity.chain[0].subject.public_bytes()]
-    certificate, key = crypto.X509.from_cryptography(identity.chain[0]), crypto.PKey.from_cryptography_key(identity.key)
+    _openssl.set_issuer_names(asking, [certificates.clients["bob"].chain[0].subject.public_bytes()])
+    heard: list[frozenset[bytes]] = []
+
+    def choose(names: frozenset[bytes]) -> int | None:
+        heard.append(names)
+        return chosen
+
     choosing = SSL.Context(SSL.TLS_CLIENT_METHOD)
-    _openssl.send_by_issuer(choosing, certificate, key, mine)
-    del certificate, key
+    _openssl.send_chosen(choosing, [identity_context("alice"), identity_context("bob")], choose)
+    del choose
     gc.collect()  # what OpenSSL calls back must not have gone
-    assert (certificate_of(joined(asking, choosing)[0]) is not None) is sent
-    assert certificate_of(joined(asking, no_offer(certificates))[0]) is not None
+    certificate = certificate_of(joined(asking, choosing)[0])
+    assert (certificate and certificate.subject.rfc4514_string()) == (sent and f"CN={sent}")
+    assert heard == [{certificates.clients["bob"].chain[0].subject.public_bytes()}]
 
 
-def test_a_context_that_is_gone_leaves_nothing_behind(certificates):
+def test_a_context_that_is_gone_leaves_nothing_behind(identity_context):
     """A client context is made for every connection; what belongs to it goes with it."""
-    identity = certificates.clients["alice"]
-    before = len(_openssl._identities)
+    before = len(_openssl._wallets)
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-    certificate, key = crypto.X509.from_cryptography(identity.chain[0]), crypto.PKey.from_cryptography_key(identity.key)
-    _openssl.send_by_issuer(context, certificate, key, [])
-    assert len(_openssl._identities) == before + 1
+    _openssl.send_chosen(context, [identity_context("alice")], lambda _names: None)
+    assert len(_openssl._wallets) == before + 1
     del context
     gc.collect()
-    assert len(_openssl._identities) == before
+    assert len(_openssl._wallets) == before
 
 
 def test_bytes_pass_whole(server, alice):

@@ -67,6 +67,7 @@ def _connection(step: Step) -> Iterator[str]:
 
 def _answer(step: Step) -> Iterator[str]:
     yield RENEGOTIATION[step.renegotiation]
+    yield "" if step.post_handshake_auth else "not offering to be asked for its certificate later"
     if step.answers_after:
         yield f"with {format_seconds(step.answers_after)} to answer the request for its certificate"
     if step.leaves_at is not None:

@@ -12,6 +12,7 @@ from enum import Enum, auto
 
 import h11
 
+from tlslab.client.logbook import Logbook, Page, Said
 from tlslab.errors import LocalMisuse
 from tlslab.scenario.schema import Step, WritingStyle
 from tlslab.text import parse_host_port, short_status
@@ -21,6 +22,7 @@ from tlslab.tls.context import ClientSettings, client_context
 CHUNK = 16384  # one TLS record: what one write either takes whole or not at all
 CHUNK_HEADER = 16  # room for that of a chunked body, in the same record
 RESET, CLOSED, ALERT, GAVE_UP, GARBLED = "reset", "closed", "alert", "gave_up", "garbled"
+IGNORES = "ignores"  # a HelloRequest, and leaves
 LEFT = "left"  # to come back on another connection: how a try ends, and no step (`tries.another_try`)
 
 
@@ -65,6 +67,7 @@ class Client:
         session: Session | None = None,
         *,
         ignores_renegotiation: bool = False,
+        logbook: Logbook | None = None,
     ) -> None:
         checked, _ = parse_host_port(host)
         self._tls = ClientTls(
@@ -74,6 +77,7 @@ class Client:
             checks_host=checked,
             ignores_renegotiation=ignores_renegotiation,
         )
+        self._page = Page(logbook)
         self._http = h11.Connection(h11.CLIENT)
         self._host = host
         self._style = style
@@ -104,6 +108,7 @@ class Client:
         self._step, self._started, self.outcome = step, now if began is None else began, None
         self._response, self._content = None, bytearray()
         self._body_left, self._body_began = step.body, None
+        self._page.begins()
         self._patience = step.expect_100
         self._plain = self._http.send(self._head(step)) or b""
         self._gives_up_at = None if step.gives_up_after is None else self._started + step.gives_up_after
@@ -124,17 +129,20 @@ class Client:
 
     def receive_eof(self, now: float) -> None:
         """The server ended its side: that an answer without a length is whole then, not every client believes."""
+        self._page.note(now, Said.END, sent=False)
         if self._step is not None and not self._step.insists_on_close_notify:
             self._take_end(now)
         self._end(CLOSED, now)
 
     def receive_reset(self, now: float) -> None:
         """The server reset the connection."""
+        self._page.note(now, Said.RESET, sent=False)
         self._end(RESET, now)
 
     def tick(self, now: float) -> None:
         """Let time do its work."""
         if self._gives_up_at is not None and now >= self._gives_up_at and self.outcome is None:
+            self._page.note(now, Said.END, GAVE_UP)
             self._end(GAVE_UP, now)
         elif self._answers_at is not None and now >= self._answers_at:
             self._answers_at = None
@@ -157,6 +165,7 @@ class Client:
         if self._tls.unread:  # something came with the answer before, and nobody looked at it yet
             self._read(now)
         self._out += self._tls.data_to_send()
+        self._page.tls(now, self._tls.take_passed())
         data = bytes(self._out[:room])
         del self._out[: len(data)]
         return data
@@ -202,8 +211,10 @@ class Client:
 
     def _read(self, now: float) -> None:
         while self.wants_to_read and (plaintext := self._tls.read(CHUNK)):
+            self._page.tls(now, self._tls.take_passed())
             self._http.receive_data(plaintext)
             self._take_events(now)
+        self._page.tls(now, self._tls.take_passed())
         if self._tls.failure is not None:
             self._end(ALERT, now)
         elif self._tls.said_close_notify:
@@ -212,6 +223,7 @@ class Client:
         elif self._tls.was_asked and self._answers_at is None:
             self._on_asked(now)
         elif self._tls.was_ignored and self._gives_up_at is None:
+            self._page.note(now, Said.END, IGNORES)
             self._end(CLOSED, now)
 
     def _take_end(self, now: float) -> None:
@@ -224,6 +236,7 @@ class Client:
         """The server wants the certificate, and this client does not have it ready."""
         assert self._step is not None
         if self._step.leaves_at is not None:
+            self._page.note(now, Said.END, LEFT)
             self._end(LEFT, now)
         else:
             self._answers_at = now + self._step.answers_after
@@ -256,6 +269,8 @@ class Client:
         piece = self._plain[:CHUNK]
         if not self._tls.write(piece):
             return False
+        assert self._step is not None
+        self._page.piece(now, self._step, len(piece))
         self._plain = self._plain[len(piece) :]
         if not self._plain:
             self._after_piece()
@@ -304,6 +319,7 @@ class Client:
                 return
             match event:
                 case h11.InformationalResponse():
+                    self._page.note(now, Said.RESPONSE, str(event.status_code), sent=False)
                     if self.state is ClientState.WAITING_FOR_100:
                         self._go_on_writing()
                 case h11.Response():
@@ -330,6 +346,7 @@ class Client:
             body_length=body.get("length") if isinstance(body, dict) else None,
             resumed=resumed if isinstance(resumed := fields.get("session_resumed"), bool) else None,
         )
+        self._page.note(now, Said.RESPONSE, self.outcome.kind, sent=False)
         self._deadline = None
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()

@@ -1,54 +1,67 @@
-"""Who the clients of a run are: identities by name, and the authority they trust."""
+"""Who the clients of a run are: identities by name, the authority they trust, and what each of them goes by."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 
-from tlslab.pki.authorities import is_for_clients
+from tlslab.client.choice import Criteria, Decision, Held, choose
+from tlslab.pki.authorities import Credential
 from tlslab.pki.store import Pki
 from tlslab.scenario.schema import Step
-from tlslab.tls.context import ClientSettings
+from tlslab.tls.context import ClientSettings, Shown
 
 NOBODY = "none"
 
 
 class People:
-    """The identities of a PKI, as settings for the lab's own client."""
+    """The identities of a PKI, as settings for the lab's own client.
 
-    def __init__(self, pki: Pki) -> None:
+    They go by what a step says, unless a `choice` is given. Whoever has an identity also has those that it `holds`,
+    behind the step's own. `note` is told each decision, of those who decide.
+    """
+
+    def __init__(
+        self,
+        pki: Pki,
+        choice: Criteria | None = None,
+        holds: Sequence[str] = (),
+        note: Callable[[Decision], None] = lambda _decision: None,
+    ) -> None:
         self._pki = pki
+        self._choice = choice
+        self._holds = holds
+        self._note = note
         self._settings = cache(self._make)
 
     def settings_for(self, step: Step) -> ClientSettings:
         """The client that a step wants."""
-        return self._settings(
-            step.identity,
-            step.sends,
-            step.renegotiation == "refuse",
-            step.filters_by_issuer,
-            step.filters_by_usage,
-            step.post_handshake_auth,
-        )
+        choice = self._choice or Criteria(step.filters_by_issuer, step.filters_by_usage)
+        refuses = step.renegotiation == "refuse"
+        return self._settings(step.identity, step.sends, choice, refuses, step.post_handshake_auth)
 
     def _make(
-        self,
-        identity: str,
-        sends: str | None,
-        refuses_renegotiation: bool,
-        filters_by_issuer: bool,
-        filters_by_usage: bool,
-        offers_post_handshake: bool,
+        self, identity: str, sends: str | None, choice: Criteria, refuses: bool, offers_post_handshake: bool
     ) -> ClientSettings:
         trusted = (self._pki.server_authority.certificate,)
-        nobody = ClientSettings(
-            trusted, refuses_renegotiation=refuses_renegotiation, offers_post_handshake=offers_post_handshake
-        )
+        nobody = ClientSettings(trusted, refuses_renegotiation=refuses, offers_post_handshake=offers_post_handshake)
         if identity == NOBODY:
             return nobody
-        credential = self._pki.identity(identity)
-        if filters_by_usage and not is_for_clients(credential.chain[0]):
-            return nobody
-        if sends is not None:
-            credential = credential.showing(sends, self._pki.issuers(identity))
-        return replace(nobody, chain=credential.chain, key=credential.key, filters_by_issuer=filters_by_issuer)
+        names = list(dict.fromkeys((identity, *self._holds)))
+        credentials = [self._credential(name, sends) for name in names]
+        if choice == Criteria():
+            given = credentials[0]
+            return replace(nobody, chain=given.chain, key=given.key)
+        held = [Held(name, one.chain) for name, one in zip(names, credentials, strict=True)]
+
+        def pick(issuers: frozenset[bytes]) -> int | None:
+            decision = choose(choice, held, issuers, self._pki.opened)
+            self._note(decision)
+            return None if decision.sent is None else names.index(decision.sent)
+
+        return replace(nobody, wallet=tuple(Shown(one.chain, one.key) for one in credentials), choose=pick)
+
+    def _credential(self, name: str, sends: str | None) -> Credential:
+        credential = self._pki.identity(name)
+        return credential if sends is None else credential.showing(sends, self._pki.issuers(name))

@@ -10,6 +10,7 @@ import trio
 
 from tlslab.client.https import Client, ClientState, Outcome
 from tlslab.client.identities import People
+from tlslab.client.logbook import Logbook
 from tlslab.client.relay import open_relay
 from tlslab.client.tries import another_try, client_for, gave_up
 from tlslab.net.readiness import first_of
@@ -46,16 +47,17 @@ async def walk(
     people: People,
     style: WritingStyle,
     on_step: Callable[[], None] = lambda: None,
+    logbook: Logbook | None = None,
 ) -> list[Outcome]:
     """Take the steps one after the other and say how each ended. Waits pass by trio's clock, whatever its rate.
 
-    `on_step` is called before each.
+    `on_step` is called before each; `logbook` gets what passes, but for what other clients do.
 
     `targets` gives the host and port to connect to and the name to call it by, for each binding (None: the first).
     """
     outcomes = []
     async with trio.open_nursery() as relays:
-        walker = _Walker(targets, people, style, relays)
+        walker = _Walker(targets, people, style, logbook, relays)
         try:
             for step in steps:
                 on_step()
@@ -70,12 +72,18 @@ class _Walker:
     """The clients of a run: the one that takes the steps on one connection after the other, and the others."""
 
     def __init__(
-        self, targets: Mapping[str | None, Target], people: People, style: WritingStyle, relays: trio.Nursery
+        self,
+        targets: Mapping[str | None, Target],
+        people: People,
+        style: WritingStyle,
+        logbook: Logbook | None,
+        relays: trio.Nursery,
     ) -> None:
         self._relays = relays
         self._targets = targets
         self._people = people
         self._style = style
+        self._logbook = logbook
         self._open: list[tuple[Client, trio.SocketStream]] = []
 
     async def walk_step(self, step: Step) -> Outcome:
@@ -97,7 +105,7 @@ class _Walker:
             return ended, began
         if not step.same_connection or not self._open or self._open[-1][0].state is not ClientState.IDLE:
             session = self._open[-1][0].session() if step.resumes and self._open else None
-            self._open.append(await self._connect(step, session))
+            self._open.append(await self._connect(step, session, self._logbook))
         began = trio.current_time() if began is None else began
         client, stream = self._open[-1]
         client.start(step, trio.current_time(), began)
@@ -107,18 +115,22 @@ class _Walker:
             await _leave(stream, alert)
         return outcome, began
 
-    async def _connect(self, step: Step, session: Session | None) -> tuple[Client, trio.SocketStream]:
+    async def _connect(
+        self, step: Step, session: Session | None, logbook: Logbook | None
+    ) -> tuple[Client, trio.SocketStream]:
         host, port, name = self._targets[step.binding]
         place = host, port
         if step.relay:
             place = await open_relay(self._relays, place, step.relay)
         stream = await trio.open_tcp_stream(*place)
-        client = client_for(step, self._people, name, format_host_port((name, port)), self._style, session)
+        client = client_for(step, self._people, name, format_host_port((name, port)), self._style, session, logbook)
         return client, stream
 
     async def _visit(self, step: Step) -> None:
         """Somebody else connects, shakes hands, and leaves."""
-        client, stream = await self._connect(step, None)
+        if self._logbook is not None:
+            self._logbook.somebody_else()
+        client, stream = await self._connect(step, None, None)
         async with stream:
             exchange = _Exchange(client, stream.socket)
             await exchange.shake_hands()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tlslab.client.https import GAVE_UP, LEFT, RESET, Client, Outcome
 from tlslab.client.identities import People
+from tlslab.client.logbook import Logbook
 from tlslab.scenario.schema import Step, WritingStyle
 from tlslab.tls.client import Session
 
@@ -34,13 +35,20 @@ def _again(step: Step, **changes: object) -> Step:
 
 
 def client_for(
-    step: Step, people: People, name: str, host: str, style: WritingStyle, session: Session | None = None
+    step: Step,
+    people: People,
+    name: str,
+    host: str,
+    style: WritingStyle,
+    session: Session | None = None,
+    logbook: Logbook | None = None,
 ) -> Client:
-    """Make the client that a step wants, for a new connection.
+    """Make the client that a step wants, for a new connection, which writes what passes into `logbook`.
 
     `name` is how the binding is called: the server name, unless the step says another, or none. `host` is for the
     header.
     """
     server_name = name if step.sni is None else step.sni or ""
     ignores = step.renegotiation == "ignore"
-    return Client(people.settings_for(step), server_name, host, style, session, ignores_renegotiation=ignores)
+    settings = people.settings_for(step)
+    return Client(settings, server_name, host, style, session, ignores_renegotiation=ignores, logbook=logbook)

@@ -7,14 +7,14 @@ Each entry says why it is needed; tests/tls/test_openssl.py shows that each stil
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from threading import local
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary, ref
 
-from OpenSSL import SSL, crypto
+from OpenSSL import SSL
 from OpenSSL._util import ffi as _ffi
 from OpenSSL._util import lib as _lib
 
@@ -80,15 +80,14 @@ def _accept_any_chain(_ok: int, _store: Any) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Identity:
-    """What a client has, and the issuers it could send it for."""
+class _Wallet:
+    """What a client has to choose from, a context for each identity, and how it does."""
 
-    certificate: crypto.X509
-    key: crypto.PKey
-    issuers: frozenset[bytes]
+    contexts: tuple[SSL.Context, ...]
+    choose: Callable[[frozenset[bytes]], int | None]
 
 
-_identities: WeakKeyDictionary[SSL.Context, Any] = WeakKeyDictionary()
+_wallets: WeakKeyDictionary[SSL.Context, Any] = WeakKeyDictionary()
 
 
 def _on_certificate_wanted(ssl: Any, handle: Any) -> int:
@@ -97,11 +96,10 @@ def _on_certificate_wanted(ssl: Any, handle: Any) -> int:
     if sink is not None and not sink.may_answer():
         return -1  # SSL_ERROR_WANT_X509_LOOKUP: the handshake stands, and the next call asks again
     if handle != _ffi.NULL:
-        identity: _Identity = _ffi.from_handle(handle)
-        accepted = set(_issuers_named_to(ssl))
-        if not accepted or accepted & identity.issuers:
-            _lib.SSL_use_certificate(ssl, identity.certificate._x509)
-            _lib.SSL_use_PrivateKey(ssl, identity.key._pkey)
+        wallet: _Wallet = _ffi.from_handle(handle)
+        chosen = wallet.choose(frozenset(_issuers_named_to(ssl)))
+        if chosen is not None:
+            _lib.SSL_set_SSL_CTX(ssl, _context(wallet.contexts[chosen]))
     return 1
 
 
@@ -248,15 +246,20 @@ def set_issuer_names(context: SSL.Context, names: Iterable[bytes]) -> None:
     _lib.SSL_CTX_set_client_CA_list(_context(context), stack)
 
 
-def send_by_issuer(context: SSL.Context, certificate: crypto.X509, key: crypto.PKey, issuers: Iterable[bytes]) -> None:
-    """Make clients of this context send `certificate` only to who names one of `issuers` (DER), or nobody.
+def send_chosen(
+    context: SSL.Context, identities: Sequence[SSL.Context], choose: Callable[[frozenset[bytes]], int | None]
+) -> None:
+    """Make clients of this context send what `choose` picks of `identities`, each a context with a certificate and key.
 
     OpenSSL sends what it has, whatever the server names. So it has nothing until the certificate callback, which is
-    called when the CertificateRequest is there (SSL_CTX_set_cert_cb), and then what this decides.
+    called when the CertificateRequest is there (SSL_CTX_set_cert_cb). `choose` gets the names in it (DER) and gives a
+    place in `identities`, or None for none; it must not raise. The bindings have no call for the chain of one
+    connection, so this takes another context, which brings its certificate, key and chain at once (SSL_set_SSL_CTX).
     """
-    handle = _ffi.new_handle(_Identity(certificate, key, frozenset(issuers)))
-    _identities[context] = handle
-    _lib.SSL_CTX_set_cert_cb(_context(context), _CERTIFICATE_CALLBACK, handle)
+    handle = _ffi.new_handle(_Wallet(tuple(identities), choose))
+    _wallets[context] = handle
+    for one in (context, *identities):  # whoever is asked a second time has another context by then
+        _lib.SSL_CTX_set_cert_cb(_context(one), _CERTIFICATE_CALLBACK, handle)
 
 
 def let_answer_wait(context: SSL.Context) -> None:

@@ -7,10 +7,23 @@ from OpenSSL import SSL
 from tlslab.errors import WireError
 from tlslab.tls import _openssl
 from tlslab.tls.engine import Engine
+from tlslab.types import frozen_for_mypy
+from tlslab.wire.alerts import ALERT_BYTES, Alert
+from tlslab.wire.handshake import message_name
 from tlslab.wire.records import ContentType, parse_record_header_untrusted
 
 Session = SSL.Session
 UNTIMED = 0.0  # nothing that the client's side does is told as an event, so no moment of it matters
+
+
+@frozen_for_mypy
+class TlsPassed:
+    """A handshake message or an alert that passed, by the RFC's name; `length` is without its header."""
+
+    sent: bool
+    name: str
+    length: int
+    is_alert: bool
 
 
 class ClientTls(Engine):
@@ -45,6 +58,7 @@ class ClientTls(Engine):
         self.was_ignored = False
         self.holds_answer = False
         self.was_asked = False
+        self._passed: list[TlsPassed] = []
 
     def read(self, limit: int) -> bytes:
         """Give up to `limit` bytes of plaintext, b"" when there are none; handshakes on the way are carried on.
@@ -69,12 +83,23 @@ class ClientTls(Engine):
         """What this connection can be resumed with, once its handshake is complete."""
         return self._connection.get_session()
 
+    def take_passed(self) -> list[TlsPassed]:
+        """Give the messages and alerts that have passed since the last call, in the order of the wire."""
+        passed, self._passed = self._passed, []
+        return passed
+
     # --- inside ------------------------------------------------------------------------------------
 
     def may_answer(self) -> bool:
         """Answer a CertificateRequest, or note that somebody has to say when."""
         self.was_asked = self.holds_answer
         return not self.holds_answer
+
+    def _on_handshake_message(self, sent: bool, code: int, length: int, body: bytes, now: float) -> None:
+        self._passed.append(TlsPassed(sent, message_name(code), length, is_alert=False))
+
+    def _on_alert(self, sent: bool, alert: Alert, now: float) -> None:
+        self._passed.append(TlsPassed(sent, alert.name, ALERT_BYTES, is_alert=True))
 
     def _feed_record(self) -> bool:
         if self._ignores_renegotiation and self.established and not self._record_left and self._is_handshake_in_front():

@@ -21,6 +21,7 @@ UNLIMITED = 2**24  # bytes, more than any handshake message has
 RECORD_CONTENT = 2**14 - 4  # bytes of a handshake message that fits into one record, without its header
 TlsKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 KeyLog = Callable[[bytes], None]
+Choose = Callable[[frozenset[bytes]], int | None]  # of the issuers named (DER), to a place in the wallet
 
 
 class Protocol(IntEnum):
@@ -55,18 +56,28 @@ class ServerSettings:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """What a client shows of itself: its certificate with what is sent along after it, and its key."""
+
+    chain: tuple[x509.Certificate, ...]
+    key: TlsKey
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ClientSettings:
     """What the lab's own client is built from; `chain` and `key` are its identity, None for none.
 
-    `filters_by_issuer`: it sends its certificate only if the server names an issuer of its chain, or names nobody.
+    With `choose` it has the identities of `wallet` instead, and sends what that picks of them once it is asked
+    (`_openssl.send_chosen`).
     """
 
     server_authorities: tuple[x509.Certificate, ...]
     chain: tuple[x509.Certificate, ...] = ()
     key: TlsKey | None = None
     refuses_renegotiation: bool = False
-    filters_by_issuer: bool = False
     offers_post_handshake: bool = True
+    wallet: tuple[Shown, ...] = ()
+    choose: Choose | None = None
 
 
 class SecretLog:
@@ -156,9 +167,10 @@ def client_context(settings: ClientSettings) -> SSL.Context:
     _trust(context, settings.server_authorities)
     context.set_verify(SSL.VERIFY_PEER)
     _openssl.let_answer_wait(context)
-    if settings.key is not None:
-        use = _use_identity_by_issuer if settings.filters_by_issuer else _use_identity
-        use(context, settings.chain, settings.key)
+    if settings.choose is not None:
+        _openssl.send_chosen(context, [_identity_context(one, settings) for one in settings.wallet], settings.choose)
+    elif settings.key is not None:
+        _use_identity(context, settings.chain, settings.key)
     if settings.refuses_renegotiation:
         context.set_options(_openssl.NO_RENEGOTIATION)
     if settings.offers_post_handshake:
@@ -174,12 +186,13 @@ def _use_identity(context: SSL.Context, chain: tuple[x509.Certificate, ...], key
     context.use_privatekey(key)
 
 
-def _use_identity_by_issuer(context: SSL.Context, chain: tuple[x509.Certificate, ...], key: TlsKey) -> None:
-    """As browsers, wget, Go and Java do; the match may be anywhere up the chain that the client has."""
-    for issuer in chain[1:]:
-        context.add_extra_chain_cert(issuer)
-    certificate, pkey = crypto.X509.from_cryptography(chain[0]), crypto.PKey.from_cryptography_key(key)
-    _openssl.send_by_issuer(context, certificate, pkey, [one.issuer.public_bytes() for one in chain])
+def _identity_context(shown: Shown, settings: ClientSettings) -> SSL.Context:
+    """What a connection goes over to when this identity is chosen; it may have to check the server once more."""
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_cipher_list(f"DEFAULT:{EVERY_LEVEL}".encode())  # its level is that of the keys, too
+    _trust(context, settings.server_authorities)
+    _use_identity(context, shown.chain, shown.key)
+    return context
 
 
 def _trust(context: SSL.Context, authorities: tuple[x509.Certificate, ...], *, partial: bool = False) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import trio
 
 from tlslab.client.identities import People
+from tlslab.client.logbook import Logbook
 from tlslab.client.sockets import targets_of, walk
 from tlslab.core.machine import Machine
 from tlslab.core.patience import Patience
@@ -18,7 +20,7 @@ from tlslab.net.server import bind, close_all, serve
 from tlslab.pki.store import Pki
 from tlslab.scenario.build import build
 from tlslab.scenario.load import LoadedScenario
-from tlslab.scenario.schema import Expectation, WritingStyle
+from tlslab.scenario.schema import Expectation, Step, WritingStyle
 from tlslab.verify.judge import TOLERANCE_SECONDS, judge
 from tlslab.verify.observation import Observation
 from tlslab.verify.trials import Trial
@@ -78,15 +80,22 @@ def _take(
     pki: Pki,
     rate: float,
 ) -> TrialResult:
-    seen = observe(plan, trial, style, pki, rate)
+    seen = observe(plan, trial.client, style, People(pki), rate)
     late = max(TOLERANCE_SECONDS, LATE_SECONDS * rate)
     timeless = symptom.model_copy(update={"after": None})
     faults = [f"{name} happened" for name in ("InternalFault",) if name in seen.event_names()]
     return TrialResult((*judge(expected, seen, late), *faults), not judge(timeless, seen))
 
 
-def observe(plan: LabPlan, trial: Trial, style: WritingStyle, pki: Pki, speed: float) -> Observation:
-    """Serve a plan, take the steps of a trial, and say what was seen."""
+def observe(
+    plan: LabPlan,
+    steps: Sequence[Step],
+    style: WritingStyle,
+    people: People,
+    speed: float,
+    logbook: Logbook | None = None,
+) -> Observation:
+    """Serve a plan, take the steps, and say what was seen; `logbook` gets what their client saw."""
     events: list[Event] = []
     began: list[int] = []  # how many of them there were before each step
     bus = Bus()
@@ -99,7 +108,7 @@ def observe(plan: LabPlan, trial: Trial, style: WritingStyle, pki: Pki, speed: f
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(serve, Machine(plan, bus.wanted, patience=Patience(speed)), bound, bus)
                 outcomes = await walk(
-                    trial.client, targets_of(bound), People(pki), style, lambda: began.append(len(events))
+                    steps, targets_of(bound), people, style, lambda: began.append(len(events)), logbook
                 )
                 with trio.move_on_after(GONE_SECONDS * speed):
                     await _all_closed(watch)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from tlslab.client.https import Client, ClientState, Outcome
 from tlslab.client.identities import People
+from tlslab.client.logbook import Logbook
 from tlslab.client.tries import another_try, client_for, gave_up
 from tlslab.core.connection import Connection
 from tlslab.core.driver import Driver
@@ -175,7 +176,7 @@ class Pair:
 
 
 class World:
-    """A lab, its clients and their time. `tap` is told what passes, `read` every event."""
+    """A lab, its clients and their time. `tap` is told what passes, `read` every event, `logbook` what clients see."""
 
     def __init__(
         self,
@@ -184,6 +185,7 @@ class World:
         style: WritingStyle,
         tap: Tap = NO_TAP,
         read: Callable[[Event], None] = lambda _event: None,
+        logbook: Logbook | None = None,
     ) -> None:
         keylog = None if tap is NO_TAP else lambda line: tap.secrets(line.decode())
         self._machine = Machine(plan, ALL, keylog)
@@ -191,6 +193,7 @@ class World:
         self._style = style
         self._tap = tap
         self._read = read
+        self._logbook = logbook
         self._pairs: list[Pair] = []
         self._events: list[Event] = []
         self.now = 0.0
@@ -247,7 +250,9 @@ class World:
 
     def _visit(self, step: Step) -> None:
         """Somebody else connects, and leaves."""
-        pair = self._pair(step, None)
+        if self._logbook is not None:
+            self._logbook.somebody_else()
+        pair = self._pair(step, None, None)
         while pair.exchange(self.now):
             pass
         pair.client.leave()
@@ -263,16 +268,17 @@ class World:
 
     def _connect(self, step: Step) -> None:
         session = self._pairs[-1].client.session() if step.resumes and self._pairs else None
-        self._pairs.append(self._pair(step, session))
+        self._pairs.append(self._pair(step, session, self._logbook))
 
-    def _pair(self, step: Step, session: Session | None) -> Pair:
+    def _pair(self, step: Step, session: Session | None, logbook: Logbook | None) -> Pair:
         listener, name = find_listener(self._machine.plan, step.binding)
         peer = ("127.0.0.1", 50_000 + self._machine.connections_accepted % 10_000)
         local = (listener.host, listener.port)
         pipes = Pipes(up=Pipe(relay=step.relay))
         driver = Driver(self._machine, listener, peer, local, self._tap, self._tell, pipes, self.now)
         driver.finish_step(self.now)
-        client = client_for(step, self._people, name, format_host_port((name, listener.port)), self._style, session)
+        host = format_host_port((name, listener.port))
+        client = client_for(step, self._people, name, host, self._style, session, logbook)
         return Pair(client, driver, pipes)
 
     def _exchange(self) -> bool:
