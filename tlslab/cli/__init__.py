@@ -25,6 +25,7 @@ COMMANDS = {
     "serve": ("tlslab.cli.serve", "Serve a failure until Ctrl-C."),
     "demo": ("tlslab.cli.demo", "Show one failure and its cure, then end."),
     "verify": ("tlslab.cli.verify", "Show that each failure happens, and that each fix cures it."),
+    "matrix": ("tlslab.cli.matrix", "Run the real clients of this computer through scenarios."),
     "trace": ("tlslab.cli.trace", "Explain a capture: who said what, and whose turn it was."),
     "profiles": ("tlslab.cli.profiles", "Compare the defaults of Windows versions, with their sources."),
     "pki": ("tlslab.cli.pki", "Show, export or remake the lab's certificates."),
