@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tlslab.matrix.drivers import curl, scripts
-from tlslab.matrix.runs import Played, Skipped, play_all
+from tlslab.matrix.runs import Played, Result, Skipped, play_all
 
 pytestmark = pytest.mark.client
 HTTP_CLIENT = next(one for one in scripts.DRIVERS if one.name == "http.client")
@@ -14,7 +14,7 @@ HTTP_CLIENT = next(one for one in scripts.DRIVERS if one.name == "http.client")
 def test_a_freeze_and_its_cure(require_client, home):
     """Both freeze, each says so in its own words, and both get in where the certificate is asked for at the start."""
     require_client("curl")
-    told = []
+    told: list[Result] = []
     drivers = [*curl.DRIVERS, HTTP_CLIENT]
     names = ["large-post-deadlock", "sni-missing"]
     results = play_all(drivers, names, every_fix=False, speed=None, workers=2, told=told.append)
