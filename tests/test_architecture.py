@@ -50,6 +50,7 @@ TABLE = {
     "verify": ("trio", "lab.home client scenario net core pki tls types events errors tap text"),
     "control": ("starlette hypercorn trio pydantic", "lab scenario net events errors text"),
     "sweep": ("trio matplotlib", "client scenario net core pki events errors text"),
+    "matrix": ("", "lab verify.trials scenario pki text"),
     "testing": (
         "trio pytest",
         "lab scenario net pki words events errors",
@@ -63,7 +64,7 @@ FILES = {"fileinput", "glob", "mmap", "open", "os", "pathlib", "shutil", "tempfi
 SOCKETS = {"asyncio", "select", "selectors", "socket", "socketserver", "urllib.request"}
 PROCESSES = {"multiprocessing", "signal", "subprocess", "threading"}
 WORLD = CLOCKS | RANDOM | FILES | SOCKETS | PROCESSES
-WORLDLY = {"net", "pki", "client", "capture", "trace", "lab", "control", "testing", "cli"}
+WORLDLY = {"net", "pki", "client", "capture", "trace", "lab", "control", "matrix", "testing", "cli"}
 EXCUSED = {
     "scenario": {"pathlib"},  # the loader reads the file it is given
     "tls": {"threading.local"},  # a buffer for each thread that whoever runs labs may have; it starts none

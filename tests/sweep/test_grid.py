@@ -9,11 +9,11 @@ import pytest
 
 from tlslab.scenario.load import load
 from tlslab.scenario.schema import Step, WritingStyle
-from tlslab.sweep.grid import SYMPTOM, Axes, Style, Tally, by_column, by_fix, cells, measurable, settings
+from tlslab.sweep.grid import SYMPTOM, GridAxes, RunTally, SendingStyle, by_column, by_fix, cells, measurable, settings
 from tlslab.sweep.report import rows, to_csv, to_json
 
 LARGE = load("large-post-deadlock")
-AXES = Axes((1, 2), (0,), (0, 4), (0.0, 1.0), (Style.INTERLEAVED, Style.PRIME))
+AXES = GridAxes((1, 2), (0,), (0, 4), (0.0, 1.0), (SendingStyle.INTERLEAVED, SendingStyle.PRIME))
 FIX = "client-drains-too"
 
 
@@ -24,16 +24,16 @@ def step(**given: object) -> Step:
 
 def test_styles():
     """A style changes how the last request is sent, and adds what it needs; what a fix does by itself stays."""
-    [plain] = Style.WRITE_THEN_READ.steps([step()], 9, 4)
+    [plain] = SendingStyle.WRITE_THEN_READ.steps([step()], 9, 4)
     assert (plain.body, plain.relay, plain.expect_100) == (9, 4, None)
-    assert Style.EXPECT_CONTINUE.steps([step()], 9, 0)[0].expect_100 == 1.0
-    assert Style.EXPECT_CONTINUE.steps([step(expect_100=3.0)], 9, 0)[0].expect_100 == 3.0
-    primer, upload = Style.PRIME.steps([step()], 9, 4)
+    assert SendingStyle.EXPECT_CONTINUE.steps([step()], 9, 0)[0].expect_100 == 1.0
+    assert SendingStyle.EXPECT_CONTINUE.steps([step(expect_100=3.0)], 9, 0)[0].expect_100 == 3.0
+    primer, upload = SendingStyle.PRIME.steps([step()], 9, 4)
     assert (primer.request, primer.body, primer.relay) == ("GET /upload?x", 0, 4)
     assert upload.same_connection
     own = [step(request="HEAD /upload", body=0), step(same_connection=True)]
-    assert len(Style.PRIME.steps(own, 9, 0)) == 2
-    assert {style.writing for style in Style} == set(WritingStyle)
+    assert len(SendingStyle.PRIME.steps(own, 9, 0)) == 2
+    assert {style.writing for style in SendingStyle} == set(WritingStyle)
 
 
 def test_every_combination_once():
@@ -56,7 +56,7 @@ def test_every_combination_once():
 )
 def test_what_a_run_counts_as(outcome, certificate, stalled, told):
     """It arrived with its certificate, it froze, or it ended otherwise, and how."""
-    tally = Tally()
+    tally = RunTally()
     tally.add(outcome=outcome, certificate=certificate, stalled=stalled)
     assert (tally.arrived, tally.froze, tally.others) == told
     assert tally.runs == 1
@@ -65,11 +65,11 @@ def test_what_a_run_counts_as(outcome, certificate, stalled, told):
 def test_sums():
     """By fix, and by what a column of the picture is; the table says what the document promises beside it."""
     plan = settings([SYMPTOM, FIX], AXES)
-    results = {cell: Tally(int(cell.body == 1), int(cell.body == 2)) for one in plan for cell in cells(one, AXES)}
+    results = {cell: RunTally(int(cell.body == 1), int(cell.body == 2)) for one in plan for cell in cells(one, AXES)}
     assert str(by_fix(results)[FIX]) == "8/16"
-    assert str(by_column(results)[FIX][(1, 4, Style.PRIME)]) == "2/2"
+    assert str(by_column(results)[FIX][(1, 4, SendingStyle.PRIME)]) == "2/2"
     told = {row[0]: row[1:] for row in rows(LARGE, results)}
-    assert told[FIX] == ("8/16", "8", "", "not certain by its document; sometimes here")
+    assert told[FIX] == ("8/16", "8", "", "not certain, it says; sometimes here")
     assert told[SYMPTOM][-1] == "the failure itself"
     lines = list(csv.DictReader(io.StringIO(to_csv(LARGE, results))))
     assert len(lines) == len(to_json(LARGE, results)["cells"]) == len(results)

@@ -8,7 +8,7 @@ import pytest
 
 from tlslab.pki.store import open_pki
 from tlslab.scenario.load import load
-from tlslab.sweep.grid import SYMPTOM, Axes, Style, by_fix, settings
+from tlslab.sweep.grid import SYMPTOM, GridAxes, SendingStyle, by_fix, settings
 from tlslab.sweep.runs import measure
 
 CERTAIN, BUFFERS_DECIDE = "negotiate-on-binding", "client-drains-too"
@@ -17,7 +17,7 @@ CERTAIN, BUFFERS_DECIDE = "negotiate-on-binding", "client-drains-too"
 @pytest.mark.soak  # megabytes, and the time to write them
 def test_buffers_decide(tmp_path):
     """Without a fix every upload freezes, the certain one saves all, and a relay defeats what drains too late."""
-    axes = Axes((6 * 2**20,), (0,), (0, 8 * 2**20), (2.0,), (Style.INTERLEAVED,))
+    axes = GridAxes((6 * 2**20,), (0,), (0, 8 * 2**20), (2.0,), (SendingStyle.INTERLEAVED,))
     loaded, told = load("large-post-deadlock"), []
     plan = settings([SYMPTOM, CERTAIN, BUFFERS_DECIDE], axes)
     pki = open_pki(tmp_path, datetime.now(UTC))

@@ -27,6 +27,7 @@ COMMANDS = {
     "verify": ("tlslab.cli.verify", "Show that each failure happens, and that each fix cures it."),
     "sweep": ("tlslab.cli.sweep", "Measure how often each fix of an upload survives."),
     "probe": ("tlslab.cli.probe", "Show both sides of a failure, with a client of the lab's own."),
+    "matrix": ("tlslab.cli.matrix", "Run the real clients of this computer through scenarios."),
     "trace": ("tlslab.cli.trace", "Explain a capture: who said what, and whose turn it was."),
     "profiles": ("tlslab.cli.profiles", "Compare the defaults of Windows versions, with their sources."),
     "pki": ("tlslab.cli.pki", "Show, export or remake the lab's certificates."),

@@ -11,13 +11,14 @@ import click
 from rich.table import Table
 
 from tlslab.cli.console import console, prose
-from tlslab.errors import LabError, UsageProblem
+from tlslab.errors import LabError, UsageProblem, in_words
+from tlslab.knobs import parse_bytes, parse_seconds
 from tlslab.lab.home import open_home
 from tlslab.scenario import catalogue
 from tlslab.scenario.load import LoadedScenario, load
 from tlslab.scenario.names import suggestion
 from tlslab.sweep import report
-from tlslab.sweep.grid import SYMPTOM, Axes, Cell, Style, Tally, measurable, settings
+from tlslab.sweep.grid import SYMPTOM, GridAxes, GridCell, RunTally, SendingStyle, measurable, settings
 from tlslab.sweep.runs import measure
 
 EPILOG = """\b
@@ -42,26 +43,8 @@ def _listed(read: Callable[[str], Any], what: str) -> Callable[..., tuple[Any, .
     return callback
 
 
-def _size(text: str) -> int:
-    from pydantic import TypeAdapter
-
-    from tlslab.knobs import ByteCount
-
-    size: int = TypeAdapter(ByteCount).validate_python(text)
-    return size
-
-
-def _seconds(text: str) -> float:
-    from pydantic import TypeAdapter
-
-    from tlslab.knobs import Seconds
-
-    seconds: float = TypeAdapter(Seconds).validate_python(text)
-    return seconds
-
-
 FILE = click.Path(path_type=Path, dir_okay=False)
-SIZES = _listed(_size, "sizes such as 64KiB,1MiB")
+SIZES = _listed(parse_bytes, "sizes such as 64KiB,1MiB")
 
 
 @click.command(name="sweep", epilog=EPILOG)
@@ -82,16 +65,16 @@ SIZES = _listed(_size, "sizes such as 64KiB,1MiB")
 @click.option(
     "--delays",
     default="0s,200ms",
-    callback=_listed(_seconds, "times such as 0s,200ms"),
+    callback=_listed(parse_seconds, "times such as 0s,200ms"),
     show_default=True,
     help="How long the server takes before it asks.",
 )
 @click.option(
     "--styles",
     default="write-then-read,interleaved",
-    callback=_listed(Style, f"styles: {', '.join(Style)}"),
+    callback=_listed(SendingStyle, f"styles: {', '.join(SendingStyle)}"),
     show_default=True,
-    help=f"How the client writes: {', '.join(Style)}.",
+    help=f"How the client writes: {', '.join(SendingStyle)}.",
 )
 @click.option("--csv", "csv_file", type=FILE, metavar="FILE", help="A line for each cell.")
 @click.option("--svg", "svg_file", type=FILE, metavar="FILE", help="A picture; needs tlslab[plot].")
@@ -103,13 +86,13 @@ def command(scenario: str, fixes: Sequence[str], runs: int, **given: Any) -> Non
     """
     loaded = load(scenario)
     wanted = _wanted(loaded, fixes)
-    axes = Axes(given["bodies"], given["buffers"], given["relays"], given["delays"], given["styles"])
+    axes = GridAxes(given["bodies"], given["buffers"], given["relays"], given["delays"], given["styles"])
     plan = settings(wanted, axes)
     err, out = console(stderr=True), console()
     prose(err, f"{report.planned(axes, wanted, runs)}. Ctrl-C ends it and keeps what is done.")
     done, all_of_them = [0], len(wanted) * len(axes)
 
-    def told(cell: Cell, tally: Tally) -> None:
+    def told(cell: GridCell, tally: RunTally) -> None:
         done[0] += 1
         if err.is_terminal:
             err.print(f"\r{done[0]:>5} of {all_of_them}  {cell.setting.fix}: {tally}\x1b[K", end="", highlight=False)
@@ -119,9 +102,10 @@ def command(scenario: str, fixes: Sequence[str], runs: int, **given: Any) -> Non
         err.print()
     note = f"{runs} runs a cell and delay"
     if given["csv_file"] is not None:
-        report.write(given["csv_file"], report.to_csv(loaded, results))
+        with in_words(f"cannot write {given['csv_file']}", report.WRITE_ELSEWHERE):
+            given["csv_file"].write_text(report.to_csv(loaded, results), encoding="utf-8")
     if given["svg_file"] is not None:
-        report.draw(loaded, axes, results, given["svg_file"], note)
+        report.draw(loaded, axes, results, str(given["svg_file"]), note)
     if given["as_json"]:
         out.print(json.dumps(report.to_json(loaded, results), indent=1), soft_wrap=True)
     else:
@@ -141,10 +125,10 @@ def _wanted(loaded: LoadedScenario, fixes: Sequence[str]) -> list[str]:
     return [SYMPTOM, *(fixes or known)]
 
 
-def _table(loaded: LoadedScenario, results: dict[Cell, Tally]) -> Table:
+def _table(loaded: LoadedScenario, results: dict[GridCell, RunTally]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in ("fix", "arrived", "froze", "otherwise", "which is"):
-        table.add_column(name, overflow="fold", justify="right" if name in ("arrived", "froze") else "left")
+        table.add_column(name, no_wrap=name == "fix", justify="right" if name in ("arrived", "froze") else "left")
     for row in report.rows(loaded, results):
         table.add_row(*row)
     return table

@@ -13,7 +13,7 @@ SYMPTOM = "no fix"
 UPLOADS = ("POST", "PUT")
 
 
-class Style(StrEnum):
+class SendingStyle(StrEnum):
     """How a client sends its body."""
 
     WRITE_THEN_READ = "write-then-read"  # http.client, requests, Java, Node
@@ -24,23 +24,23 @@ class Style(StrEnum):
     @property
     def writing(self) -> WritingStyle:
         """Whether it looks at what comes while it sends."""
-        interleaved = self is Style.INTERLEAVED
+        interleaved = self is SendingStyle.INTERLEAVED
         return WritingStyle.READS_WHILE_WRITING if interleaved else WritingStyle.WRITES_EVERYTHING
 
     def steps(self, steps: Sequence[Step], body: int, relay: int) -> tuple[Step, ...]:
         """The steps of a trial with this body, sent in this style through such a relay (0: through none)."""
         *before, upload = (step.model_copy(update={"relay": relay}) for step in steps)
         upload = upload.model_copy(update={"body": body})
-        if self is Style.EXPECT_CONTINUE and upload.expect_100 is None:
+        if self is SendingStyle.EXPECT_CONTINUE and upload.expect_100 is None:
             upload = upload.model_copy(update={"expect_100": 1.0})
-        if self is Style.PRIME and not before:
+        if self is SendingStyle.PRIME and not before:
             primer = upload.model_copy(update={"request": f"GET {upload.target}", "body": 0, "expect_100": None})
             before, upload = [primer], upload.model_copy(update={"same_connection": True})
         return (*before, upload)
 
 
 @dataclass(frozen=True, slots=True)
-class Axes:
+class GridAxes:
     """The values of each axis.
 
     Bytes of body, of the server's receive buffer (0: the system's own) and of the relay (0: none), seconds before the
@@ -51,14 +51,14 @@ class Axes:
     buffers: tuple[int, ...]
     relays: tuple[int, ...]
     delays: tuple[float, ...]
-    styles: tuple[Style, ...]
+    styles: tuple[SendingStyle, ...]
 
     def __len__(self) -> int:
         return len(self.bodies) * len(self.buffers) * len(self.relays) * len(self.delays) * len(self.styles)
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class GridSetting:
     """What one lab serves: a fix or none, the delay before it asks, and its sockets' receive buffer."""
 
     fix: str
@@ -67,17 +67,17 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class GridCell:
     """A place in the grid."""
 
-    setting: Setting
+    setting: GridSetting
     body: int
     relay: int
-    style: Style
+    style: SendingStyle
 
 
 @dataclass(slots=True)
-class Tally:
+class RunTally:
     """What came of the runs of a cell: how many uploads arrived with the certificate, froze, and ended otherwise."""
 
     arrived: int = 0
@@ -102,18 +102,18 @@ class Tally:
         return f"{self.arrived}/{self.runs}"
 
 
-Results = dict[Cell, Tally]
+Sweep = dict[GridCell, RunTally]
 
 
-def settings(fixes: Iterable[str], axes: Axes) -> list[Setting]:
+def settings(fixes: Iterable[str], axes: GridAxes) -> list[GridSetting]:
     """The labs that are needed, in order."""
-    return [Setting(*one) for one in product(fixes, axes.delays, axes.buffers)]
+    return [GridSetting(*one) for one in product(fixes, axes.delays, axes.buffers)]
 
 
-def cells(setting: Setting, axes: Axes) -> Iterator[Cell]:
+def cells(setting: GridSetting, axes: GridAxes) -> Iterator[GridCell]:
     """What is run against one lab."""
     for body, relay, style in product(axes.bodies, axes.relays, axes.styles):
-        yield Cell(setting, body, relay, style)
+        yield GridCell(setting, body, relay, style)
 
 
 def measurable(scenario: Scenario) -> bool:
@@ -123,24 +123,24 @@ def measurable(scenario: Scenario) -> bool:
     return len(steps) == 1 and steps[0].method in UPLOADS and "EntityBodyStalled" in expect.events
 
 
-def by_fix(results: Results) -> dict[str, Tally]:
+def by_fix(results: Sweep) -> dict[str, RunTally]:
     """All runs of each fix together."""
-    sums: dict[str, Tally] = {}
+    sums: dict[str, RunTally] = {}
     for cell, tally in results.items():
-        _merge(sums.setdefault(cell.setting.fix, Tally()), tally)
+        _merge(sums.setdefault(cell.setting.fix, RunTally()), tally)
     return sums
 
 
-def by_column(results: Results) -> dict[str, dict[tuple[int, int, Style], Tally]]:
+def by_column(results: Sweep) -> dict[str, dict[tuple[int, int, SendingStyle], RunTally]]:
     """The runs of each fix by body, relay and style: the delays and buffers together."""
-    sums: dict[str, dict[tuple[int, int, Style], Tally]] = {}
+    sums: dict[str, dict[tuple[int, int, SendingStyle], RunTally]] = {}
     for cell, tally in results.items():
         columns = sums.setdefault(cell.setting.fix, {})
-        _merge(columns.setdefault((cell.body, cell.relay, cell.style), Tally()), tally)
+        _merge(columns.setdefault((cell.body, cell.relay, cell.style), RunTally()), tally)
     return sums
 
 
-def _merge(into: Tally, more: Tally) -> None:
+def _merge(into: RunTally, more: RunTally) -> None:
     into.arrived += more.arrived
     into.froze += more.froze
     for outcome, count in more.others.items():

@@ -5,35 +5,34 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from tlslab.errors import UsageProblem, in_words
 from tlslab.scenario.load import LoadedScenario
-from tlslab.sweep.grid import SYMPTOM, Axes, Cell, Results, Style, Tally, by_column, by_fix
+from tlslab.sweep.grid import SYMPTOM, GridAxes, GridCell, RunTally, SendingStyle, Sweep, by_column, by_fix
 from tlslab.text import format_bytes, format_seconds
 
 COLUMNS = ("fix", "deterministic", "style", "body", "relay", "receive_buffer", "delay", "runs", "arrived", "froze")
 WRITE_ELSEWHERE = "name a file in a folder that you may write to"
 
 
-def verdict(loaded: LoadedScenario, fix: str, tally: Tally) -> str:
+def verdict(loaded: LoadedScenario, fix: str, tally: RunTally) -> str:
     """What the counts say of a fix, beside what the document says."""
     if fix == SYMPTOM:
         return "the failure itself"
     promised = "certain" if loaded.scenario.fixes[fix].deterministic else "not certain"
     measured = "always" if tally.arrived == tally.runs else "never" if not tally.arrived else "sometimes"
-    return f"{promised} by its document; {measured} here"
+    return f"{promised}, it says; {measured} here"
 
 
-def rows(loaded: LoadedScenario, results: Results) -> Iterator[tuple[str, str, str, str, str]]:
+def rows(loaded: LoadedScenario, results: Sweep) -> Iterator[tuple[str, str, str, str, str]]:
     """A row for each fix: its name, arrived of all, frozen, what else happened, and the verdict."""
     for fix, tally in by_fix(results).items():
         others = ", ".join(f"{count} {outcome}" for outcome, count in tally.others.items())
         yield fix, str(tally), str(tally.froze), others, verdict(loaded, fix, tally)
 
 
-def to_csv(loaded: LoadedScenario, results: Results) -> str:
+def to_csv(loaded: LoadedScenario, results: Sweep) -> str:
     """A line for each cell."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -44,7 +43,7 @@ def to_csv(loaded: LoadedScenario, results: Results) -> str:
     return out.getvalue()
 
 
-def to_json(loaded: LoadedScenario, results: Results) -> dict[str, Any]:
+def to_json(loaded: LoadedScenario, results: Sweep) -> dict[str, Any]:
     """All of it, as JSON has it."""
     names = COLUMNS[: -len(("runs", "arrived", "froze"))]
     return {
@@ -57,20 +56,14 @@ def to_json(loaded: LoadedScenario, results: Results) -> dict[str, Any]:
     }
 
 
-def _cell(loaded: LoadedScenario, cell: Cell) -> tuple[object, ...]:
+def _cell(loaded: LoadedScenario, cell: GridCell) -> tuple[object, ...]:
     fix = loaded.scenario.fixes.get(cell.setting.fix)
     is_certain = None if fix is None else fix.deterministic
     style, setting = cell.style.value, cell.setting
     return setting.fix, is_certain, style, cell.body, cell.relay, setting.buffer, setting.delay
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file. LabError: it cannot be written."""
-    with in_words(f"cannot write {path}", WRITE_ELSEWHERE):
-        path.write_text(text, encoding="utf-8")
-
-
-def draw(loaded: LoadedScenario, axes: Axes, results: Results, path: Path, note: str) -> None:
+def draw(loaded: LoadedScenario, axes: GridAxes, results: Sweep, path: str, note: str) -> None:
     """Draw a heat map: a row for each fix, a column for each body, relay and style, and in it how many arrived of all.
 
     UsageProblem: matplotlib is not installed. LabError: the file cannot be written.
@@ -103,7 +96,7 @@ def draw(loaded: LoadedScenario, axes: Axes, results: Results, path: Path, note:
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
 
 
-def _share(tally: Tally | None) -> float:
+def _share(tally: RunTally | None) -> float:
     return 0.0 if tally is None or not tally.runs else tally.arrived / tally.runs
 
 
@@ -112,7 +105,7 @@ def _name(loaded: LoadedScenario, fix: str) -> str:
     return f"{fix} (certain)" if certain else fix
 
 
-def _column(body: int, relay: int, style: Style) -> str:
+def _column(body: int, relay: int, style: SendingStyle) -> str:
     through = f"relay\n{_short(relay)}" if relay else "no\nrelay"
     return f"{_short(body)}\n{through}\n" + style.value.replace("-", "-\n").replace("interleaved", "inter-\nleaved")
 
@@ -121,7 +114,7 @@ def _short(size: int) -> str:
     return format_bytes(size).replace(".0", "").replace(" ", "\u00a0")
 
 
-def planned(axes: Axes, fixes: Sequence[str], runs: int) -> str:
+def planned(axes: GridAxes, fixes: Sequence[str], runs: int) -> str:
     """What is to be measured, in a line."""
     delays = " and ".join(format_seconds(one) if one else "0 s" for one in axes.delays)
     return (

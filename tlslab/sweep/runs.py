@@ -16,20 +16,27 @@ from tlslab.pki.store import Pki
 from tlslab.scenario.build import build
 from tlslab.scenario.load import LoadedScenario
 from tlslab.scenario.schema import Step
-from tlslab.sweep.grid import SYMPTOM, Axes, Cell, Results, Setting, Tally, cells
+from tlslab.sweep.grid import SYMPTOM, GridAxes, GridCell, GridSetting, RunTally, Sweep, cells
 
 SETTLE_SECONDS = 0.3  # how long an upload that stalls has to go on by itself: what waits for the wire takes less
 LONGEST_SECONDS = 30.0  # of a run
 AT_ONCE = 3  # labs; more would be slowed by one another
 
-Told = Callable[[Cell, Tally], None]
+Told = Callable[[GridCell, RunTally], None]
 
 
-def measure(loaded: LoadedScenario, pki: Pki, wanted: Sequence[Setting], axes: Axes, runs: int, told: Told) -> Results:
+def measure(
+    loaded: LoadedScenario,
+    pki: Pki,
+    wanted: Sequence[GridSetting],
+    axes: GridAxes,
+    runs: int,
+    told: Told,
+) -> Sweep:
     """Run every cell so many times; `told` hears of each cell that is done. KeyboardInterrupt: what is done is kept."""
-    results: Results = {}
+    results: Sweep = {}
 
-    def note(cell: Cell, tally: Tally) -> None:
+    def note(cell: GridCell, tally: RunTally) -> None:
         results[cell] = tally
         told(cell, tally)
 
@@ -42,7 +49,14 @@ def measure(loaded: LoadedScenario, pki: Pki, wanted: Sequence[Setting], axes: A
     return {cell: results[cell] for cell in order if cell in results}
 
 
-async def _all(loaded: LoadedScenario, pki: Pki, wanted: Sequence[Setting], axes: Axes, runs: int, note: Told) -> None:
+async def _all(
+    loaded: LoadedScenario,
+    pki: Pki,
+    wanted: Sequence[GridSetting],
+    axes: GridAxes,
+    runs: int,
+    note: Told,
+) -> None:
     limit = trio.CapacityLimiter(AT_ONCE)
     async with trio.open_nursery() as nursery:
         for setting in wanted:
@@ -53,8 +67,8 @@ async def _serve(
     limit: trio.CapacityLimiter,
     loaded: LoadedScenario,
     pki: Pki,
-    setting: Setting,
-    planned: Iterable[Cell],
+    setting: GridSetting,
+    planned: Iterable[GridCell],
     runs: int,
     note: Told,
 ) -> None:
@@ -72,7 +86,7 @@ async def _serve(
                 nursery.start_soon(server.run)
                 client = _client(loaded, setting)
                 for cell in planned:
-                    tally = Tally()
+                    tally = RunTally()
                     for _ in range(runs):
                         await _run(cell, client, targets_of(bound), People(pki), watch, tally)
                     note(cell, tally)
@@ -81,7 +95,7 @@ async def _serve(
             close_all(bound)
 
 
-def _client(loaded: LoadedScenario, setting: Setting) -> Sequence[Step]:
+def _client(loaded: LoadedScenario, setting: GridSetting) -> Sequence[Step]:
     fix = loaded.scenario.fixes.get(setting.fix)
     return (fix.client if fix is not None else None) or loaded.scenario.symptom.client or ()
 
@@ -121,7 +135,12 @@ class _Watch:
 
 
 async def _run(
-    cell: Cell, client: Sequence[Step], where: Mapping[str | None, Target], people: People, watch: _Watch, tally: Tally
+    cell: GridCell,
+    client: Sequence[Step],
+    where: Mapping[str | None, Target],
+    people: People,
+    watch: _Watch,
+    tally: RunTally,
 ) -> None:
     steps = cell.style.steps(client, cell.body, cell.relay)
     watch.begin()

@@ -1,0 +1,1 @@
+"""A small file for each client."""
