@@ -19,6 +19,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 PATIENCE_SECONDS = 110.0  # of a run: what freezes is ended sooner, by the lab's clock
 LONGEST_ERROR = 300  # characters of what a client says
 STATUS = re.compile(r'"status": "([\d.]+)"')
+PORT = re.compile(r"(localhost|127\.0\.0\.1|port=)[:=]?\d{4,5}")  # another one in each run
 NO_SYSTEM = {"NO_PROXY": "*", "no_proxy": "*"}
 
 
@@ -142,7 +143,7 @@ def short(status: str) -> str:
 def shortened(text: str) -> str:
     """What a client says, in one line and not too long; the last of it, which is what went wrong."""
     lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
-    return (lines[-1] if lines else "")[:LONGEST_ERROR]
+    return PORT.sub(r"\1:PORT", lines[-1] if lines else "")[:LONGEST_ERROR]
 
 
 def no_bodies_in_chunks(asks: Sequence[Wanted]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from tlslab.matrix.asks import Wanted
-from tlslab.matrix.driver import Process, RealClient, body_file, by_text
+from tlslab.matrix.driver import ClientSaid, Process, RealClient, body_file, by_text
 
 
 def _command(asks: Sequence[Wanted], ca_file: str, folder: Path) -> Process:
@@ -26,4 +27,11 @@ def _command(asks: Sequence[Wanted], ca_file: str, folder: Path) -> Process:
     return Process(words)
 
 
-DRIVERS = (RealClient("curl", ("curl",), ("curl", "--version"), _command, by_text, knows_localhost=True),)
+def _says(done: subprocess.CompletedProcess[str]) -> ClientSaid:
+    """Its own line, and not the advice behind it."""
+    own = [line for line in done.stderr.splitlines() if line.startswith("curl: ")]
+    done.stderr = own[-1] if own else done.stderr
+    return by_text(done)
+
+
+DRIVERS = (RealClient("curl", ("curl",), ("curl", "--version"), _command, _says, knows_localhost=True),)

@@ -15,14 +15,16 @@ def _command(program: str, asks: Sequence[Wanted], ca_file: str, folder: Path) -
     words = [program, "--no-config", "--no-proxy", "-nv", "-O", "-", "--content-on-error", "--tries=1"]
     words += ["--no-hsts", f"--ca-certificate={ca_file}", "--header=Accept: application/json"]
     words += [f"--certificate={one.cert}", f"--private-key={one.key}"] if one.cert else []
-    words += [f"--method={one.method}"] if one.method != "GET" else []
-    words += [f"--body-file={body_file(folder, one.body)}"] if one.body else []
+    if one.body:
+        words += [f"--post-file={body_file(folder, one.body)}"]
     words += [f"--header={name}: {value}" for name, value in one.headers.items()]
     return Process([*words, one.url])
 
 
 def _cannot(asks: Sequence[Wanted]) -> str:
-    return one_connection_each(asks) or ("it shows no answer to HEAD" if asks[-1].method == "HEAD" else "")
+    last = asks[-1]
+    plain = last.method == "GET" or (last.method == "POST" and last.body)
+    return one_connection_each(asks) or ("" if plain else f"wget2 has no way to send {last.method} so")
 
 
 def _driver(program: str) -> RealClient:
