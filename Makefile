@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := .venv-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --all-build-deps \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
-.PHONY: help install demo serve test check lint format bench docs lock clean venv
+.PHONY: help install demo serve test check lint format bench docs image lock clean venv
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
@@ -33,6 +33,7 @@ bench: .venv/.run ## compare with Apache, Hypercorn and uvicorn, and write docs/
 docs: .venv/.run ## write the generated pages of docs/ anew; the frames of reading-a-trace.md need tshark
 	@$(BIN)/tlslab schema > docs/scenario.schema.json
 	@$(BIN)/tlslab profiles --markdown > docs/profiles.md
+	@$(BIN)/python -m tlslab.control.schema > docs/control-api.json
 	@$(BIN)/python docs/tables.py
 	@$(BIN)/python docs/knobs.py
 	@$(BIN)/python docs/completions.py
@@ -40,7 +41,11 @@ docs: .venv/.run ## write the generated pages of docs/ anew; the frames of readi
 	@$(BIN)/python docs/events.py
 	@$(BIN)/python docs/clients.py
 	@$(BIN)/python docs/kinds.py
+	@$(BIN)/python docs/second_opinion.py
+	@$(BIN)/python docs/quotes.py
 	@$(BIN)/python docs/frames.py
+image: .venv/.run ## build an OCI image in dist/, of this checkout and Debian's packages alone: docs/container.md
+	@deploy/image/build.sh
 lock: ## refresh requirements/*.txt: make lock PYTHON=python3.11 ARGS=--upgrade
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 	 { echo "The lock is made with the oldest Python there is a promise for: make lock PYTHON=python3.11" >&2; exit 1; }

@@ -39,14 +39,15 @@ async def app(
 def hypercorn(port: str, cert: str, key: str) -> None:
     """Run Hypercorn's trio worker in this process."""
     import trio
-    from hypercorn.config import Config  # type: ignore[import-not-found, unused-ignore]
-    from hypercorn.trio import serve  # type: ignore[import-not-found, unused-ignore]
+    from hypercorn.config import Config
+    from hypercorn.trio import serve
 
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.certfile, config.keyfile = cert, key
     config.keep_alive_max_requests = 1_000_000  # it would close the connection after 1,000
-    trio.run(serve, app, config)
+    peer: Any = app  # Hypercorn names the types of ASGI more closely
+    trio.run(serve, peer, config)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ for proxy in ("http_proxy", "https_proxy", "all_proxy"):
 
 # The others are named like their program.
 DEBIAN_PACKAGES = {
+    "apache2": "apache2-bin",
     "certutil": "libnss3-tools",
     "gnutls-cli": "gnutls-bin",
     "go": "golang-go",
@@ -52,6 +53,7 @@ DEBIAN_PACKAGES = {
     "javac": "default-jdk-headless",
     "keytool": "default-jre-headless",
     "node": "nodejs",
+    "nsenter": "util-linux",
     "pk12util": "libnss3-tools",
     "text2pcap": "wireshark-common",
 }

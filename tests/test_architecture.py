@@ -48,9 +48,10 @@ TABLE = {
     ),
     "client": ("h11 trio cryptography", "scenario net pki tls errors text"),
     "verify": ("trio", "lab.home client scenario net core pki tls types events errors tap text"),
+    "control": ("starlette hypercorn trio pydantic", "lab scenario net events errors text"),
     "testing": (
         "trio pytest",
-        "lab scenario net core pki words events errors",
+        "lab scenario net pki words events errors",
     ),
     "__main__": ("", "cli"),
     "cli": ("click rich", ANYTHING),
@@ -61,7 +62,7 @@ FILES = {"fileinput", "glob", "mmap", "open", "os", "pathlib", "shutil", "tempfi
 SOCKETS = {"asyncio", "select", "selectors", "socket", "socketserver", "urllib.request"}
 PROCESSES = {"multiprocessing", "signal", "subprocess", "threading"}
 WORLD = CLOCKS | RANDOM | FILES | SOCKETS | PROCESSES
-WORLDLY = {"net", "pki", "client", "capture", "trace", "lab", "testing", "cli"}
+WORLDLY = {"net", "pki", "client", "capture", "trace", "lab", "control", "testing", "cli"}
 EXCUSED = {
     "scenario": {"pathlib"},  # the loader reads the file it is given
     "tls": {"threading.local"},  # a buffer for each thread that whoever runs labs may have; it starts none
@@ -187,7 +188,7 @@ def test_only_the_program_imports_the_command_line() -> None:
 MOST_LINES_OF_A_FILE, MOST_LINES_OF_A_FUNCTION = 400, 40
 SOURCES = [
     path.relative_to(ROOT).as_posix()
-    for folder in ("tlslab", "tests", "bench", "docs")
+    for folder in ("tlslab", "tests", "bench", "deploy", "docs")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 
@@ -245,9 +246,9 @@ TESTS = [
 ]
 
 
-@pytest.mark.parametrize("folder", sorted({path.split("/")[1] for path in TESTS} - {"clients"}))
+@pytest.mark.parametrize("folder", sorted({path.split("/")[1] for path in TESTS} - {"clients", "oracle"}))
 def test_a_folder_of_tests_keeps_to_its_room(folder: str) -> None:
-    """Folders of tests mirror the rooms, and use what their room may use; `clients` drives programs."""
+    """Folders of tests mirror the rooms, and use what their room may use; `clients` and `oracle` drive programs."""
     assert folder in TABLE
     own = TABLE[folder][1]
     if own == ANYTHING:

@@ -52,6 +52,7 @@ FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FOREIGN = {"--cacert", "--cert", "--cert-type", "--key", "--ssl-revoke-best-effort", "--ssl-no-revoke", "--version"}
 FOREIGN |= {"--next", "--tries", "--networking-mode"}
 FOREIGN |= {"--tlslab-artifacts"}  # of pytest, by our plugin
+FOREIGN |= {"--cap-drop", "--init", "--network", "--read-only"}  # of podman and docker
 
 
 def _commands() -> dict[str, click.Command]:
@@ -277,3 +278,14 @@ def test_every_way_to_retrieve_a_certificate_is_explained() -> None:
     """The page's table has each kind of client_cert_retrieval with all its settings."""
     rows = re.findall(r"^\| `([a-z0-9_]+)` \| ((?:`[a-z_]+`(?:, )?)+) \|", PAGES[SCENARIO_PAGE], re.MULTILINE)
     assert {kind: set(re.findall(r"[a-z_]+", settings)) for kind, settings in rows} == _kinds()
+
+
+# --- any-language.md -------------------------------------------------------------------------------------------
+
+
+def test_what_pages_quote_is_current() -> None:
+    """docs/any-language.md shows the programs that tests/clients runs: `make docs` puts them there."""
+    script = runpy.run_path(str(ROOT / "docs" / "quotes.py"))
+    for name in script["QUOTING"]:
+        assert script["page"](name) == PAGES[f"docs/{name}"]
+        assert "<!-- quoted from" in PAGES[f"docs/{name}"]

@@ -13,6 +13,8 @@ from tlslab.scenario import catalogue
 
 pytestmark = pytest.mark.program
 PACKAGES = {"OpenSSL", "click", "cryptography", "h11", "platformdirs", "pydantic", "rich", "trio", "yaml"}
+CONTROL = {"hypercorn", "starlette"}
+PACKAGES |= CONTROL
 SCENARIO = "large-post-deadlock"
 FILE = str(catalogue.folder() / f"{SCENARIO}.yaml")
 LAST_LINE = b"Ctrl-C ends it"  # of what `serve` prints once it listens
@@ -51,7 +53,8 @@ def imported(words: list[str], home: Path, folder: Path) -> set[str]:
         (["schema"], "click pydantic"),
         (["pki", "show"], "click cryptography platformdirs rich"),
         (["probe", "--help"], "click pydantic"),
-        (["serve", "--scenario", SCENARIO, "--port", "0"], " ".join(PACKAGES)),
+        (["serve", "--scenario", SCENARIO, "--port", "0"], " ".join(PACKAGES - CONTROL)),
+        (["serve", "--scenario", SCENARIO, "--port", "0", "--control", "0"], " ".join(PACKAGES)),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

@@ -6,6 +6,9 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,7 @@ import pytest
 from tlslab.lab.sinks import EVENTS_VERSION
 from tlslab.pki.identities import IDENTITIES
 
+SCENARIO = "large-post-deadlock"
 pytestmark = [
     pytest.mark.program,
     pytest.mark.skipif(os.name == "nt", reason="Windows has no signal that a test could send"),
@@ -107,6 +111,41 @@ def stuck() -> Iterator[int]:
     yield writer
     os.close(writer)
     os.close(reader)
+
+
+def test_control(serve):
+    """The lab of the terminal is known to the API, says on its timeline what was changed, and ends both in time."""
+    with serve("--control", "0") as lab:
+        control = lab.ready["control"]
+        headers = {"Authorization": f"Bearer {control['token']}", "Content-Type": "application/json"}
+        body = json.dumps({"fixes": ["negotiate-on-binding"], "set": {"EventLogging": 7}}).encode()
+        request = urllib.request.Request(f"{control['url']}/labs/{SCENARIO}", body, headers, method="PATCH")
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=10) as answer:
+            changed = json.load(answer)
+        assert changed == {
+            "from_connection": 1,
+            "fixes": ["negotiate-on-binding"],
+            "set": {"schannel.event_logging": 7},
+        }
+        assert "from connection #1 on" in lab.line("from connection #1")
+        assert lab.end(signal.SIGTERM)[0] == 0
+
+
+def test_control_without_a_lab(home, tmp_path):
+    """It serves the API alone, says so on standard output where it is asked to, and ends at a signal."""
+    command = [sys.executable, "-m", "tlslab", "serve", "--control", "0", "--ready-file", "-"]
+    environment = {**os.environ, "TLSLAB_HOME": str(home)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            f"{ready['control']['url']}/health"
+        ) as it:
+            assert json.load(it) == {"status": "ok", "labs": 0}
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, "Traceback" in err.decode()) == (130, b"", False)
 
 
 @pytest.mark.parametrize("words", [(), ("-v", "--events", "-")])

@@ -69,7 +69,7 @@ class Lab:
             "large-post-deadlock",
             port=0,
             speed=100.0,
-            ready_file=self._ready,
+            ready_file=str(self._ready),
             events=str(self.folder / "events"),
             pcapng=str(self.folder / "pcapng"),
             keylog=str(self.folder / "keys"),
@@ -77,7 +77,7 @@ class Lab:
         )
         loaded, pki = load(options.scenario), open_home()
         try:
-            serve(loaded, build(loaded, (), LONG, pki, port=0), pki, options)
+            serve(loaded, build(loaded, (), LONG, pki, port=0), pki, options, LONG)
         except BaseException as error:
             self.exit_code = error.code if isinstance(error, SystemExit) else error
 

@@ -22,7 +22,7 @@ from tlslab.events import (
     TimerExpired,
     TlsFailed,
 )
-from tlslab.httpsys.reader import MAX_REQUEST_BYTES
+from tlslab.httpsys.head_limits import MAX_REQUEST_BYTES
 from tlslab.tls.context import Protocol
 from tlslab.types import Drain, Reset
 

@@ -12,10 +12,10 @@ from tlslab.errors import LocalMisuse
 from tlslab.events import ALL, BadRequestReceived, EntityBodyReceived, HttpErrLogged, RequestReceived, ResponseSent
 from tlslab.httpsys.client_certificate import Synchronous
 from tlslab.httpsys.effects import Close, Response, Service
+from tlslab.httpsys.head_limits import MAX_REQUEST_BYTES
 from tlslab.httpsys.phases import NEXT, Cause, Phase
 from tlslab.httpsys.pipeline import Pipeline
 from tlslab.httpsys.question import Question
-from tlslab.httpsys.reader import MAX_REQUEST_BYTES
 from tlslab.httpsys.timers import Timers
 from tlslab.recorder import Recorder
 from tlslab.types import Drain

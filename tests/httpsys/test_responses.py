@@ -6,7 +6,8 @@ import h11
 import pytest
 
 from tlslab.httpsys.effects import Response
-from tlslab.httpsys.reader import HeadLimits, make_reader
+from tlslab.httpsys.head_limits import HeadLimits
+from tlslab.httpsys.reader import make_reader
 from tlslab.httpsys.responses import closes_after, encode
 
 HEAD = {

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import os
+import stat
 from enum import IntEnum
 from operator import attrgetter
 from pathlib import PurePosixPath
@@ -14,7 +15,7 @@ import pytest
 
 from tlslab import events as e
 from tlslab.errors import LabError
-from tlslab.lab.sinks import event_lines, write_ready_file
+from tlslab.lab.sinks import event_lines, tell_ready, write_ready_file
 from tlslab.types import HandshakeKind
 
 posix = pytest.mark.skipif(os.name == "nt", reason="pipes with names, modes and /dev/full are POSIX")
@@ -82,6 +83,22 @@ def test_ready_file(tmp_path):
     write_ready_file(path, {"pid": 1})
     assert json.loads(path.read_text()) == {"pid": 1}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_ready_on_standard_output(capsys):
+    """One line, for whoever started it and reads."""
+    tell_ready("-", {"pid": 1, "urls": ["a"]})
+    assert capsys.readouterr().out == '{"pid": 1, "urls": ["a"]}\n'
+
+
+@posix
+def test_a_ready_file_with_a_token_is_its_owners(tmp_path):
+    """Nobody else reads it; one without may be read as the umask says."""
+    for content, mode in (({"pid": 1}, 0o644), ({"control": {"token": "x"}}, 0o600)):
+        before = os.umask(0o022)
+        tell_ready(str(tmp_path / "ready.json"), content)
+        os.umask(before)
+        assert stat.S_IMODE((tmp_path / "ready.json").stat().st_mode) == mode
 
 
 @posix

@@ -96,6 +96,12 @@ SENTENCES = [
         "NO CERTIFICATE: the record of 0.0.0.0:443 names a certificate whose private key is not there or not readable: "
         "connection reset; Windows writes event 36870 of Schannel",
     ),
+    (e.LabChanged(*AT, 3, (), ()), "odd", "from connection #3 on the lab serves without fixes"),
+    (
+        e.LabChanged(*AT, 3, ("a", "b"), ("timers.x=5s",)),
+        "odd",
+        "from connection #3 on the lab serves with a and b, timers.x=5s",
+    ),
     (
         e.SstpCertificatesDiffer(*AT, 443, "server", ""),
         "bad",

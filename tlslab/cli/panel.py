@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
@@ -18,8 +19,11 @@ from tlslab.lab.shell import join, program
 from tlslab.scenario.schema import Expectation
 from tlslab.text import format_count, format_seconds
 
+if TYPE_CHECKING:
+    from tlslab.control.service import ControlService
 
-def compose(running: Running) -> Callable[[Console], None]:
+
+def compose(running: Running, control: ControlService | None = None) -> Callable[[Console], None]:
     """Work out what the panel says, files to upload made; calling the result prints it. LabError: no such file."""
     fixes = running.loaded.scenario.fixes
     on = [name for name in running.plan.fixes if fixes[name].set]
@@ -31,7 +35,7 @@ def compose(running: Running) -> Callable[[Console], None]:
         out.rule(Text(f" tlslab: {running.plan.scenario} ", style="bold"), align="left")
         prose(out, running.loaded.scenario.title, style="bold")
         out.print()
-        for label, text in _facts(running):
+        for label, text in (*_facts(running), *_control(control, running.options.ready_file is not None)):
             prose(out, text, first=f"{label:11}", rest=" " * 11)
         if cure is not None:
             cure.show(out)
@@ -42,6 +46,23 @@ def compose(running: Running) -> Callable[[Console], None]:
         out.rule(Text(" What happens, by the lab's clock; Ctrl-C ends it ", style="dim"), align="left")
 
     return show
+
+
+def show_control(out: Console, control: ControlService, *, has_ready_file: bool) -> None:
+    """Print what is served where no lab is, but those that programs start."""
+    out.rule(Text(" tlslab: no lab yet ", style="bold"), align="left")
+    for label, text in _control(control, has_ready_file):
+        prose(out, text, first=f"{label:11}", rest=" " * 11)
+    out.print()
+    out.print("List what can be started:")
+    token = "TOKEN" if has_ready_file else control.as_json()["token"]
+    out.print(f"  {join(['curl', '-H', f'Authorization: Bearer {token}', f'{control.url}/scenarios'])}")
+
+
+def _control(control: ControlService | None, has_ready_file: bool) -> Iterator[tuple[str, str]]:
+    if control is not None:
+        where = "token: control.token in the ready file" if has_ready_file else f"token {control.as_json()['token']}"
+        yield "Control", f"{control.url}/  {where}"
 
 
 def _advised(running: Running) -> str | None:

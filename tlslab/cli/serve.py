@@ -7,9 +7,10 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, NoReturn
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -25,20 +26,25 @@ from tlslab.errors import UsageProblem
 from tlslab.events import ALL
 from tlslab.lab import evidence
 from tlslab.lab.home import home, open_home
-from tlslab.lab.lifetime import Screen, Stopped, run
-from tlslab.lab.options import Options, as_yaml
+from tlslab.lab.lifetime import Screen, Stopped, run, until_signal
+from tlslab.lab.options import FASTEST, SLOWEST, Options, as_yaml
 from tlslab.lab.running import Running
-from tlslab.lab.sinks import write_ready_file
+from tlslab.lab.sinks import EVENTS_VERSION, tell_ready
+from tlslab.lab.steering import Steering
 from tlslab.net.bus import Bus, Watch
-from tlslab.net.server import bind, close_all
+from tlslab.net.server import LAST_PORT, LOOPBACK, Server, bind, close_all
 from tlslab.pki.store import Pki
 from tlslab.scenario import catalogue
 from tlslab.scenario.build import build
 from tlslab.scenario.load import LoadedScenario, load
 from tlslab.scenario.overlay import parse_set
 from tlslab.scenario.windows_names import understood
+from tlslab.text import HostPort
 from tlslab.types import LAST_WORDS_SECONDS
 from tlslab.words.timeline import MATTERS
+
+if TYPE_CHECKING:
+    from tlslab.control.service import ControlService
 
 EPILOG = """\b
 Examples:
@@ -49,6 +55,21 @@ Examples:
 
 Ctrl-C ends it with exit code 130, SIGTERM with 0, both within a second.
 """
+
+
+def _where(_context: click.Context, _option: click.Parameter, value: str | None) -> HostPort | None:
+    """Where the API listens: `8474`, `0.0.0.0:8474`, `[::1]:0`."""
+    if value is None:
+        return None
+    host, _, port = value.rpartition(":")
+    try:
+        address = str(ip_address(host.strip("[]"))) if host else LOOPBACK
+        if not port.isdecimal() or int(port) > LAST_PORT:
+            raise ValueError
+    except ValueError:
+        hint = "say 8474, 0.0.0.0:8474, or 0 for a free port"
+        raise click.BadParameter(f"{value} is no place to listen; {hint}") from None
+    return address, int(port)
 
 
 @click.command(name="serve", epilog=EPILOG)
@@ -73,7 +94,7 @@ Ctrl-C ends it with exit code 130, SIGTERM with 0, both within a second.
 @click.option(
     "--speed",
     type=float,
-    callback=between(0.01, 10_000),
+    callback=between(SLOWEST, FASTEST),
     default=1.0,
     metavar="N",
     help="Run the lab's clock N times as fast: two minutes take 5 seconds at 24.",
@@ -99,9 +120,15 @@ Ctrl-C ends it with exit code 130, SIGTERM with 0, both within a second.
 @evidence_options
 @click.option(
     "--ready-file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write URLs, certificate files and process id as JSON once everything listens.",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    metavar="FILE|-",
+    help="Write URLs, certificate files and process id as JSON once everything listens; - is one line on stdout.",
+)
+@click.option(
+    "--control",
+    metavar="[ADDR:]PORT",
+    callback=_where,
+    help="Let programs control it by HTTP, on 127.0.0.1 unless said otherwise; 0 takes a free port.",
 )
 @click.option("--ahead", type=float, default=0.0, hidden=True, help="Seconds by which the files' calendar is ahead.")
 @click.option("--verbose", "-v", is_flag=True, help="Show every event, each handshake message too.")
@@ -110,30 +137,66 @@ def command(**given: Any) -> None:
 
     --fix, --set and --san may be repeated.
     """
-    options = Options(scenario=_scenario(given.pop("name"), given.pop("scenario")), **given)
+    control = given.pop("control")
+    scenario = _scenario(given.pop("name"), given.pop("scenario"), needed=control is None)
+    options = Options(scenario=scenario, **given)
+    service = None if control is None else _control(control, options)
+    if not scenario:
+        assert service is not None
+        serve_none(service, options)
     loaded = load(options.scenario, options.profile)
     overrides = understood(loaded.data, dict(map(parse_set, options.settings)), loaded.ground)
     options = replace(options, settings=tuple(f"{path}={as_yaml(value)}" for path, value in overrides.items()))
     pki = open_home()
     plan = build(loaded, options.fixes, overrides, pki, host=options.host, sans=options.sans, port=options.port)
     tell(pki.server.news)
-    serve(loaded, plan, pki, options)
+    serve(loaded, plan, pki, options, overrides, service)
 
 
-def _scenario(name: str | None, option: str | None) -> str:
-    """What to serve, named in either way. UsageProblem: in neither, or in both and not the same."""
+def _scenario(name: str | None, option: str | None, *, needed: bool) -> str:
+    """What to serve, named in either way, or nothing. UsageProblem: in neither, or in both and not the same."""
     if name and option and name != option:
         raise UsageProblem(f"cannot serve {name} and {option}", "name one scenario; two labs can run side by side")
-    if not (name or option):
+    if needed and not (name or option):
         raise UsageProblem(
             "serve what? Name a scenario: tlslab serve NAME", f"there are {', '.join(catalogue.names())}"
         )
-    return str(name or option)
+    return str(name or option or "")
 
 
-def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> None:
+def _control(where: HostPort, options: Options) -> ControlService:
+    from tlslab.control.labs import Labs
+    from tlslab.control.service import ControlService
+
+    return ControlService(Labs(options.host, options.sans), *where, options.sans)
+
+
+def serve_none(service: ControlService, options: Options) -> NoReturn:
+    """Serve no lab but those that programs start, until a signal comes."""
+    out = console(stderr=STANDARD_OUTPUT in options.streams, patient=True)
+    service.start()
+
+    def begin() -> None:
+        panel.show_control(out, service, has_ready_file=options.ready_file is not None)
+        _say_ready(options.ready_file, {"pid": os.getpid(), "events_version": EVENTS_VERSION}, service)
+
+    try:
+        stopped = until_signal(begin)
+    finally:
+        service.stop()
+    _leave(out, ["All labs that were started have ended."], stopped)
+
+
+def serve(
+    loaded: LoadedScenario,
+    plan: LabPlan,
+    pki: Pki,
+    options: Options,
+    overrides: Mapping[str, Any],
+    service: ControlService | None = None,
+) -> None:
     """Listen, say so, serve until a signal comes, and leave with its exit code."""
-    out = console(stderr=STANDARD_OUTPUT in (options.events, options.pcapng), patient=True)
+    out = console(stderr=STANDARD_OUTPUT in options.streams, patient=True)
     bus, tally = Bus(), Tally()
     bus.record(COUNTED, tally.count)
     timeline = Timeline(out, options.verbose, options.speed)
@@ -142,30 +205,39 @@ def serve(loaded: LoadedScenario, plan: LabPlan, pki: Pki, options: Options) -> 
     with contextlib.ExitStack() as stack:
         stack.callback(close_all, bound)
         running = Running.of(loaded, plan, pki, [one.listener for one in bound], options, home())
-        show_panel = panel.compose(running)
+        show_panel = panel.compose(running, service)
         with out.capture() as beginning:  # now, while nobody can be short of anything, and shown once it listens
             show_panel(out)
         files = evidence.Evidence(options, plan, bus, stack)
         lab = Machine(running.plan_with_links, bus.wanted, files.keylog, Patience(options.speed))
+        server = Server(lab, bound, bus, files.tap)
+        began = [files.begin]
+        if service is not None:
+            began.append(service.adopt(Steering(running, server, options.fixes, overrides), bus))
+            stack.callback(service.stop)
         started = time.perf_counter()
         stopped = run(
-            lab,
-            bound,
-            bus,
+            server,
             speed=options.speed,
-            on_ready=lambda: _begin(files, options.ready_file, running),
+            on_ready=lambda: _begin(began, options.ready_file, running, service),
             look_after=files.look_after,
-            tap=files.tap,
             screen=Screen(watch, lambda: out.show(beginning.get()), timeline.show, timeline.is_live),
         )
         seconds = (time.perf_counter() - started) * options.speed
     _leave(out, [*_lost(watch), tally.summary(seconds), *files.notes()], stopped)
 
 
-def _begin(files: evidence.Evidence, ready_file: Path | None, running: Running) -> None:
-    files.begin()
+def _begin(
+    began: Sequence[Callable[[], None]], ready_file: str | None, running: Running, service: ControlService | None
+) -> None:
+    for begin in began:
+        begin()
+    _say_ready(ready_file, running.as_json(), service)
+
+
+def _say_ready(ready_file: str | None, said: dict[str, Any], service: ControlService | None) -> None:
     if ready_file is not None:
-        write_ready_file(ready_file, running.as_json())
+        tell_ready(ready_file, said if service is None else {**said, "control": service.as_json()})
 
 
 def _lost(watch: Watch) -> list[str]:

@@ -24,7 +24,8 @@ from tlslab.events import (
 )
 from tlslab.text import format_count, format_status
 from tlslab.types import Fault
-from tlslab.words.timeline import Line, say, say_verbosely
+from tlslab.words.line import Line
+from tlslab.words.timeline import say, say_verbosely
 
 COUNTED = frozenset({ConnectionOpened, EntityBodyStalled, HttpErrLogged, InternalFault, ResponseSent})
 

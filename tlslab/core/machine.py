@@ -10,7 +10,7 @@ from tlslab.core.connection import Connection
 from tlslab.core.patience import Patience
 from tlslab.core.plan import LabPlan, Listener
 from tlslab.core.sessions import Sessions
-from tlslab.events import Event, SstpCertificatesDiffer
+from tlslab.events import Event, LabChanged, SstpCertificatesDiffer
 from tlslab.httpsys.bindings import wildcard_certificates
 from tlslab.recorder import Recorder
 from tlslab.tls.context import KeyLog
@@ -44,16 +44,19 @@ class Machine:
         self._keylog = keylog
         self._check_sstp()
 
-    def change(self, plan: LabPlan) -> int:
+    def change(self, plan: LabPlan, settings: tuple[str, ...] = (), now: float = 0.0) -> int:
         """Be set otherwise, as `plan` says, from the next connection on; its number is returned.
 
         Connections that are open go on as they began. The session table begins anew, as when the machine had restarted.
+        `settings` are told, and nothing more: the plan is made of them.
         """
         self.plan = plan
         self._timers = self._patience.timers(plan.setup.timers)
         self._answers = Answers(plan)
         self._sessions = Sessions(plan, self._emit, self._keylog)
-        return self.connections_accepted + 1
+        first = self.connections_accepted + 1
+        self._emit(LabChanged, now, from_connection=first, fixes=plan.fixes, settings=settings)
+        return first
 
     def accept(self, listener: Listener, peer: str, local: str, now: float) -> Connection:
         """Take a new connection on `listener`; both addresses are `host:port`."""

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, StrictBool
 
 from tlslab.httpsys.bindings import is_host_name
 from tlslab.httpsys.client_certificate import ClientCertRetrieval
-from tlslab.httpsys.reader import MAX_FIELD_LENGTH, MAX_REQUEST_BYTES, HeadLimits
+from tlslab.httpsys.head_limits import MAX_FIELD_LENGTH, MAX_REQUEST_BYTES, HeadLimits
 from tlslab.httpsys.settings import (
     BindingPrecedence,
     Continue100,

@@ -18,6 +18,15 @@ class SessionEvicted(Event):
 
 
 @t.frozen_for_mypy
+class LabChanged(Event):
+    """Somebody turned fixes and knobs: what is on from a connection on; `settings` as --set has them, `PATH=VALUE`."""
+
+    from_connection: int
+    fixes: tuple[str, ...]
+    settings: tuple[str, ...]
+
+
+@t.frozen_for_mypy
 class SstpCertificatesDiffer(Event):
     """At the lab's start: 0.0.0.0 and [::] have different certificates on SSTP's port; names, "" for no record."""
 

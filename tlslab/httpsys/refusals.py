@@ -14,6 +14,7 @@ from __future__ import annotations
 import h11
 
 from tlslab.httpsys.effects import Response
+from tlslab.httpsys.refusal_texts import TEXTS
 from tlslab.httpsys.settings import ErrorPageForm, RequestSettings
 from tlslab.text import shortened
 
@@ -35,19 +36,6 @@ _FAULTS: tuple[tuple[str, int, str], ...] = (
 DETAIL_LIMIT = 200  # characters of a peer's bytes that are told; a request line may have 16 KiB
 SERVER = ("Server", "Microsoft-HTTPAPI/2.0")  # KB820129, DisableServerHeader: unless that says otherwise
 _TITLES = {400: "Bad Request", 501: "Not Implemented", 503: "Service Unavailable", 505: "HTTP Version Not Supported"}
-# Reason -> what stands in parentheses in the short form, behind the hyphen in the long one, and its sentence.
-_TEXTS = {
-    "Hostname": ("Invalid Hostname", "Invalid Hostname", "The request hostname is invalid."),
-    "RequestLength": ("Request Header Too Long", "Request Too Long", "The size of the request headers is too long."),
-    "FieldLength": ("Header Field Too Long", "Header Field Too Long", "A request header field is too long."),
-    "Header": ("Invalid Header Name", "Invalid Header", "The request has an invalid header name."),
-    "Number": ("Invalid Number", "", "The request is badly formed."),
-    BAD_REQUEST: ("", "", "The request is badly formed."),
-    "N/A": ("", "", "The service is unavailable."),
-    "N/I": ("", "", "The request is not implemented."),
-    "Version_N/S": ("", "", "The HTTP version of the request is not supported."),
-}
-REFUSAL_REASONS = tuple(_TEXTS)
 _LONG = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN""http://www.w3.org/TR/html4/strict.dtd">
 <HTML><HEAD><TITLE>{title}</TITLE>
 <META HTTP-EQUIV="Content-Type" Content="text/html; charset=us-ascii"></HEAD>
@@ -92,7 +80,7 @@ def _text(value: bytes) -> str:
 
 def page(status: int, reason: str, form: ErrorPageForm) -> Response:
     """The answer that http.sys makes itself; the connection ends with it."""
-    short, after_hyphen, sentence = _TEXTS[reason]
+    short, after_hyphen, sentence = TEXTS[reason]
     title = _TITLES[status]
     if form is ErrorPageForm.SHORT:
         body = f"<h1>{title} ({short})</h1>" if short else f"<h1>{title}</h1>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tlslab.httpsys.reader import HeadLimits
+from tlslab.httpsys.head_limits import HeadLimits
 from tlslab.httpsys.timers import DRAIN_LIMIT
 
 

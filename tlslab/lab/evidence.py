@@ -210,13 +210,14 @@ def check(options: Options) -> None:
     key_log, what = key_log_file(options.keylog, os.environ)
     if key_log == STANDARD_OUTPUT:
         raise UsageProblem(f"{what} cannot be standard output", "name a file")
+    if options.pcapng == STANDARD_OUTPUT and options.streams.count(STANDARD_OUTPUT) > 1:
+        other = "--events" if options.events == STANDARD_OUTPUT else "--ready-file"
+        raise UsageProblem(f"{other} and --pcapng cannot both be standard output", "give one of them a file")
     _refuse_one_file_twice({"--events": options.events, "--pcapng": options.pcapng, what: key_log})
-    if STANDARD_OUTPUT in (options.events, options.pcapng) and sys.stdout is None:
+    if STANDARD_OUTPUT in options.streams and sys.stdout is None:
         raise UsageProblem("standard output is closed", "name a file instead of -")
     if options.pcapng != STANDARD_OUTPUT:
         return
-    if options.events == STANDARD_OUTPUT:
-        raise UsageProblem("--events and --pcapng cannot both be standard output", "give one of them a file")
     if sys.stdout.isatty():
         raise UsageProblem(
             "a capture is nothing for a terminal", "pipe it: tlslab serve ... --pcapng - | wireshark -k -i -"

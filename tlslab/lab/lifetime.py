@@ -12,13 +12,11 @@ from typing import NamedTuple
 
 import trio
 
-from tlslab.core.machine import Machine
 from tlslab.errors import LabError, hint_of, reason_with_file, shortage_of
 from tlslab.events import Event
-from tlslab.net.bus import Bus, Watch
+from tlslab.net.bus import Watch
 from tlslab.net.clock import RateClock
-from tlslab.net.server import Bound, close_all, serve
-from tlslab.tap import Tap
+from tlslab.net.server import Server
 from tlslab.types import LAST_WORDS_SECONDS
 
 PULSE_SECONDS = 1.0  # of the wall
@@ -46,14 +44,11 @@ class Screen(NamedTuple):
 
 
 def run(
-    machine: Machine,
-    bound: Sequence[Bound],
-    bus: Bus,
+    server: Server,
     *,
     speed: float,
     on_ready: Callable[[], None],
     look_after: Callable[[], None],
-    tap: Tap,
     screen: Screen,
 ) -> Stopped:
     """Serve until SIGINT or SIGTERM, and say which it was.
@@ -66,7 +61,7 @@ def run(
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             on_ready()  # outside the nursery, which would wrap its error in a group
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(serve, machine, bound, bus, tap)
+                nursery.start_soon(server.run)
                 nursery.start_soon(each_second, look_after, speed)
                 nursery.start_soon(_show, screen, speed)
                 received = await anext(aiter(signals))
@@ -79,7 +74,18 @@ def run(
         with _one_word_for_a_group():
             return trio.run(main, clock=RateClock(speed))
     finally:
-        close_all(bound)
+        server.close()
+
+
+def until_signal(on_ready: Callable[[], None]) -> Stopped:
+    """Wait for SIGINT or SIGTERM, where no lab is served here; `on_ready` is called once they are heard."""
+
+    async def main() -> Stopped:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            on_ready()
+            return Stopped(signal.Signals(await anext(aiter(signals))), was_heard=True)
+
+    return trio.run(main)
 
 
 async def each_second(look_after: Callable[[], None], speed: float) -> None:

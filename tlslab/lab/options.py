@@ -10,6 +10,8 @@ from typing import Any
 
 from tlslab.scenario.overlay import parse_set
 
+SLOWEST, FASTEST = 0.01, 10_000  # how many times as fast as the wall's a lab's clock may run
+
 
 def undone_by(setting: str, paths: Collection[str]) -> bool:
     """Whether `PATH=VALUE` sets one of these paths, or something in it or around it: --set is laid over fixes."""
@@ -39,10 +41,15 @@ class Options:
     pcapng_limit: int | None = None
     keylog: str | None = None
     logs: Path | None = None
-    ready_file: Path | None = None
+    ready_file: str | None = None
     ahead: float = 0.0
     verbose: bool = False
     profile: str | None = None
+
+    @property
+    def streams(self) -> tuple[str | None, ...]:
+        """What may be standard output: events and the sign that it is ready go there together, the capture alone."""
+        return self.events, self.pcapng, self.ready_file
 
     def again(self, fix: str, turns: Collection[str], ports: set[int]) -> list[str]:
         """The words after `tlslab` that serve the same with one fix, where it is served now on `ports`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from math import isfinite
@@ -12,7 +13,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from tlslab.capture.files import NAME_A_FILE
+from tlslab.capture.files import NAME_A_FILE, STANDARD_OUTPUT
 from tlslab.errors import in_words
 from tlslab.events import Event
 from tlslab.text import json_text, without_del
@@ -68,7 +69,20 @@ def _value(value: object) -> str:
     return _ENCODE(value)
 
 
-def write_ready_file(path: Path, content: dict[str, Any]) -> None:
+def tell_ready(place: str, content: dict[str, Any]) -> None:
+    """Say that the lab is ready: a line of JSON on standard output (`-`), or a file.
+
+    What holds a token is for its owner alone. LabError: see `write_ready_file`.
+    """
+    if place != STANDARD_OUTPUT:
+        write_ready_file(Path(place), content, private="control" in content)
+        return
+    with in_words("cannot write to standard output that the lab is ready", NAME_A_FILE):
+        sys.stdout.write(json_text(content) + "\n")
+        sys.stdout.flush()
+
+
+def write_ready_file(path: Path, content: dict[str, Any], *, private: bool = False) -> None:
     """Write JSON so that whoever waits for the file never sees half of it.
 
     LabError: it cannot be written, or something that is no file (a device, a pipe) stands in its place.
@@ -78,7 +92,8 @@ def write_ready_file(path: Path, content: dict[str, Any]) -> None:
         if path.exists() and not path.is_file():
             raise OSError(0, "it is there, and no file")
         try:
-            with draft.open("x", encoding="utf-8") as file:  # new, and no link to somewhere else
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
+            with open(descriptor, "w", encoding="utf-8") as file:  # new, and no link to somewhere else
                 file.write(json_text(content, indent=1) + "\n")
             os.replace(draft, path)
         finally:

@@ -35,6 +35,7 @@ CANNOT_LISTEN = {
     errno.EACCES: ("", "ports below 1024 need administrator rights; choose another with --port N"),
 }
 LAB_TICK_SECONDS = 1.0
+LOOPBACK, LAST_PORT = "127.0.0.1", 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,16 @@ def close_all(bound: Iterable[Bound]) -> None:
 
 
 def _bind(listener: Listener) -> Bound:
-    failed = f"cannot listen on {listener.host} port {listener.port}"
-    with in_words(failed, "--host takes an address of this machine", CANNOT_LISTEN), contextlib.ExitStack() as undo:
-        is_ipv6 = ":" in listener.host
+    sock = listen(listener.host, listener.port, "--host takes an address of this machine")
+    host, port = sock.getsockname()[:2]
+    return Bound(listener.on_port(port), sock, host, port)
+
+
+def listen(host: str, port: int, hint: str) -> socket.socket:
+    """Open a socket that listens there. LabError: it cannot; `hint` is what to try where nobody knows better."""
+    failed = f"cannot listen on {host} port {port}"
+    with in_words(failed, hint, CANNOT_LISTEN), contextlib.ExitStack() as undo:
+        is_ipv6 = ":" in host
         sock = undo.enter_context(socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_STREAM))
         sock.setblocking(False)
         if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows, where SO_REUSEADDR would share the port
@@ -78,11 +86,10 @@ def _bind(listener: Listener) -> Bound:
         if is_ipv6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the sockets of its connections inherit it
-        sock.bind((listener.host, listener.port))
+        sock.bind((host, port))
         sock.listen(BACKLOG)
         undo.pop_all()  # it listens, and stays open
-    host, port = sock.getsockname()[:2]
-    return Bound(listener.on_port(port), sock, host, port)
+    return sock
 
 
 class Server:
@@ -111,6 +118,10 @@ class Server:
         finally:
             self._publish()  # what connections did to the lab since its last tick
 
+    def close(self) -> None:
+        """Listen no more."""
+        close_all(self._bound)
+
     def hasten(self, number: int) -> bool:
         """Let the timer that runs on a connection run out now; False where there is no such connection any more."""
         for handler in self._reactor.handlers:
@@ -119,17 +130,22 @@ class Server:
                 return True
         return False
 
-    def change(self, plan: LabPlan) -> int:
+    def change(self, plan: LabPlan, settings: tuple[str, ...] = ()) -> int:
         """Serve as `plan` says from the next connection on; its number is returned (see `Machine.change`).
 
         LabError: the plan listens elsewhere, which a lab that runs cannot.
         """
-        before = [one.listener for one in self._bound]
-        if [one.host for one in plan.listeners] != [one.host for one in before]:
+        for acceptor, listener in zip(self._acceptors, self.placed(plan), strict=True):
+            acceptor.listener = listener
+        first = self._machine.change(plan, settings, self._now())
+        self._publish()
+        return first
+
+    def placed(self, plan: LabPlan) -> list[Listener]:
+        """The listeners of a plan on the ports that this lab has. LabError: the plan listens elsewhere."""
+        if [one.host for one in plan.listeners] != [one.listener.host for one in self._bound]:
             raise LabError("this changes where the lab listens", "end it, and start it so")
-        for acceptor, listener, bound in zip(self._acceptors, plan.listeners, self._bound, strict=True):
-            acceptor.listener = listener.on_port(bound.port)
-        return self._machine.change(plan)
+        return [listener.on_port(one.port) for listener, one in zip(plan.listeners, self._bound, strict=True)]
 
     def _failed(self, handler: Handler, error: Exception) -> bool:
         if isinstance(handler, Pump):

@@ -9,14 +9,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from tlslab import events
 from tlslab.httpsys.bindings import is_host_name
-from tlslab.httpsys.refusals import REFUSAL_REASONS
+from tlslab.httpsys.refusal_texts import TEXTS
 from tlslab.httpsys.timers import HTTPERR_REASON
 from tlslab.knobs import matching
 from tlslab.scenario.names import suggestion
 from tlslab.schannel.profiles import PROFILES
 
 EVENTS = tuple(sorted(kind.__name__ for kind in events.ALL))
-HTTPERR_REASONS = (*HTTPERR_REASON.values(), *sorted(REFUSAL_REASONS))
+HTTPERR_REASONS = (*HTTPERR_REASON.values(), *sorted(TEXTS))
 OUTCOME = "an HTTP status such as 200 or 403.7, or reset, closed, alert or gave_up"
 
 

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-import trio
-
-from tlslab.core.machine import Machine
-from tlslab.core.patience import Patience
 from tlslab.errors import LabError
 from tlslab.events import ALL, Event
-from tlslab.lab import evidence
-from tlslab.lab.home import home, open_home
-from tlslab.lab.lifetime import each_second
 from tlslab.lab.options import Options
 from tlslab.lab.running import Running
 from tlslab.lab.summaries import ConnectionAccount, Summaries
+from tlslab.lab.threaded import ThreadedLab
 from tlslab.net.bus import Bus
-from tlslab.net.clock import RateClock
-from tlslab.net.server import Server, bind, close_all
 from tlslab.pki.store import IdentityFiles
-from tlslab.scenario.build import build
-from tlslab.scenario.load import load
-from tlslab.scenario.overlay import parse_set
 from tlslab.testing.expectations import Expected, complaint, described
 from tlslab.words.timeline import say
 
@@ -38,7 +25,6 @@ SOON_SECONDS = 2.0  # how long after its client the lab may know how a connectio
 IN_THE_WAY = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 EventKind = TypeVar("EventKind", bound=Event)
-Result = TypeVar("Result")
 
 
 class LabTimeout(AssertionError):
@@ -82,35 +68,17 @@ class Lab:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._loaded = load(options.scenario)
-        self._pki = open_home()
-        self._bus = Bus()
         self._news = threading.Condition()
         self._events: list[Event] = []
         self._connections: list[LabConnection] = []
-        self._fixes, self._settings = options.fixes, dict(map(parse_set, options.settings))
-        plan = self._plan()
-        with contextlib.ExitStack() as opened:
-            bound = bind(plan.listeners)
-            opened.callback(close_all, bound)
-            listeners = [one.listener for one in bound]
-            self._running = Running.of(self._loaded, plan, self._pki, listeners, options, home())
-            self._listen()
-            self._files = evidence.Evidence(options, plan, self._bus, opened)
-            machine = Machine(
-                self._running.plan_with_links, self._bus.wanted, self._files.keylog, Patience(options.speed)
-            )
-            self._server = Server(machine, bound, self._bus, self._files.tap)
-            self._stack = opened.pop_all()
-        self._started: Future[tuple[trio.lowlevel.TrioToken, trio.CancelScope]] = Future()
-        self._thread = threading.Thread(target=self._serve, name=f"tlslab {options.scenario}", daemon=True)
+        self._lab = ThreadedLab(options, self._listen)
 
     # --- where it is, and who may come --------------------------------------------------------------
 
     @property
     def scenario(self) -> str:
         """Its name."""
-        return self._loaded.name
+        return self._running.loaded.name
 
     @property
     def target_url(self) -> str:
@@ -128,11 +96,11 @@ class Lab:
     @property
     def ca_file(self) -> str:
         """What a client must trust: PEM."""
-        return str(self._pki.ca_file)
+        return str(self._running.pki.ca_file)
 
     def identity(self, name: str = "alice") -> ClientIdentity:
         """A client identity. LabError: there is none of that name."""
-        files = self._pki.identities
+        files = self._running.pki.identities
         if name not in files:
             raise LabError(f"the lab has no identity {name!r}", f"it has {', '.join(files)}")
         return ClientIdentity(name, files[name])
@@ -208,73 +176,36 @@ class Lab:
         What is not given stays. Connections that are open go on as they began, and the session table begins anew.
         LabError: an unknown fix or knob, or one that changes where the lab listens; then nothing is changed.
         """
-        before = self._fixes, self._settings
-        self._fixes = before[0] if fixes is None else tuple(fixes)
-        self._settings = before[1] if settings is None else before[1] | dict(settings)
-        try:
-            plan = self._plan()
-            return self._call(lambda: self._server.change(plan))
-        except LabError:
-            self._fixes, self._settings = before
-            raise
+        return self._lab.steering.change(fixes, settings)
 
     # --- its life -----------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Serve; return once it does."""
-        self._thread.start()
-        try:
-            self._token, self._scope = self._started.result(PATIENCE_SECONDS)
-        except BaseException:
-            self._stack.close()
-            raise
+        self._lab.start()
 
     def stop(self) -> None:
         """End it, with all connections; every file is closed then."""
-        with contextlib.suppress(trio.RunFinishedError):
-            self._token.run_sync_soon(self._scope.cancel)
-        self._thread.join(PATIENCE_SECONDS)
-        self._stack.close()
+        self._lab.stop()
 
-    def _serve(self) -> None:
-        try:
-            trio.run(self._run, clock=RateClock(self.options.speed))
-        except BaseException as error:
-            if self._started.done():
-                raise
-            self._started.set_exception(error)
+    @property
+    def _running(self) -> Running:
+        return self._lab.running
 
-    async def _run(self) -> None:
-        with trio.CancelScope() as scope:
-            self._files.begin()
-            self._started.set_result((trio.lowlevel.current_trio_token(), scope))
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(each_second, self._files.look_after, self.options.speed)
-                await self._server.run()
-
-    def _plan(self) -> Any:
-        options = self.options
-        return build(
-            self._loaded,
-            self._fixes,
-            self._settings,
-            self._pki,
-            host=options.host,
-            sans=options.sans,
-            port=options.port,
-        )
-
-    def _listen(self) -> None:
+    def _listen(self, bus: Bus) -> None:
         """Keep every event, and an account of each connection."""
-        summaries = Summaries(self._bus.publish, self._connection)
-        self._bus.record(ALL, self._note)
-        self._bus.record(summaries.kinds, summaries.note)
+        summaries = Summaries(bus.publish, self._connection)
+        bus.record(ALL, self._note)
+        bus.record(summaries.kinds, summaries.note)
 
     def _connection(self, number: int, peer: str) -> LabConnection:
-        connection = LabConnection(number, peer, end_it=lambda which: self._call(lambda: self._server.hasten(which)))
+        connection = LabConnection(number, peer, end_it=self._end_connection)
         with self._news:
             self._connections.append(connection)
         return connection
+
+    def _end_connection(self, number: int) -> bool:
+        return self._lab.steering.end_connection(number)
 
     def _note(self, event: Event) -> None:
         with self._news:
@@ -284,19 +215,6 @@ class Lab:
     def _wait(self, is_so: Callable[[], bool], timeout: float) -> bool:
         with self._news:
             return self._news.wait_for(is_so, timeout)
-
-    def _call(self, work: Callable[[], Result]) -> Result:
-        """Do something in the lab's thread."""
-        done: Future[Result] = Future()
-
-        def do() -> None:
-            try:
-                done.set_result(work())
-            except Exception as error:
-                done.set_exception(error)
-
-        self._token.run_sync_soon(do)
-        return done.result(PATIENCE_SECONDS)
 
 
 def _matching(events: Sequence[Event], kind: type[EventKind], details: Mapping[str, object]) -> list[EventKind]:

@@ -11,10 +11,9 @@ from typing import Any, TypeVar
 import trio
 
 from tlslab.errors import UsageProblem
-from tlslab.lab.options import Options
+from tlslab.lab.options import FASTEST, SLOWEST, Options
 from tlslab.testing.lab import Lab
 
-SLOWEST, FASTEST = 0.01, 10_000  # as --speed takes it
 Returned = TypeVar("Returned")
 
 

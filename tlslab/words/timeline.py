@@ -8,32 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any, NamedTuple
+from typing import Any
 
 from tlslab import events as e
 from tlslab.schannel.event_log import ISSUER_LIST_TRUNCATED
 from tlslab.text import escaped, format_bytes, format_count, format_seconds, format_status, plural, shortened
-from tlslab.types import FOR_GOOD, Activity, EvidenceEnd, Fault
-from tlslab.words.values import (
-    ACTIVITIES,
-    CONNECTION_ENDS,
-    EVIDENCE,
-    HINTS,
-    UNAVAILABLE,
-    UNITS,
-    UNUSABLE,
-    missing,
-    why_ended,
-)
-from tlslab.words.windows_events import SSTP_CERTIFICATES_DIFFER, UNUSABLE_ENTRIES
-
-
-class Line(NamedTuple):
-    """A sentence of the timeline and its mark."""
-
-    text: str
-    mark: str = ""
-
+from tlslab.types import Activity
+from tlslab.words.line import Line
+from tlslab.words.of_the_lab import OF_THE_LAB
+from tlslab.words.values import ACTIVITIES, CONNECTION_ENDS, UNAVAILABLE, UNUSABLE
+from tlslab.words.windows_events import UNUSABLE_ENTRIES
 
 TLS_FAILURES = {
     "unsafe_renegotiation": "the client does not know secure renegotiation (RFC 5746), so it may not renegotiate",
@@ -293,41 +277,6 @@ def _response(event: e.ResponseSent) -> Line:
     return Line(f"{status} for {event.method} {event.target} ({who})", "good" if event.status < 400 else "bad")
 
 
-def _sstp(event: e.SstpCertificatesDiffer) -> Line:
-    ipv4, ipv6 = (f"the certificate {name}" if name else "no record" for name in (event.ipv4, event.ipv6))
-    missing = "" if event.ipv4 and event.ipv6 else " (that it does so for a missing record is unverified)"
-    return Line(
-        f"SSTP listens on port {event.port}, where 0.0.0.0 has {ipv4} and [::] has {ipv6}: Windows writes event "
-        f"{SSTP_CERTIFICATES_DIFFER.event_id} of {SSTP_CERTIFICATES_DIFFER.source}, at boot, whether or not anybody "
-        f"uses IPv6{missing}",
-        "bad",
-    )
-
-
-def _evidence_ended(event: e.EvidenceEnded) -> Line:
-    what, why = EVIDENCE[event.what], why_ended(event.why, event.detail)
-    if event.why in FOR_GOOD:
-        return Line(f"{what} ends here, the lab does not: {why}", "bad")
-    if event.why == EvidenceEnd.DELETED:
-        return Line(f"{what} is gone, and begins anew: {why}", "bad")
-    return Line(f"{what} cannot be written for now, the lab goes on and tries again: {why}; {HINTS[event.why]}", "bad")
-
-
-def _evidence_resumed(event: e.EvidenceResumed) -> Line:
-    lost = missing(event.missing, UNITS[event.what]) if event.missing else "nothing is missing"
-    return Line(f"{EVIDENCE[event.what]} goes on; {lost}", "odd")
-
-
-def _fault(event: e.InternalFault) -> Line:
-    if event.fault == Fault.SYSTEM:
-        return Line(f"the system refused what this connection needs, which ends: {event.detail}", "bad")
-    if event.fault == Fault.EVICTED_SESSION_RESUMED:
-        what = f"a defect of tlslab, which resumed a session that its table had let go ({event.detail})"
-    else:
-        what = "a defect of tlslab ended this connection"
-    return Line(f"{what}; please report it{':' * bool(event.traceback)}\n{event.traceback}".rstrip(), "bad")
-
-
 _SAY: dict[type[e.Event], Callable[[Any], Line | None]] = {
     e.ConnectionOpened: _opened,
     e.PeerClosed: _client_left,
@@ -360,10 +309,7 @@ _SAY: dict[type[e.Event], Callable[[Any], Line | None]] = {
     e.HttpErrLogged: _httperr,
     e.BadRequestReceived: _bad_request,
     e.ResponseSent: _response,
-    e.SstpCertificatesDiffer: _sstp,
-    e.EvidenceEnded: _evidence_ended,
-    e.EvidenceResumed: _evidence_resumed,
-    e.InternalFault: _fault,
+    **OF_THE_LAB,
 }
 _SAY_VERBOSELY: dict[type[e.Event], Callable[[Any], Line | None]] = {e.UnreadBytesChanged: _unread}
 MATTERS = frozenset(_SAY)
