@@ -47,8 +47,9 @@ TABLE = {
         "scenario capture net core pki tls.context httpsys iis words types events errors tap text",
     ),
     "client": ("h11 trio cryptography", "scenario net pki tls errors text"),
-    "verify": ("trio", "lab.home client scenario net core pki tls types events errors tap text"),
+    "verify": ("trio", "lab.home client scenario net core pki tls types events tap text"),
     "control": ("starlette hypercorn trio pydantic", "lab scenario net events errors text"),
+    "sweep": ("trio matplotlib", "client scenario net core pki events errors text"),
     "testing": (
         "trio pytest",
         "lab scenario net pki words events errors",

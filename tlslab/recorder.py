@@ -38,13 +38,18 @@ class Recorder:
         if kind in self.wanted:
             self._events.append(kind(now, self.connection, self.binding, *args, **details))
 
+    def add(self, event: Event) -> None:
+        """Record an event that was made elsewhere, because it is wanted."""
+        self._events.append(event)
+
     def wants(self, kind: type[Event]) -> bool:
         """Whether anyone reads events of this type; asked where the details cost something."""
         return kind in self.wanted
 
     def take(self) -> list[Event]:
         """Give away what was recorded since the last call."""
+        if not self._events:  # most often
+            return []
         taken = self._events[:]
-        if taken:
-            self._events.clear()
+        self._events.clear()
         return taken

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tlslab.capture import writers
-from tlslab.capture.files import OutputFile, remark
+from tlslab.capture.files import TOGETHER_BYTES, OutputFile, remark
 from tlslab.errors import LabError
 from tlslab.events import EvidenceEnded, EvidenceResumed
 from tlslab.types import EvidenceEnd
@@ -32,6 +32,31 @@ def test_lines_are_there_at_once(tmp_path):
         assert path.read_text() == "one\n"
         file.write_line("zwei ü")
     assert path.read_text(encoding="utf-8") == "one\nzwei ü\n"
+
+
+def test_what_belongs_together_is_one_write(tmp_path):
+    """Where somebody says when to write, pieces wait for that, whole and in order; the last ones for the end."""
+    acts, path = list[Callable[[], None]](), tmp_path / "file"
+    with OutputFile(str(path), "x", later=acts.append) as file:
+        file.write_line("one")
+        file.write_line("two")
+        assert path.read_text() == ""
+        [write] = acts
+        write()
+        assert path.read_text() == "one\ntwo\n"
+        file.write_line("x" * TOGETHER_BYTES)  # nor does much of it wait at all
+        assert path.stat().st_size == TOGETHER_BYTES + 9
+        file.write_line("three")
+    assert path.read_text().endswith("x\nthree\n")
+
+
+def test_a_line_that_waits_stays_in_its_file(tmp_path):
+    """One that goes on under another name has written what belongs under the first."""
+    with OutputFile("", "the file", follows_name=True, later=lambda _act: None) as file:
+        for name in ("one", "two"):
+            file.turn_to(str(tmp_path / name), f"{name}:\n".encode)
+            file.write_line(name)
+    assert [(tmp_path / name).read_text() for name in ("one", "two")] == ["one:\none\n", "two:\ntwo\n"]
 
 
 @pytest.mark.parametrize(("append", "content"), [(False, "new\n"), (True, "old\nnew\n")])

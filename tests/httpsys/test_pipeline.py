@@ -12,6 +12,7 @@ from tlslab.errors import LocalMisuse
 from tlslab.events import ALL, BadRequestReceived, EntityBodyReceived, HttpErrLogged, RequestReceived, ResponseSent
 from tlslab.httpsys.client_certificate import Synchronous
 from tlslab.httpsys.effects import Close, Response, Service
+from tlslab.httpsys.entity_body import BULK, RECORD
 from tlslab.httpsys.head_limits import MAX_REQUEST_BYTES
 from tlslab.httpsys.phases import NEXT, Cause, Phase
 from tlslab.httpsys.pipeline import Pipeline
@@ -235,6 +236,26 @@ def test_no_bytes_raise(converse, pieces):
     for piece in pieces:
         talk.feed(piece)
     assert talk.closed is None or isinstance(talk.closed, Drain)
+
+
+def test_a_long_body_is_taken_in_large_pieces(converse):
+    """But never more than is left of it; where a question may stop the reading, or its length is unknown, a record."""
+    head = post(3 * BULK // 2)
+    for service, first, room in [
+        (Service(), head, BULK),
+        (Service(), CHUNKED, RECORD),
+        (Service(Synchronous(buffer=2**20)), head, RECORD),
+    ]:
+        talk = converse(service=service)
+        talk.feed(first)
+        assert talk.pipeline.capacity == room
+    talk = converse()
+    talk.feed(head + bytes(BULK))
+    assert talk.pipeline.capacity == BULK // 2
+    talk.feed(bytes(BULK // 2 - 1))
+    assert talk.pipeline.capacity == RECORD
+    talk.feed(b"x" + GET)
+    assert [body.length for body in talk.bodies] == [3 * BULK // 2, 0]
 
 
 # --- one after the other ---

@@ -12,6 +12,8 @@ from operator import attrgetter
 from pathlib import PurePosixPath
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tlslab import events as e
 from tlslab.errors import LabError
@@ -67,6 +69,13 @@ def test_an_event_is_what_json_makes_of_it(kind):
         event = kind(at, *[value] * (len(names) - 1))
         content = {"event": kind.__name__} | dict.fromkeys(names, value) | {"at": round(at, 6)}
         assert event_lines([event]) == json.dumps(content, default=str) + "\n"
+
+
+@given(st.floats(allow_nan=False) | st.floats(0, 1e10) | st.integers(0, 10**12).map(lambda count: count / 1e6))
+def test_a_time_is_rounded_to_microseconds(at):
+    """As `round` has it, and written as JSON has it."""
+    line = event_lines([e.HelloRequestSent(at, 1, "")])
+    assert line.partition('"at": ')[2].partition(",")[0] == json.dumps(round(at, 6))
 
 
 def test_each_event_has_its_own_time():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 import trio.testing
 
 from tlslab.events import ALL, ConnectionClosed, ConnectionOpened, EntityBodyReceived, Event, HelloRequestSent
-from tlslab.net.bus import Bus
+from tlslab.net.bus import MOST_TOGETHER, Bus
 from tlslab.types import ConnectionEnd
 
 OPENED = [ConnectionOpened(0.0, number, "", "peer", "local") for number in range(100)]
@@ -30,6 +31,53 @@ def test_a_reader_of_steps_gets_all_of_a_step_in_one_call() -> None:
     bus.publish(step[1:])
     assert got == [step, OPENED[0], step[1:]]
     assert bus.wanted == ALL
+
+
+def test_what_costs_something_a_call_waits_for_the_end_of_a_turn() -> None:
+    """Steps come together then, and what was left for later is done; who reads each event has had it at once."""
+    bus, got = Bus(), list[object]()
+    bus.record([ConnectionOpened], got.append)
+    bus.record_steps(got.append)
+    with bus.turn():
+        bus.publish(OPENED[:1])
+        bus.later(lambda: got.append("later"))
+        bus.publish(OPENED[1:2])
+        assert (got, bus.is_behind) == (OPENED[:2], True)
+    assert (got, bus.is_behind) == ([*OPENED[:2], OPENED[:2], "later"], False)
+    bus.later(lambda: got.append("now"))
+    assert got[-1] == "now"
+
+
+def test_a_turn_is_caught_up_with_in_its_middle_too() -> None:
+    """Before the lab waits within one, whatever is left over then too, and when very many events have come."""
+    bus, got = Bus(), list[int]()
+    bus.record_steps(lambda events: got.append(len(events)))
+    with bus.turn():
+        bus.publish(OPENED)
+        bus.later(lambda: bus.later(lambda: got.append(0)))
+        bus.catch_up()
+        assert (got, bus.is_behind) == ([100, 0], False)
+        got.pop()
+        for _ in range(MOST_TOGETHER // 100):
+            bus.publish(OPENED)
+        assert got == [100]
+        bus.publish(OPENED)
+        assert got == [100, MOST_TOGETHER + 100]
+
+
+def test_a_turn_that_fails_has_told_what_happened() -> None:
+    """Whatever ended it."""
+    bus, got = Bus(), list[Event]()
+    bus.record_steps(got.extend)
+
+    def fail() -> None:
+        with bus.turn():
+            bus.publish(OPENED)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert got == OPENED
 
 
 def test_a_reader_gets_what_it_asked_for_and_no_more() -> None:

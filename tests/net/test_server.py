@@ -19,6 +19,7 @@ from tlslab.events import (
     ConnectionClosed,
     ConnectionOpened,
     EntityBodyStalled,
+    Event,
     InternalFault,
     ResponseSent,
     SessionEvicted,
@@ -196,6 +197,24 @@ async def test_a_lab_says_at_once_what_it_has_to_say(
         await dial(running)
     assert running.events[0] == SstpCertificatesDiffer(0.0, 0, "", 8443, "server", "")
     assert len(running.of(SstpCertificatesDiffer)) == 1
+
+
+async def test_evidence_is_whole_whenever_the_lab_waits(
+    plan: Callable[..., LabPlan], serving: Serving, dial: Dial
+) -> None:
+    """What is told together after several steps is all that was told of each, in the same order."""
+    async with serving(plan()) as running:
+        together: list[list[Event]] = []
+        running.bus.record_steps(together.append)
+        begun = len(running.events)
+        peers = [await dial(running) for _ in range(3)]
+        for peer in peers:
+            await peer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        for peer in peers:
+            assert (await peer.read_to_end()).startswith(b"HTTP/1.1 200")
+            await peer.leave()
+        await running.wait_for(ConnectionClosed, len(peers))
+        assert [event for events in together for event in events] == running.events[begun:]
 
 
 async def test_a_binding_without_its_certificate_resets(plan: Callable[..., LabPlan], serving: Serving) -> None:

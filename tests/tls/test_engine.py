@@ -88,6 +88,34 @@ def test_a_small_read_never_passes_the_end_of_a_record(join):
 
 
 @BOTH
+def test_a_limit_beyond_a_record_joins_records(join, protocol):
+    """Of what stands whole behind the first one: as many as have room, header and all. Otherwise it is one record."""
+    ends = join(protocol)
+    for byte in b"abcde":
+        ends.client.write(bytes([byte]) * RECORD)
+    wire = ends.client.data_to_send()
+    ends.server.receive(wire[:-1])
+    assert ends.take(RECORD) == b"a" * RECORD
+    assert ends.take(2 * RECORD) == b"b" * RECORD
+    assert ends.take(9 * RECORD) == b"c" * RECORD + b"d" * RECORD
+    rest = len(wire) // 5 - 1
+    assert (ends.server.unread, ends.server.pending_plaintext) == (rest, 0)
+    assert ends.take(9 * RECORD) == b""
+    ends.server.receive(wire[-1:])
+    assert ends.take(9 * RECORD) == b"e" * RECORD
+    assert ends.server.unread == 0
+
+
+def test_records_are_not_joined_beyond_a_handshake(join):
+    """What a ClientHello says is told in its place, behind the body in front of it."""
+    ends = stalled(join, bytes(2 * RECORD))
+    assert ends.take(9 * RECORD) == bytes(2 * RECORD)
+    assert ends.watcher.hellos == []
+    assert ends.take(9 * RECORD) == b""
+    assert len(ends.watcher.hellos) == 1
+
+
+@BOTH
 def test_reading_nothing_lets_handshakes_pass(join, protocol):
     """read(0) carries the whole first handshake, and leaves the body that came with it."""
     ends = join(protocol, handshake=False)
@@ -278,6 +306,35 @@ def test_writing_during_a_handshake_waits(join):
 
 
 # --- whatever comes ---
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(
+    sizes=st.lists(st.integers(1, 300), min_size=1, max_size=6),
+    broken=st.none() | st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)),
+    cut=st.floats(0, 1),
+    protocol=st.sampled_from([TLS_1_2, TLS_1_3]),
+)
+def test_joined_or_one_by_one_is_the_same(join, sizes, broken, cut, protocol):
+    """Whatever comes, damaged, in two pieces, and with a goodbye behind it: the same bytes, the same end and events."""
+    seen = []
+    for limit in (RECORD, 9 * RECORD):
+        ends = join(protocol)
+        ends.told.clear()
+        for size in sizes:
+            ends.client.write(bytes(size))
+        ends.client.close()
+        wire = bytearray(ends.client.data_to_send())
+        if broken is not None:
+            wire[int(broken[0] * len(wire))] ^= broken[1]
+        taken, at = b"", int(cut * len(wire))
+        for piece in (wire[:at], wire[at:]):
+            ends.server.receive(bytes(piece))
+            while data := ends.take(limit):
+                taken += data
+        ends.exchange()
+        seen.append((taken, ends.server.unread, ends.server.failure, ends.server.said_close_notify, ends.told))
+    assert seen[0] == seen[1]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)

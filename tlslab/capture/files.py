@@ -20,6 +20,8 @@ from tlslab.words.values import missing, why_ended
 STANDARD_OUTPUT = "-"
 # What happened to a file: the type of the event, and its details but for which file it was.
 Tell = Callable[..., None]
+Later = Callable[[Callable[[], None]], None]  # calls what it gets, once the lab is about to wait (`net.bus`)
+TOGETHER_BYTES = 64 * 1024  # chosen: so many do not wait for the end of a turn
 NAME_A_FILE = "name a file in a folder that you may write to"
 NO_READER = {errno.ENXIO: ("nobody reads this pipe", "start its reader first")}
 
@@ -53,8 +55,11 @@ class OutputFile:
         last_words_seconds: float = LAST_WORDS_SECONDS,
         tell: Tell = lambda _kind, *_details: None,
         remark: Callable[[str], str] = lambda _lost: "",
+        later: Later = lambda act: act(),
     ) -> None:
-        self._what, self._unit, self._tell, self._remark = what, unit, tell, remark
+        self._what, self._unit, self._tell, self._remark, self._later = what, unit, tell, remark, later
+        self._together: list[tuple[bytes, int]] = []  # pieces of this turn, of lines or not, and how many units in them
+        self._together_bytes, self._are_lines = 0, False
         self._trouble: Trouble | None = None  # it cannot be written now, and somebody was told
         self._end: Trouble | None = None
         self._last: Trouble | None = None
@@ -99,6 +104,7 @@ class OutputFile:
 
     def turn_to(self, path: str, head: Callable[[], bytes]) -> None:
         """Go on in the file of that name, which begins with `head`."""
+        self._put_together()
         if isinstance(self._out, DiskWriter):
             self._out.turn_to(path, head)
 
@@ -124,16 +130,34 @@ class OutputFile:
             self._lose(count)
             self._look()
             return False
-        self._out.put(piece, count, lines=lines)
-        self._written += count
         if self._room is not None:
             self._room -= len(piece)
+        self._together.append((piece, count))
+        self._together_bytes += len(piece)
+        self._are_lines = lines
+        if self._trouble is not None or self._together_bytes > TOGETHER_BYTES:
+            self._put_together()
+        elif len(self._together) == 1:
+            self._later(self._put_together)
+        return True
+
+    def _put_together(self) -> None:
+        """Write what has come in this turn, in one piece."""
+        if not self._together:
+            return
+        piece, count = self._together[0]
+        if len(self._together) > 1:
+            piece = b"".join([one for one, _ in self._together])
+            count = sum([its_count for _, its_count in self._together])
+        self._together, self._together_bytes = [], 0
+        self._out.put(piece, count, lines=self._are_lines)
+        self._written += count
         if self._out.trouble is not None:
             self._look()
-        return True
 
     def look_after(self) -> None:
         """Try again what could not be written, and look whether somebody has deleted the file: once a second or so."""
+        self._put_together()
         if self._end is not None:
             return
         if self._out.was_deleted():
@@ -178,6 +202,7 @@ class OutputFile:
 
     def end(self) -> None:
         """Take nothing more, and try a last time: the time for last words begins."""
+        self._put_together()
         self._is_over = True
         self._out.try_again(now=True)
         if self._end is None:

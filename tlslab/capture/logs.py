@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-from tlslab.capture.files import OutputFile, remark
+from tlslab.capture.files import Later, OutputFile, remark
 from tlslab.errors import in_words
 from tlslab.events import ConnectionClosed, ConnectionOpened, Event, HttpErrLogged, RequestReceived, ResponseSent
 from tlslab.httpsys import error_log
@@ -60,6 +61,7 @@ class Logs:
         capi2: bool = False,
         error_log_form: ErrorLogForm = ErrorLogForm.HTTP_API_2_0,
         tell: TellOfLog = lambda _what, _kind, *_details: None,
+        later: Later = lambda act: act(),
     ) -> None:
         _make(folder)
         self._epoch = epoch
@@ -69,10 +71,10 @@ class Logs:
         self._capi2 = capi2
         self._form = error_log_form
         self._connections: dict[int, _Connection] = {}
-        self._site = _Log(folder, EvidenceFile.SITE_LOG, tell)
-        self._httperr = _Log(folder, EvidenceFile.HTTPERR_LOG, tell)
-        self._json = _Log(folder, EvidenceFile.EVENT_LOG_JSON, tell, windows_events.remark)
-        self._text = _Log(folder, EvidenceFile.EVENT_LOG_TEXT, tell)
+        self._site = _Log(folder, EvidenceFile.SITE_LOG, tell, later)
+        self._httperr = _Log(folder, EvidenceFile.HTTPERR_LOG, tell, later)
+        self._json = _Log(folder, EvidenceFile.EVENT_LOG_JSON, tell, later, windows_events.remark)
+        self._text = _Log(folder, EvidenceFile.EVENT_LOG_TEXT, tell, later)
         self._httperr_number = _last_httperr(folder)
 
     def begin(self, epoch: float) -> None:
@@ -157,12 +159,18 @@ class _Log:
     """One log and the file it is in now, which is opened when something is to be written."""
 
     def __init__(
-        self, folder: Path, what: EvidenceFile, tell: TellOfLog, remark: Callable[[str], str] = remark
+        self,
+        folder: Path,
+        what: EvidenceFile,
+        tell: TellOfLog,
+        later: Later,
+        remark: Callable[[str], str] = remark,
     ) -> None:
         self._folder = folder
         self._name = ""
         self._size = 0
-        self._file = OutputFile(str(folder), EVIDENCE[what], follows_name=True, tell=partial(tell, what), remark=remark)
+        more: dict[str, Any] = {"tell": partial(tell, what), "later": later, "remark": remark}
+        self._file = OutputFile(str(folder), EVIDENCE[what], follows_name=True, **more)
 
     @property
     def failure(self) -> str:

@@ -56,8 +56,8 @@ def interface_description(name: str) -> bytes:
 
 
 def enhanced_packet(
-    nanoseconds: int, headers: bytes, payload: bytes, comments: Sequence[str] = ()
-) -> tuple[bytes, ...]:
+    nanoseconds: int, headers: bytes, payload: bytes | memoryview, comments: Sequence[str] = ()
+) -> tuple[bytes | memoryview, ...]:
     """One packet, `headers` (IP's first) and `payload`, as parts to be joined: many packets are joined at once.
 
     `nanoseconds` since 1970, UTC. Each comment is an option of its own.

@@ -13,20 +13,20 @@ them:
 - An event becomes a comment on a packet that is held: what is about something that the client sent on one of the
   client's, all else on one of the lab's. While none is held, the comment waits for the first.
 
-`settle` adds the acknowledgments that are due and writes all of it in one piece. So a file that is cut anywhere ends
-between two steps, each of which is whole. Where a step cannot be written it is kept, or dropped whole, and the next
-one that is written says so.
+`settle` adds the acknowledgments that are due and gives all of it away in one piece, which is written before the lab
+waits, with those of other steps. So a file that is cut anywhere ends between two steps, each of which is whole. Where a
+step cannot be written it is kept, or dropped whole, and the next one that is written says so.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
 from tlslab.capture import pcapng
-from tlslab.capture.files import OutputFile
-from tlslab.capture.segments import ConnectionPackets, Packet, PacketKind
+from tlslab.capture.files import TOGETHER_BYTES, Later, OutputFile
+from tlslab.capture.segments import ConnectionPackets, Packet, PacketKind, Payload
 from tlslab.events import Event
 from tlslab.tap import NO_TAP, ConnectionTap
 from tlslab.text import HostPort
@@ -43,14 +43,19 @@ KNOWS_TLS_BY = 5  # bytes, the header of a record: with fewer in a connection's 
 class Capture:
     """A pcapng file that decrypts itself: all connections of a lab, and beside them why it did what it did.
 
-    It is a `tap.Tap`, and a reader of the events in `kinds`. `epoch` is lab time 0 in seconds since
-    1970. Every piece that the file gets is of whole blocks, the secrets before the packets that they decrypt.
+    It is a `tap.Tap`, and a reader of the events in `kinds`. `epoch` is lab time 0 in seconds since 1970. Every piece
+    that the file gets is of whole steps, the secrets before the packets that they decrypt. `later` is `net.bus`'s.
     """
 
     kinds = comments.KINDS
 
-    def __init__(self, file: OutputFile, epoch: float, application: str, comment: str) -> None:
+    def __init__(
+        self, file: OutputFile, epoch: float, application: str, comment: str, later: Later = lambda act: act()
+    ) -> None:
         self._file = file
+        self._later = later
+        self._blocks: list[Payload] = []  # of the packets of this turn, in parts
+        self._count = self._bytes = 0  # of those packets
         self.begin(epoch)
         self._secrets: deque[str] = deque(maxlen=MOST_SECRETS)
         self._missing = 0  # packets that were dropped, for want of somewhere to write them
@@ -89,12 +94,25 @@ class Capture:
         """Since 1970, of a lab time."""
         return self._epoch + round(at * NANOSECONDS)
 
-    def write(self, blocks: Iterable[bytes], count: int) -> None:
-        """Write `count` packets, in whatever parts, and before them the secrets that came since the last ones.
+    def write(self, blocks: Sequence[Payload], count: int) -> None:
+        """Write `count` packets, in whatever parts, before the lab waits, and before them the secrets that have come.
 
         Where they are dropped, the secrets are not: what is left of their connections decrypts.
         """
+        self._blocks += blocks
+        self._count += count
+        self._bytes += sum(map(len, blocks))
+        if self._bytes > TOGETHER_BYTES:
+            self._write_now()
+        elif self._count == count:
+            self._later(self._write_now)
+
+    def _write_now(self) -> None:
+        if not self._count:
+            return
         secrets = pcapng.decryption_secrets(self._secrets) if self._secrets else b""
+        blocks, count = self._blocks, self._count
+        self._blocks, self._count, self._bytes = [], 0, 0
         if self._file.write(b"".join([secrets, *blocks]), count):
             self._secrets.clear()
             self._missing = 0
@@ -156,7 +174,8 @@ class RecordedConnection:
 
     def sent(self, data: bytes, at: float) -> None:
         """The lab sent a piece."""
-        self._begin()
+        if not self._begun:
+            self._begin()
         self._hold(self._packets.server_sent(data), at)
 
     def peer_ended(self, at: float, *, reset: bool) -> None:
@@ -182,7 +201,8 @@ class RecordedConnection:
     def _place(self, *, from_client: bool, first: bool) -> int:
         """The last (or first) data of the side, else the lab's end, else what the other side sent, else anything."""
         found, best = TO_COME, -1
-        for place, packet in enumerate(self._held):
+        for place in range(len(self._held) - 1, -1, -1):
+            packet = self._held[place]
             if packet.kind is PacketKind.CONTROL:
                 fits = 0
             elif packet.from_client is not from_client:
@@ -191,8 +211,10 @@ class RecordedConnection:
                 fits = 3
             else:
                 fits = 1 if from_client else 2
-            if fits > best or (fits == best and not (first and fits == 3)):
+            if fits > best or (first and fits == 3):
                 found, best = place, fits
+            if best == 3 and not first:
+                break
         return found
 
     def settle(self) -> None:
@@ -205,11 +227,11 @@ class RecordedConnection:
             late = self._packets.settled()
             self._held += late
             self._times += self._times[-1:] * len(late)
-            blocks: list[bytes] = []
+            if remark := self._capture.remark:
+                self._comments[0] = [*remark, *self._comments.get(0, ())]
+            blocks: list[Payload] = []
             for place, packet in enumerate(self._held):
-                beside: Sequence[str] = self._comments.get(place, ())
-                if not blocks:
-                    beside = *self._capture.remark, *beside
+                beside = self._comments.get(place, ())
                 blocks += pcapng.enhanced_packet(self._times[place], packet.headers, packet.payload, beside)
             self._capture.write(blocks, len(self._held))
             self._forget()
@@ -222,9 +244,8 @@ class RecordedConnection:
             self._comments[place] = early + self._comments.get(place, [])
 
     def _hold(self, packets: list[Packet], at: float) -> None:
-        if not self._capture.is_ended:
-            self._held += packets
-            self._times += [self._capture.nanoseconds(at)] * len(packets)
+        self._held += packets
+        self._times += [self._capture.nanoseconds(at)] * len(packets)
 
     def _forget(self) -> None:
         self._held.clear()

@@ -11,7 +11,7 @@ authentication", frames 72 to 96).
 Bulk is the exception. Of a long piece that the server took the segments are merged, as they are in a capture from a
 machine whose system merges them before anybody sees them (generic receive offload in Linux, receive segment coalescing
 in Windows). A packet costs the same whatever is in it, and nobody reads an upload segment by segment: one of 8 MiB is
-some 260 packets here and not 5,745. Handshakes, requests and answers are shorter than that. So are the pieces of a
+some 210 packets here and not 5,745. Handshakes, requests and answers are shorter than that. So are the pieces of a
 frozen upload, which the server takes by the page; and what waits unread is shown in segments, however much it is.
 
 A merged packet has the checksum that Linux and Windows leave to their network card to complete: the sum of the pseudo
@@ -51,6 +51,13 @@ _V4_HEADER, _TCP_HEADER = 20, 20  # bytes, without options
 _V4_VERSION, _DONT_FRAGMENT = 0x4500, 0x4000
 
 
+# For sums: so many bits are half of what is long, a multiple of 16 each, and so they are masked.
+_HALVES = tuple((bits, (1 << bits) - 1) for bits in (8 * 736, 8 * 368))
+
+
+Payload = bytes | memoryview
+
+
 class PacketKind(Enum):
     """What a packet is there for."""
 
@@ -65,7 +72,7 @@ class Packet:
     """One packet. Its payload is apart, so that the bytes of an upload are copied once: into what is written."""
 
     headers: bytes  # of IP and of TCP
-    payload: bytes
+    payload: Payload
     from_client: bool
     kind: PacketKind
 
@@ -91,7 +98,7 @@ class Sender:
     def packet(
         self,
         flags: int,
-        payload: bytes = b"",
+        payload: Payload = b"",
         kind: PacketKind = PacketKind.CONTROL,
         options: bytes = b"",
         window: int = WINDOW,
@@ -109,7 +116,9 @@ class Sender:
             checksum = (self._pseudo_constant + length - 1) % 0xFFFF + 1  # never 0, as a sum with carries is
         else:
             total = self._tcp_constant + length + sequence + acknowledgment + offset_flags + window
-            checksum = -(total + _sum_of_words(payload) + _sum_of_words(options)) % 0xFFFF
+            if payload or options:
+                total += _sum_of_words(payload) + _sum_of_words(options)
+            checksum = -total % 0xFFFF
         tcp = _TCP_REST.pack(sequence, acknowledgment, offset_flags, window, checksum, 0)
         begin = self._v4_begin(length) if self._v4 else _V6_BEGIN.pack(6 << 28, length, TCP, TTL)
         return Packet(begin + self._ends + tcp + options, payload, self._is_client, kind)
@@ -125,8 +134,9 @@ class Sender:
         if len(data) <= longest:
             return [self.packet(PSH | ACK, data, kind)]
         last = (len(data) - 1) // longest * longest
-        packets = [self.packet(ACK, data[start : start + longest], kind) for start in range(0, last, longest)]
-        return [*packets, self.packet(PSH | ACK, data[last:], kind)]
+        view = memoryview(data)  # whose slices are no copies
+        packets = [self.packet(ACK, view[start : start + longest], kind) for start in range(0, last, longest)]
+        return [*packets, self.packet(PSH | ACK, view[last:], kind)]
 
     def acknowledgment(self) -> list[Packet]:
         """Acknowledge, if the peer has sent what this side has not acknowledged."""
@@ -138,13 +148,17 @@ class Sender:
         return self.packet(flag | ACK, b"", PacketKind.END)
 
 
-def _sum_of_words(data: bytes) -> int:
+def _sum_of_words(data: Payload) -> int:
     """Add up 16-bit words modulo 0xFFFF (RFC 1071); `-sum % 0xFFFF` is the checksum, and never 0xFFFF.
 
     2^16 is 1 there, so an integer of any length is congruent to the sum of its words, and Python's own division adds
-    them up.
+    them up. It goes digit by digit, so the halves of what is long are added first: 1,460 bytes take 4 us and not 6.
     """
-    return int.from_bytes(data + b"\0" if len(data) & 1 else data, "big") % 0xFFFF
+    words = int.from_bytes(data, "big") << 8 * (len(data) & 1)
+    for bits, mask in _HALVES:
+        if words > mask:
+            words = (words >> bits) + (words & mask)
+    return words % 0xFFFF
 
 
 class ConnectionPackets:

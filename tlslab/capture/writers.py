@@ -4,9 +4,9 @@ Theory of operation. A `Writer` takes pieces. What it cannot write it keeps, up 
 again, at most every few seconds and without waiting for anything; `trouble` is what the system said meanwhile. Two
 kinds:
 
-- A regular file is written at once by whoever calls, so that what happened is in it whatever happens next. The price: a
-  disk that hangs holds up the lab. What a full disk took of a piece is taken back, so that whoever reads the file finds
-  whole lines, or whole blocks.
+- A regular file is written at once by whoever calls, and that is before the lab waits: so what happened is in it,
+  whatever happens next. The price: a disk that hangs holds up the lab. What a full disk took of a piece is taken back,
+  so that whoever reads the file finds whole lines, or whole blocks.
 - Whatever can hold up its writer (a pipe, a terminal) is written by a thread of its own.
 """
 

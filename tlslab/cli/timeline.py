@@ -88,8 +88,9 @@ class Timeline:
 
     def _line(self, event: Event, line: Line, width: int | None) -> str:
         when, who, text = f"{event.at:9.3f}  ", f"#{event.connection:<3} ", line.text
-        if width is not None:
-            text = _folded(text, width, len(when) + len(who))
+        if width is None:  # a file shows no style
+            return f"{when}{who}{text}\n"
+        text = _folded(text, width, len(when) + len(who))
         before, after = self._marks[line.mark]
         if before:
             text = text.replace("\n", f"{after}\n{before}")

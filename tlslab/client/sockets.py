@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 import trio
@@ -11,14 +11,27 @@ import trio
 from tlslab.client.https import Client, ClientState, Outcome
 from tlslab.client.identities import People
 from tlslab.client.logbook import Logbook
+from tlslab.client.relay import open_relay
 from tlslab.client.tries import another_try, client_for, gave_up
 from tlslab.net.readiness import first_of
+from tlslab.net.server import Bound
 from tlslab.scenario.schema import Step, WritingStyle
 from tlslab.text import format_host_port
 from tlslab.tls.client import Session
 
 CHUNK = 64 * 1024
 Target = tuple[str, int, str]
+
+
+def targets_of(bound: Iterable[Bound]) -> dict[str | None, Target]:
+    """Where each binding of a lab is, and the name to call it by."""
+    targets: dict[str | None, Target] = {}
+    for one in bound:
+        for binding in one.listener.bindings:
+            endpoint = binding.record.endpoint
+            targets[binding.name] = (one.host, one.port, endpoint.host if endpoint.is_name else "localhost")
+    targets[None] = next(iter(targets.values()))
+    return targets
 
 
 def walk_now(
@@ -42,23 +55,31 @@ async def walk(
 
     `targets` gives the host and port to connect to and the name to call it by, for each binding (None: the first).
     """
-    walker = _Walker(targets, people, style, logbook)
-    try:
-        outcomes = []
-        for step in steps:
-            on_step()
-            outcomes.append(await walker.walk_step(step))
-        return outcomes
-    finally:
-        await walker.close()
+    outcomes = []
+    async with trio.open_nursery() as relays:
+        walker = _Walker(targets, people, style, relays, logbook)
+        try:
+            for step in steps:
+                on_step()
+                outcomes.append(await walker.walk_step(step))
+        finally:
+            await walker.close()
+        relays.cancel_scope.cancel()
+    return outcomes
 
 
 class _Walker:
     """The clients of a run: the one that takes the steps on one connection after the other, and the others."""
 
     def __init__(
-        self, targets: Mapping[str | None, Target], people: People, style: WritingStyle, logbook: Logbook | None
+        self,
+        targets: Mapping[str | None, Target],
+        people: People,
+        style: WritingStyle,
+        relays: trio.Nursery,
+        logbook: Logbook | None,
     ) -> None:
+        self._relays = relays
         self._targets = targets
         self._people = people
         self._style = style
@@ -98,7 +119,10 @@ class _Walker:
         self, step: Step, session: Session | None, logbook: Logbook | None
     ) -> tuple[Client, trio.SocketStream]:
         host, port, name = self._targets[step.binding]
-        stream = await trio.open_tcp_stream(host, port)
+        place = host, port
+        if step.relay:
+            place = await open_relay(self._relays, place, step.relay)
+        stream = await trio.open_tcp_stream(*place)
         client = client_for(step, self._people, name, format_host_port((name, port)), self._style, session, logbook)
         return client, stream
 

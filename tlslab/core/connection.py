@@ -20,6 +20,8 @@ How a connection comes and goes is a table (`life.py`). `_end` is the way out fo
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tlslab.core.answers import Answers
 from tlslab.core.life import BY_CAUSE, ENDS, Life, LifeCause, with_tls
 from tlslab.core.patience import Patience
@@ -105,6 +107,9 @@ class Connection:
         self._after_goodbye = 0  # bytes since its close_notify, thrown away
         self.closing: Closing | None = None
         self.holds_back = False
+        # Gives away what happened since the last call, in order. Asked after each step, so there is no call in between;
+        # the recorder of the binding, later, shares what this one has.
+        self.take_events: Callable[[], list[Event]] = emit.take
         emit(ConnectionOpened, now, peer=peer, local=local)
 
     @property
@@ -189,10 +194,6 @@ class Connection:
             self._go(LifeCause.SOCKET_CLOSED)
 
     # --- out ---------------------------------------------------------------------------------------
-
-    def take_events(self) -> list[Event]:
-        """Give away what happened since the last call, in order."""
-        return self._emit.take()
 
     def take_flights(self) -> list[bytes]:
         """Give away the bytes that belong on the wire now, in flights: each is a write of its own.

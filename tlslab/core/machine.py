@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from itertools import count
 
 from tlslab.core.answers import Answers
@@ -39,6 +39,8 @@ class Machine:
         self.connections_accepted = 0
         self._ids = count(1)
         self._emit = Recorder(0, wanted)
+        # Gives away what happened to the lab, not to one connection, since the last call: after each step of each.
+        self.take_events: Callable[[], list[Event]] = self._emit.take
         self._answers = Answers(plan)
         self._sessions = Sessions(plan, self._emit, keylog)
         self._keylog = keylog
@@ -68,10 +70,6 @@ class Machine:
     def tick(self, now: float) -> None:
         """Purge the sessions that are due."""
         self._sessions.tick(now)
-
-    def take_events(self) -> list[Event]:
-        """Give away what happened to the lab, not to one connection, since the last call."""
-        return self._emit.take()
 
     def _check_sstp(self) -> None:
         """Compare the certificates of SSTP's port, as RasSstp does at boot, used or not (its event 24)."""

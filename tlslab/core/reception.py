@@ -105,13 +105,14 @@ class Reception:
         if binding is None:
             emit(NoBindingMatched, now, server_name=hello.server_name)
             return TurnedAway(emit, resets=True)
-        emit(
-            BindingChosen,
-            now,
-            by=BindingKey.SNI if binding.record.endpoint.is_name else BindingKey.ADDRESS,
-            endpoint=str(binding.record.endpoint),
-            client_cert_negotiation=binding.record.client_cert_negotiation,
-        )
+        if emit.wants(BindingChosen):
+            emit(
+                BindingChosen,
+                now,
+                by=BindingKey.SNI if binding.record.endpoint.is_name else BindingKey.ADDRESS,
+                endpoint=str(binding.record.endpoint),
+                client_cert_negotiation=binding.record.client_cert_negotiation,
+            )
         unusable = binding.record.certificate.unusable
         if unusable is not None:
             # Reset, with event 15021 of HttpEvent, or 36870 of Schannel where the key is missing. That nothing goes

@@ -10,6 +10,8 @@ import hashlib
 
 from tlslab.types import frozen_for_mypy
 
+RECORD = 16384  # bytes, the most a TLS record holds
+BULK = 16 * RECORD  # chosen: h11 takes about as long for a byte as for this much
 _NOTHING = hashlib.sha256()  # most requests have no body, and need no hash of their own
 
 
@@ -35,6 +37,12 @@ class EntityBody:
         self.received = 0
         self.complete = False
         self._hash = _NOTHING
+
+    @property
+    def piece(self) -> int:
+        """Bytes to take at once where nothing may stop the reading: a record's, or more where more is to come."""
+        left = self.announced - self.received if self.announced else 0
+        return max(RECORD, min(left, BULK))
 
     def take(self, data: bytes | bytearray) -> None:
         """Read on by `data`."""

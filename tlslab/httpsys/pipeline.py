@@ -28,7 +28,7 @@ from tlslab.httpsys.effects import (
     Send,
     Service,
 )
-from tlslab.httpsys.entity_body import EntityBody
+from tlslab.httpsys.entity_body import RECORD, EntityBody
 from tlslab.httpsys.phases import ACTIVITY, NEXT, WAITS_FOR, Cause, Phase
 from tlslab.httpsys.question import Question
 from tlslab.httpsys.reader import make_reader, next_reader, without_empty_lines
@@ -42,7 +42,6 @@ from tlslab.tables import after
 from tlslab.types import Activity, Closing, Reset
 
 HEAD_CHUNK = 1024  # small, so that a head takes little of the body behind it with it
-BODY_CHUNK = 16384  # the most a TLS record holds
 DEFAULTS = RequestSettings()
 
 
@@ -163,7 +162,7 @@ class Pipeline:
         `unread` counts bytes of plaintext that are known to wait. `capacity` and `take_effects` say what came of it.
         """
         if self.phase is not Phase.RECEIVING or self._answering:
-            self.capacity = self._head_capacity()
+            self.capacity = HEAD_CHUNK if self.phase is Phase.IDLE else self._head_capacity()
             return
         self._continue_if_due(now)
         if self._body.complete and not self._question.keeps_waiting:
@@ -181,7 +180,8 @@ class Pipeline:
             self.capacity = 0
             self._refuse_body(decision, now)
         else:
-            self.capacity = self._pipelined_room() if self._body.complete else min(decision.at_most, BODY_CHUNK)
+            room = RECORD if self._question.keeps_waiting else self._body.piece
+            self.capacity = self._pipelined_room() if self._body.complete else min(decision.at_most, room)
             if self.capacity:
                 self._stall.end(now)
 
@@ -297,8 +297,6 @@ class Pipeline:
         self._effects.append(DecideService(request))
 
     def _head_capacity(self) -> int:
-        if self.phase is Phase.IDLE:  # nothing of the next head is here
-            return HEAD_CHUNK
         if self.phase is not Phase.HEAD or self._request is not None:
             return 0
         return min(HEAD_CHUNK, self._settings.limits.request_bytes - len(self._http.trailing_data[0]))

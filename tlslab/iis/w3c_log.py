@@ -7,6 +7,8 @@ each says, cc728311 for `+` in place of what cannot be printed.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from tlslab.events import RequestReceived, ResponseSent
 from tlslab.iis.sites import origin_form
 from tlslab.text import NOTHING, HostPort, log_field
@@ -35,11 +37,17 @@ def line(moment: str, client: str, server: HostPort, request: RequestReceived, r
     `client` is an IP address, `server` address and port. The URL stands there as it was sent. Nobody has a user name:
     no account is mapped to the certificate. A sc-win32-status that no document shows is `-`.
     """
-    stem, _, query = origin_form(request.target).partition("?")
+    asked = _asked(client, server, request.method, request.target, request.user_agent, request.referer)
     win32 = NOTHING if response.win32 is None else response.win32
+    milliseconds = round(response.seconds * 1000)
+    return f"{moment} {asked} {response.status} {response.substatus} {win32} {milliseconds}\n"
+
+
+@lru_cache(maxsize=128)  # clients ask the same again and again; a target may have 16 KiB
+def _asked(client: str, server: HostPort, method: str, target: str, user_agent: str, referer: str) -> str:
+    """Write the fields that are the same whenever the same is asked, from s-ip to cs(Referer)."""
+    stem, _, query = origin_form(target).partition("?")
     return (
-        f"{moment} {server[0]} {log_field(request.method)}"
-        f" {log_field(stem)} {log_field(query)} {server[1]} {NOTHING} {client}"
-        f" {log_field(request.user_agent)} {log_field(request.referer)}"
-        f" {response.status} {response.substatus} {win32} {round(response.seconds * 1000)}\n"
+        f"{server[0]} {log_field(method)} {log_field(stem)} {log_field(query)} {server[1]} {NOTHING} {client}"
+        f" {log_field(user_agent)} {log_field(referer)}"
     )

@@ -151,7 +151,7 @@ class Evidence:
 
         # What is in it decrypts it: it is for its owner, as a key log is.
         file = self._open(options.pcapng, EvidenceFile.CAPTURE, private=True, limit_bytes=options.pcapng_limit)
-        capture = Capture(file, self._epoch(), release(), heading(plan, options))
+        capture = Capture(file, self._epoch(), release(), heading(plan, options), self._bus.later)
         self._bus.record(capture.kinds, capture.note)
         self._bus.record([CertificateRequested], self._note_request)
         self._begin.append(capture.begin)
@@ -171,6 +171,7 @@ class Evidence:
                 capi2=setup.capi2_operational_log,
                 error_log_form=setup.error_log_form,
                 tell=self._tell,
+                later=self._bus.later,
             ),
         )
         self._bus.record(logs.kinds, logs.note)
@@ -179,7 +180,7 @@ class Evidence:
 
     def _open(self, path: str, kind: EvidenceFile, what: str = "", **more: Any) -> OutputFile:
         """Open a file; `what` is what to call it where that is not its usual name."""
-        more |= {"unit": UNITS[kind], "tell": partial(self._tell, kind)}
+        more |= {"unit": UNITS[kind], "tell": partial(self._tell, kind), "later": self._bus.later}
         file = self._stack.enter_context(OutputFile(path, what or EVIDENCE[kind], **more))
         self._files.append(file)
         return file

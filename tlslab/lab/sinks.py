@@ -28,7 +28,7 @@ def event_lines(events: Iterable[Event]) -> str:
     at, moment = None, ""
     for event in events:
         if event.at is not at:  # those of a step have it in common
-            at, moment = event.at, _value(round(event.at, 6))
+            at, moment = event.at, _moment(event.at)
         lines.append(_WRITERS[type(event)](event, moment))
     return without_del("".join(lines))
 
@@ -53,9 +53,21 @@ class _Writers(dict[type[Event], Callable[[Event, str], str]]):
 _WRITERS = _Writers()
 _NUMBER = "{0} if type({0}) is int else value({0})"
 _FLAG = '"true" if {0} is True else "false" if {0} is False else value({0})'
-_USUALLY = {"int": _NUMBER, "int | None": _NUMBER, "bool": _FLAG}
+_USUALLY = {"int": _NUMBER, "int | None": f'"null" if {{0}} is None else {_NUMBER}', "bool": _FLAG}
 _OTHERWISE = "quoted({0}) if isinstance({0}, str) else value({0})"  # an enumeration's value is text
 _ENCODE = json.JSONEncoder(default=str).encode
+
+
+def _moment(at: float) -> str:
+    """Write a time, rounded to microseconds.
+
+    Up to 15 digits are what stands for a number in JSON as well, and finding them is half of what `round` and `repr`
+    take. Below a thousandth `repr` goes over to powers of ten.
+    """
+    if type(at) is float and 0.001 <= at < 1e9:
+        digits = f"{at:.6f}".rstrip("0")
+        return f"{digits}0" if digits[-1] == "." else digits
+    return _value(round(at, 6))
 
 
 def _value(value: object) -> str:

@@ -50,23 +50,20 @@ class ConnectionAccount:
 
     def note(self, event: e.Event) -> None:
         """Take the next event of this connection."""
-        kind = type(event)
-        if kind in _NOTES:
-            _NOTES[kind](self, event)
-        if kind in _WHY and not (kind is e.TlsFailed and self.why.startswith(_BEFORE_TLS_FAILED)):
-            detail = _WHY[kind](event)
-            if detail is not None:
-                self.why = f"{kind.__name__}{detail}"
+        for fold in _FOLDS.get(type(event), ()):
+            fold(self, event)
 
     def body_is(self, count: int) -> None:
         """So much of the present body has been read."""
-        self._body = max(self._body, count)
+        if count > self._body:
+            self._body = count
 
     def request(self, event: e.RequestReceived) -> None:
         """Another request."""
         if len(self.requests) < MOST:
             self.requests.append(f"{event.method} {event.target}")
-        self._bodies_before, self._body = self.body_received, 0
+        self._bodies_before += self._body
+        self._body = 0
 
     def handshake(self, event: e.HandshakeCompleted) -> None:
         """Another handshake."""
@@ -168,6 +165,24 @@ _WHY: dict[type[e.Event], Callable[[Any], str | None]] = {
     e.PeerReset: lambda event: f": {event.during}",
     e.InternalFault: lambda event: f": {event.fault}",
 }
+
+
+Fold = Callable[[ConnectionAccount, Any], None]
+
+
+def _reason(kind: type[e.Event], detail: Callable[[Any], str | None]) -> Fold:
+    def fold(connection: ConnectionAccount, event: e.Event) -> None:
+        said = detail(event)
+        if said is not None and not (kind is e.TlsFailed and connection.why.startswith(_BEFORE_TLS_FAILED)):
+            connection.why = f"{kind.__name__}{said}"
+
+    return fold
+
+
+# What an account makes of an event, by its type: put together once, for it is asked of each event.
+_FOLDS: dict[type[e.Event], list[Fold]] = {kind: [note] for kind, note in _NOTES.items()}
+for _kind, _detail in _WHY.items():
+    _FOLDS.setdefault(_kind, []).append(_reason(_kind, _detail))
 _BEFORE_TLS_FAILED = ("AlertReceived", "AlertSent", "RenegotiationRefused")
 _TLS_FAILURES = ("TlsFailed", "AlertReceived", "AlertSent")
 
@@ -179,7 +194,7 @@ class Summaries:
     number.
     """
 
-    kinds = frozenset(_NOTES) | frozenset(_WHY) | {e.ConnectionOpened}
+    kinds = frozenset(_FOLDS) | {e.ConnectionOpened}
 
     def __init__(
         self,
@@ -192,11 +207,10 @@ class Summaries:
 
     def note(self, event: e.Event) -> None:
         """Take the next event of any connection."""
-        if isinstance(event, e.ConnectionOpened):
-            self.kept[event.connection] = self._make(event.connection, event.peer)
-            return
         connection = self.kept.get(event.connection)
         if connection is None:
+            if isinstance(event, e.ConnectionOpened):
+                self.kept[event.connection] = self._make(event.connection, event.peer)
             return
         connection.note(event)
         if connection.how is not None:

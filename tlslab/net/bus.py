@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import trio
 
 from tlslab.events import ALL, Event
 
 WATCH_LIMIT = 4096
+MOST_TOGETHER = 1_000  # chosen: events that wait for the end of a turn
 
 
 class Watch:
@@ -50,12 +52,21 @@ class Watch:
 
 
 class Bus:
-    """Hands each event to those who asked for its type; `wanted` is what a lab need build at all."""
+    """Hands each event to those who asked for its type; `wanted` is what a lab need build at all.
+
+    In a `turn` many steps follow one another without a wait. What costs something a call is done once for all of them
+    then, at the end or in a `catch_up` before it: so whenever the lab waits, all evidence is where it belongs. Until
+    then the bus `is_behind`.
+    """
 
     def __init__(self) -> None:
         self.wanted: set[type[Event]] = set()
         self._readers: defaultdict[type[Event], list[Callable[[Event], None]]] = defaultdict(list)
         self._step_readers: list[Callable[[list[Event]], None]] = []
+        self._in_turn = False
+        self.is_behind = False
+        self._told: list[Event] = []  # to those who read each event, and not yet to those who read steps
+        self._acts: list[Callable[[], None]] = []
 
     def record(self, kinds: Iterable[type[Event]], reader: Callable[[Event], None]) -> None:
         """Call `reader` with every event of these types, at once: evidence."""
@@ -64,9 +75,9 @@ class Bus:
             self.wanted.add(kind)
 
     def record_steps(self, reader: Callable[[list[Event]], None]) -> None:
-        """Call `reader` with all events of a step, whatever their types, at once: evidence that costs something a call.
+        """Call `reader` with all events of a step, whatever their types: evidence that costs something a call.
 
-        A step is what one call of `publish` brings.
+        A step is what one call of `publish` brings. Those of a turn come together, later than they are recorded.
         """
         self._step_readers.append(reader)
         self.wanted |= ALL
@@ -80,8 +91,41 @@ class Bus:
     def publish(self, events: Iterable[Event]) -> None:
         """Bring events to their readers, in order."""
         step = list(events)
-        for step_reader in self._step_readers:
-            step_reader(step)
+        if self._step_readers:
+            self._told += step
+            self.is_behind = True
+            if not self._in_turn or len(self._told) > MOST_TOGETHER:
+                self.catch_up()
         for event in step:
             for reader in self._readers[type(event)]:
                 reader(event)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Within it `later` means later."""
+        self._in_turn = True
+        try:
+            yield
+        finally:
+            self._in_turn = False
+            self.catch_up()
+
+    def later(self, act: Callable[[], None]) -> None:
+        """Call `act` before the lab waits: in a turn when that ends, and else at once."""
+        if self._in_turn:
+            self._acts.append(act)
+            self.is_behind = True
+        else:
+            act()
+
+    def catch_up(self) -> None:
+        """Do what was left for later."""
+        if told := self._told:
+            self._told = []
+            for reader in self._step_readers:
+                reader(told)
+        while self._acts:  # one may leave another
+            acts, self._acts = self._acts, []
+            for act in acts:
+                act()
+        self.is_behind = False

@@ -14,6 +14,7 @@ from typing import Protocol
 import trio
 
 from tlslab.net.alarms import Alarms
+from tlslab.net.bus import Bus
 from tlslab.net.readiness import HANGUP, NEVER, STUCK, make_readiness
 from tlslab.net.stuck import StuckFins
 
@@ -45,12 +46,14 @@ class Handler(Protocol):
 class Reactor:
     """Serves what is added, until cancelled, and then closes it all.
 
+    Rounds without a wait between them are a turn of the `bus`.
     `failed` is told of what raised, and says whether that waits for its deadline now; else it is closed. It raises
     itself where nothing can go on.
     """
 
-    def __init__(self, failed: Callable[[Handler, Exception], bool]) -> None:
+    def __init__(self, failed: Callable[[Handler, Exception], bool], bus: Bus) -> None:
         self._failed = failed
+        self._bus = bus
         self._handlers: dict[int, Handler] = {}
         self._alarms = Alarms()
         self._stuck = StuckFins()
@@ -85,14 +88,18 @@ class Reactor:
     def _serve_ready(self) -> None:
         """Give a turn to each socket that something has happened to, and again, while there are any."""
         linger = 0.0
-        for _ in range(ROUNDS):
-            happened = self._readiness.happened(linger)
-            if not happened:
-                return
-            for fd, what in happened:
-                if handler := self._handlers.get(fd):
-                    self.give_turn(handler, handler.ready, what)
-            linger = LINGER_SECONDS
+        with self._bus.turn():
+            for _ in range(ROUNDS):
+                happened = self._readiness.happened(0.0 if self._bus.is_behind else linger)
+                if not happened and self._bus.is_behind:
+                    self._bus.catch_up()
+                    happened = self._readiness.happened(linger)
+                if not happened:
+                    return
+                for fd, what in happened:
+                    if handler := self._handlers.get(fd):
+                        self.give_turn(handler, handler.ready, what)
+                linger = LINGER_SECONDS
 
     async def _keep_time(self) -> None:
         while True:
@@ -125,24 +132,20 @@ class Reactor:
         try:
             turn(*what)
             if not handler.is_over:
-                self._look_after(handler)
+                fd = handler.sock.fileno()
+                self._readiness.want(handler.sock, handler.interest)
+                if handler.deadline < self._alarms.at.get(fd, NEVER):
+                    self._set_alarm(fd, handler.deadline)
+                if handler.interest & HANGUP:
+                    self._stuck.watch(fd, handler.sock)
+                elif fd in self._stuck.watched:
+                    self._stuck.forget(fd)
                 return
         except Exception as error:
             if self._failed(handler, error):
                 self._set_alarm(handler.sock.fileno(), handler.deadline)
                 return
         self._close(handler)
-
-    def _look_after(self, handler: Handler) -> None:
-        """Wait for what it wants now."""
-        fd = handler.sock.fileno()
-        self._readiness.want(handler.sock, handler.interest)
-        if handler.deadline < self._alarms.at.get(fd, NEVER):
-            self._set_alarm(fd, handler.deadline)
-        if handler.interest & HANGUP:
-            self._stuck.watch(fd, handler.sock)
-        elif fd in self._stuck.watched:
-            self._stuck.forget(fd)
 
     def _close(self, handler: Handler) -> None:
         fd = handler.sock.fileno()

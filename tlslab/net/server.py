@@ -48,12 +48,15 @@ class Bound:
     port: int
 
 
-def bind(listeners: Iterable[Listener]) -> list[Bound]:
-    """Open every listener's socket, or none: LabError says which address is taken and what to do."""
+def bind(listeners: Iterable[Listener], receive_buffer: int = 0) -> list[Bound]:
+    """Open every listener's socket, or none: LabError says which address is taken and what to do.
+
+    `receive_buffer` is how many bytes the system is asked to buffer of each connection; 0 for as many as it likes.
+    """
     bound: list[Bound] = []
     try:
         for listener in listeners:
-            bound.append(_bind(listener))
+            bound.append(_bind(listener, receive_buffer))
     except BaseException:
         close_all(bound)
         raise
@@ -66,8 +69,10 @@ def close_all(bound: Iterable[Bound]) -> None:
         one.sock.close()
 
 
-def _bind(listener: Listener) -> Bound:
+def _bind(listener: Listener, receive_buffer: int) -> Bound:
     sock = listen(listener.host, listener.port, "--host takes an address of this machine")
+    if receive_buffer:  # its connections inherit it
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     host, port = sock.getsockname()[:2]
     return Bound(listener.on_port(port), sock, host, port)
 
@@ -101,7 +106,7 @@ class Server:
         self._bus = bus
         self._tap = tap
         self._now: Callable[[], float] = lambda: 0.0
-        self._reactor = Reactor(self._failed)
+        self._reactor = Reactor(self._failed, bus)
         self._acceptors: list[Acceptor] = []
 
     async def run(self) -> None:

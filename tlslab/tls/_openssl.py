@@ -155,14 +155,15 @@ def ask_for_certificate(connection: SSL.Connection) -> None:
 
 def handshake(connection: SSL.Connection) -> bool:
     """Carry the handshake on, as far as the bytes go; whether it is complete. SSL.Error: it failed."""
-    return _went_well(connection, _lib.SSL_do_handshake(connection._ssl))
+    result = _lib.SSL_do_handshake(connection._ssl)
+    return result > 0 or _went_well(connection, result)
 
 
 def read(connection: SSL.Connection) -> bytes:
     """Take the plaintext of a record; b"" if there is none. SSL.Error: close_notify, too."""
     buffer = _scratch.buffer
     length = _lib.SSL_read(connection._ssl, buffer, BUFFER_BYTES)
-    return _ffi.buffer(buffer, length)[:] if _went_well(connection, length) else b""
+    return _ffi.buffer(buffer, length)[:] if length > 0 or _went_well(connection, length) else b""
 
 
 def write(connection: SSL.Connection, plaintext: bytes) -> bool:
@@ -170,7 +171,7 @@ def write(connection: SSL.Connection, plaintext: bytes) -> bool:
     data, written = _ffi.from_buffer(plaintext), 0
     while written < len(plaintext):  # a record at a time: pyOpenSSL's contexts have SSL_MODE_ENABLE_PARTIAL_WRITE
         length = _lib.SSL_write(connection._ssl, data + written, len(plaintext) - written)
-        if not _went_well(connection, length):
+        if length <= 0 and not _went_well(connection, length):
             return False
         written += length
     return True
@@ -192,9 +193,7 @@ def take_output(connection: SSL.Connection) -> bytes:
 
 
 def _went_well(connection: SSL.Connection, result: int) -> bool:
-    """What OpenSSL answered, without an exception where it only wants more bytes from the wire."""
-    if result > 0:
-        return True
+    """What OpenSSL answered that is not above 0, without an exception where it only wants more bytes from the wire."""
     if _lib.SSL_get_error(connection._ssl, result) != _lib.SSL_ERROR_WANT_READ:
         connection._raise_ssl_error(connection._ssl, result)
     return False

@@ -102,8 +102,6 @@ def _jobs(source: str, loaded: LoadedScenario, *, crowds: bool) -> Iterator[Job]
 
 def _why_skipped(trial: Trial, *, crowds: bool) -> str:
     """Why a trial is not taken; "" where it is."""
-    if any(step.relay for step in trial.client):
-        return "the relay between client and server is there in memory alone, where the tests take it"
     return "it takes thousands of clients: --all takes it, too" if _is_crowd(trial) and not crowds else ""
 
 

@@ -9,14 +9,14 @@ import trio
 
 from tlslab.client.identities import People
 from tlslab.client.logbook import Logbook
-from tlslab.client.sockets import Target, walk
+from tlslab.client.sockets import targets_of, walk
 from tlslab.core.machine import Machine
 from tlslab.core.patience import Patience
 from tlslab.core.plan import LabPlan
 from tlslab.events import ALL, ConnectionClosed, ConnectionOpened, Event
 from tlslab.net.bus import Bus, Watch
 from tlslab.net.clock import RateClock
-from tlslab.net.server import Bound, bind, close_all, serve
+from tlslab.net.server import bind, close_all, serve
 from tlslab.pki.store import Pki
 from tlslab.scenario.build import build
 from tlslab.scenario.load import LoadedScenario
@@ -107,7 +107,9 @@ def observe(
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(serve, Machine(plan, bus.wanted, patience=Patience(speed)), bound, bus)
-                outcomes = await walk(steps, _targets(bound), people, style, lambda: began.append(len(events)), logbook)
+                outcomes = await walk(
+                    steps, targets_of(bound), people, style, lambda: began.append(len(events)), logbook
+                )
                 with trio.move_on_after(GONE_SECONDS * speed):
                     await _all_closed(watch)
                 nursery.cancel_scope.cancel()
@@ -127,14 +129,3 @@ async def _all_closed(watch: Watch) -> None:
         if changes and not still_open:
             return
         await watch.wait()
-
-
-def _targets(bound: list[Bound]) -> dict[str | None, Target]:
-    """Where each binding is, and the name to call it by."""
-    targets: dict[str | None, Target] = {}
-    for one in bound:
-        for binding in one.listener.bindings:
-            endpoint = binding.record.endpoint
-            targets[binding.name] = (one.host, one.port, endpoint.host if endpoint.is_name else "localhost")
-    targets[None] = next(iter(targets.values()))
-    return targets

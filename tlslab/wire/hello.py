@@ -31,7 +31,6 @@ HOST_NAME = 0  # RFC 6066, 3: the only kind of server name there is
 # RFC 8446, 4.1.3: the random that makes a ServerHello a HelloRetryRequest, SHA-256 of that name.
 HELLO_RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 
-_Raw = TypeVar("_Raw")
 _Field = TypeVar("_Field")
 
 _VERSION_NAMES = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
@@ -119,18 +118,20 @@ def read_client_hello_untrusted(body: bytes) -> ClientHello:
         random=random,
         session_id=session_id,
         cipher_suites=_readable(_cipher_suites, suites, (), flaws),
-        server_name=_readable(_server_name, extensions, None, flaws),
-        alpn=_readable(_alpn, extensions, (), flaws),
-        supported_versions=_readable(_supported_versions, extensions, (), flaws),
+        server_name=_readable(_server_name, extensions.get(SERVER_NAME), None, flaws),
+        alpn=_readable(_alpn, extensions.get(ALPN), (), flaws),
+        supported_versions=_readable(_supported_versions, extensions.get(SUPPORTED_VERSIONS), (), flaws),
         offers_post_handshake_auth=POST_HANDSHAKE_AUTH in extensions,
-        renegotiation_info=_readable(_renegotiation_info, extensions, None, flaws),
+        renegotiation_info=_readable(_renegotiation_info, extensions.get(RENEGOTIATION_INFO), None, flaws),
         flaw=flaws[0] if flaws else "",
     )
 
 
-def _readable(read: Callable[[_Raw], _Field], raw: _Raw, absent: _Field, flaws: list[str]) -> _Field:
+def _readable(read: Callable[[bytes], _Field], content: bytes | None, absent: _Field, flaws: list[str]) -> _Field:
+    if content is None:
+        return absent
     try:
-        return read(raw)
+        return read(content)
     except WireError as error:
         flaws.append(str(error))
         return absent
@@ -138,10 +139,10 @@ def _readable(read: Callable[[_Raw], _Field], raw: _Raw, absent: _Field, flaws: 
 
 def read_session_id_untrusted(body: bytes) -> bytes:
     """Read of a ClientHello's body its session id only, as `read_client_hello_untrusted` does."""
-    try:
-        return _beginning(Cursor(body, "the ClientHello"))[2]
-    except WireError:
-        return b""
+    start = _BEGINNING.size
+    length = body[start - 1] if len(body) >= start else 0
+    session_id = body[start : start + length]
+    return session_id if len(session_id) == length <= MAX_SESSION_ID_BYTES else b""
 
 
 def parse_server_hello_untrusted(body: bytes) -> ServerHello:
@@ -151,12 +152,13 @@ def parse_server_hello_untrusted(body: bytes) -> ServerHello:
     cipher_suite, _compression_method = cursor.fixed(_CHOICE)
     extensions: dict[int, bytes] = {}
     _trailing_extensions(cursor, "the ServerHello", extensions)
+    renegotiation_info = extensions.get(RENEGOTIATION_INFO)
     return ServerHello(
         version=_selected_version(extensions, legacy_version),
         random=random,
         session_id=session_id,
         cipher_suite=cipher_suite,
-        renegotiation_info=_renegotiation_info(extensions),
+        renegotiation_info=None if renegotiation_info is None else _renegotiation_info(renegotiation_info),
         selects_psk=PRE_SHARED_KEY in extensions,
     )
 
@@ -182,10 +184,7 @@ def _cipher_suites(content: bytes) -> tuple[int, ...]:
     return uint16s_untrusted(content, "the list of cipher suites")
 
 
-def _server_name(extensions: Mapping[int, bytes]) -> str | None:
-    content = extensions.get(SERVER_NAME)
-    if content is None:
-        return None
+def _server_name(content: bytes) -> str | None:
     entry = whole_vector_untrusted(content, 2, "server_name", at_least=1)
     if entry[0] != HOST_NAME:
         raise WireError("server_name holds something other than a host name")
@@ -196,15 +195,11 @@ def _server_name(extensions: Mapping[int, bytes]) -> str | None:
     return text
 
 
-def _alpn(extensions: Mapping[int, bytes]) -> tuple[bytes, ...]:
-    content = extensions.get(ALPN)
-    return () if content is None else vectors_untrusted(whole_vector_untrusted(content, 2, "alpn"), 1, "alpn")
+def _alpn(content: bytes) -> tuple[bytes, ...]:
+    return vectors_untrusted(whole_vector_untrusted(content, 2, "alpn"), 1, "alpn")
 
 
-def _supported_versions(extensions: Mapping[int, bytes]) -> tuple[int, ...]:
-    content = extensions.get(SUPPORTED_VERSIONS)
-    if content is None:
-        return ()
+def _supported_versions(content: bytes) -> tuple[int, ...]:
     offered = uint16s_untrusted(whole_vector_untrusted(content, 1, "supported_versions"), "supported_versions")
     return tuple(version for version in offered if not _is_grease(version))
 
@@ -214,9 +209,8 @@ def _is_grease(value: int) -> bool:
     return high == low and low & 0x0F == 0x0A  # RFC 8701: 0x0a0a, 0x1a1a ... 0xfafa
 
 
-def _renegotiation_info(extensions: Mapping[int, bytes]) -> bytes | None:
-    content = extensions.get(RENEGOTIATION_INFO)
-    return None if content is None else whole_vector_untrusted(content, 1, "renegotiation_info")
+def _renegotiation_info(content: bytes) -> bytes | None:
+    return whole_vector_untrusted(content, 1, "renegotiation_info")
 
 
 def _selected_version(extensions: Mapping[int, bytes], legacy_version: int) -> int:

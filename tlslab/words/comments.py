@@ -201,4 +201,6 @@ def comment(event: e.Event) -> str:
     """
     sentence = _SAY.get(type(event))
     text = sentence(event) if sentence else ""
+    if len(text) <= LONGEST and text.isprintable():  # as nearly all do
+        return text
     return escaped(cut(text, LONGEST))[:LONGEST]  # escapes make it longer again
