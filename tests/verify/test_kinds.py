@@ -73,6 +73,12 @@ def test_what_is_promised_of_each(foresee, scenario, kind, outcome, place):
     assert foreseen.promise.expect.outcome == outcome
 
 
+def test_a_fix_that_is_the_way_of_a_client(foresee):
+    """A client that reads while it writes is what the fix promises it of; one that does not is not."""
+    assert foresee(FREEZE, "interleaved", "client-drains-too").promise.place == "fixes.client-drains-too"
+    assert foresee(FREEZE, "write-then-read", "client-drains-too").promise.place == ""
+
+
 @pytest.mark.parametrize("kind", CHOOSING)
 def test_a_fix_mends_it_for_every_kind(foresee, kind):
     """Asked when the connection opens, nobody has to renegotiate; and each of them sends alice."""

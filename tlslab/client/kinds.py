@@ -211,7 +211,8 @@ def _chosen(step: Step, choosing: Choosing) -> Step:
 
 
 def _written(step: Step, writing: Writing) -> tuple[Step, ...]:
-    step = step.model_copy(update={"reads_while_writing": False})
+    if writing is WRITING["write-then-read"]:
+        step = step.model_copy(update={"reads_while_writing": False})
     if not (step.body or step.chunked):
         return (step,)
     if writing.expects is not None:

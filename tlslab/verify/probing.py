@@ -16,7 +16,6 @@ from tlslab.client.identities import People
 from tlslab.client.kinds import ClientKind
 from tlslab.client.logbook import Logbook, Said
 from tlslab.core.plan import LabPlan
-from tlslab.errors import LabError
 from tlslab.events import CertificateRequested, CertificateUnavailable, Event, HelloRequestSent
 from tlslab.pki.store import Pki
 from tlslab.scenario.build import build
@@ -88,11 +87,9 @@ class Probe:
     def walk(self, kind: ClientKind, speed: float | None) -> Probed:
         """Take them over real sockets, at the speed that suits them unless one is given.
 
-        LabError: it cannot be served, or not over sockets.
+        LabError: it cannot be served.
         """
         foreseen = self.foresee(kind)
-        if any(step.relay for step in foreseen.steps):
-            raise LabError("the relay between client and server is there in memory alone", "take relay out of the step")
         rate = speed or max(1.0, foreseen.seconds / WALL_SECONDS)
         while True:
             logbook = Logbook()
