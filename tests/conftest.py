@@ -51,6 +51,7 @@ DEBIAN_PACKAGES = {
     "java": "default-jdk-headless",
     "javac": "default-jdk-headless",
     "keytool": "default-jre-headless",
+    "nginx": "nginx-light",
     "node": "nodejs",
     "pk12util": "libnss3-tools",
     "text2pcap": "wireshark-common",

@@ -48,6 +48,7 @@ TABLE = {
     ),
     "client": ("h11 trio cryptography", "scenario net pki tls errors text"),
     "verify": ("trio", "lab.home client scenario net core pki tls types events errors tap text"),
+    "probe": ("h11 trio cryptography", "tls wire schannel.cipher_suites pki net errors text"),
     "testing": (
         "trio pytest",
         "lab scenario net core pki words events errors",
@@ -233,6 +234,7 @@ ALSO = {
     "core": "lab words",  # what is said of a peer's strange certificate, and written of it
     "client": "core events",  # its peer is a lab on a socket
     "net": "httpsys pki scenario text",  # listens with the certificates and bindings of a real plan
+    "probe": "client core events scenario tap verify",  # its peer is a lab, joined in memory or on a socket
     "scenario": "client verify",  # every promise of the catalogue is a trial, which the lab's own client walks
     "symptoms": "scenario.catalogue",  # what people paste is scored against the shipped symptoms
     "verify": "errors pki schannel",  # the certificates of a home; every scenario on every Windows, or refused

@@ -25,7 +25,7 @@ COMMANDS = {
     "serve": ("tlslab.cli.serve", "Serve a failure until Ctrl-C."),
     "demo": ("tlslab.cli.demo", "Show one failure and its cure, then end."),
     "verify": ("tlslab.cli.verify", "Show that each failure happens, and that each fix cures it."),
-    "probe": ("tlslab.cli.probe", "Show both sides of a failure, with a client of the lab's own."),
+    "probe": ("tlslab.cli.probe", "Show both sides of a failure, or look at a server of yours."),
     "trace": ("tlslab.cli.trace", "Explain a capture: who said what, and whose turn it was."),
     "profiles": ("tlslab.cli.profiles", "Compare the defaults of Windows versions, with their sources."),
     "pki": ("tlslab.cli.pki", "Show, export or remake the lab's certificates."),

@@ -15,12 +15,15 @@ OPTIONS: dict[str, dict[str, str]] = {
     "demo": {"--help": "", "--keylog": "FILE", "--logs": "DIR", "--pcapng": "FILE|-", "--pcapng-limit": "SIZE",
         "--profile": "PROFILE", "--speed": "N"},
     "verify": {"--all": "", "--help": "", "--json": "", "--junit": "FILE", "--speed": "N", "_": "NAME|FILE.yaml"},
-    "probe": {"--client": "all|openssl|java|schannel|browser|no-renegotiation|ignores-renegotiation|"
+    "probe": {"--ca": "FILE", "--cert": "FILE",
+        "--client": "all|openssl|java|schannel|browser|no-renegotiation|ignores-renegotiation|"
         "no-post-handshake-auth|write-then-read|interleaved|expect-continue|prime|curl|chromium|"
         "wget|node|go|lftp",
         "--fix": "FIX", "--help": "",
-        "--holds": "all|alice|expired|not-yet-valid|wrong-ca|wrong-eku|revoked|leaf-only|full-chain", "--json": "",
-        "--scenario": "NAME|FILE.yaml", "--set": "PATH=YAML", "--speed": "N", "-s": "NAME|FILE.yaml"},
+        "--holds": "all|alice|expired|not-yet-valid|wrong-ca|wrong-eku|revoked|leaf-only|full-chain",
+        "--identity": "IDENTITY", "--json": "", "--key": "FILE", "--long": "", "--quick": "",
+        "--scenario": "NAME|FILE.yaml", "--set": "PATH=YAML", "--speed": "N", "--upload": "", "--url": "URL",
+        "--write-scenario": "FILE.yaml", "--yes": "", "-s": "NAME|FILE.yaml"},
     "trace": {"--help": "", "--json": "", "--keylog": "FILE", "--stream": "N", "_": "FILE"},
     "profiles": {"--help": "", "--json": "", "--markdown": "", "_": "NAME"},
     "pki": {"--help": "", "_": "show|export|reset"},
