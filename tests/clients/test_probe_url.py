@@ -131,7 +131,7 @@ def test_apache(apache, probe):
 def test_apache_where_nothing_is_wanted(apache, probe):
     """The contrast: another path of the same server."""
     found = probe(apache[1], "/", "--quick")
-    assert found["asks for a certificate"] == "never"
+    assert found["asks for a certificate"] == "never, for GET /"
     assert "large-post-deadlock" not in found["can show"]
     assert yaml.safe_load(found["written"])["sites"][0]["ssl_flags"] == ["Ssl"]
 
@@ -173,6 +173,6 @@ def test_s_server(asks, files, probe, require_client):
         found = probe(port, "/", "--quick")
     assert found["suites of TLS 1.2"] == "ECDHE-ECDSA-AES128-GCM-SHA256"
     assert found["protocols"].startswith("TLS 1.2 (")
-    assert found["asks for a certificate"] == ("in the first handshake" if asks else "never")
+    assert found["asks for a certificate"] == ("in the first handshake" if asks else "never, for GET /")
     assert found["resumption by ticket"] == "no"
     assert found["RFC 5746"] == "supported"

@@ -60,7 +60,7 @@ OPTIONS = {"kind": "--client", "fixes": "--fix", "settings": "--set"}  # the oth
 @click.option("--identity", metavar="IDENTITY", help="--url: be one of the lab's own, such as alice.")
 @click.option("--ca", type=_FILE, metavar="FILE", help="--url: whom the server's certificate may be from, PEM.")
 @click.option("--upload", is_flag=True, help="--url: also send uploads, of 256 KiB at most, and look for the limit.")
-@click.option("--quick", is_flag=True, help="--url: with half as many connections, and no look for limits.")
+@click.option("--quick", is_flag=True, help="--url: with fewer connections, and no look for limits.")
 @click.option("--long", is_flag=True, help="--url: also wait for timers, some minutes.")
 @click.option("--yes", is_flag=True, help="--url: do not ask whether the server is yours.")
 @click.option("--write-scenario", type=_FILE, metavar="FILE.yaml", help="--url: write a scenario that imitates it.")

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cryptography import x509
-
 from tlslab.probe.call import HowEnded, Reply
 from tlslab.probe.seen import Fate, Portrait, ends_in_words, protocols_text, status_text
 from tlslab.text import format_bytes, format_count, format_elapsed
+from tlslab.tls.certificates import server_facts_untrusted
 from tlslab.wire.hello import version_name
 
 CUT_NOTE = "one more name would have passed 16 KB, where Schannel cuts; what was left out cannot be seen"
@@ -84,12 +83,13 @@ def _server_certificate(seen: Portrait) -> Iterator[Insight]:
     chain = seen.first.chain if seen.first else ()
     if not chain:
         return
-    leaf = chain[0]
-    dates = f"valid {leaf.not_valid_before_utc:%Y-%m-%d} to {leaf.not_valid_after_utc:%Y-%m-%d}"
-    names = ", ".join(_names_of(leaf)) or leaf.subject.rfc4514_string()
-    yield Insight("certificate", f"{names}; {dates}; issued by {leaf.issuer.rfc4514_string()}", "the first handshake")
-    others = [one.subject.rfc4514_string() for one in chain[1:]]
-    what = f"{format_count(len(chain), 'certificate')} sent" + (f": also {', '.join(others)}" if others else "")
+    leaf, *others = map(server_facts_untrusted, chain)
+    names = ", ".join(leaf.names) or leaf.subject
+    what = f"{names}; valid {leaf.dates}; issued by {leaf.issuer}"
+    yield Insight("certificate", what, "the first handshake")
+    what = f"{format_count(len(chain), 'certificate')} sent" + (
+        f": also {', '.join(one.subject for one in others)}" if others else ""
+    )
     yield Insight("chain", what, "the first handshake")
     if seen.first_code:
         verdict = VERDICTS.get(seen.first_code, f"X509_V_ code {seen.first_code}")
@@ -102,14 +102,6 @@ def _server_certificate(seen: Portrait) -> Iterator[Insight]:
 _INFERRED = Sureness.INFERRED
 
 
-def _names_of(certificate: x509.Certificate) -> list[str]:
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
-        return []
-    return [str(one.value) for one in names]
-
-
 def _names(seen: Portrait) -> Iterator[Insight]:
     for subject, answer in (("no server name", seen.no_name), ("another server name", seen.other_name)):
         if answer is not None:
@@ -120,7 +112,7 @@ def _name_outcome(seen: Portrait, answer: Reply) -> str:
     if not answer.chain:
         return ends_in_words(answer)
     same = seen.first is not None and answer.chain[:1] == seen.first.chain[:1]
-    return "the same certificate" if same else f"another certificate: {answer.chain[0].subject.rfc4514_string()}"
+    return "the same certificate" if same else f"another certificate: {server_facts_untrusted(answer.chain[0]).subject}"
 
 
 # --- the client's certificate ---------------------------------------------------------------------------------------
@@ -135,12 +127,13 @@ def asks_in_words(seen: Portrait) -> str:
         when.append("after the request, by a renegotiation")
     if seen.asks_post_handshake:
         when.append("after the request, by TLS 1.3's post-handshake authentication")
-    return "; and ".join(when) if when else "never"
+    return "; and ".join(when) if when else f"never, for GET {seen.path}"
 
 
 def _client_certificate(seen: Portrait) -> Iterator[Insight]:
     asked = asks_in_words(seen)
-    yield Insight("asks for a certificate", asked, f"GET {seen.path} with each version of TLS that it speaks")
+    how = f"GET {seen.path} with the newest version of TLS that it speaks, and the newest below 1.3"
+    yield Insight("asks for a certificate", asked, how, Sureness.SEEN if seen.is_answered else _INFERRED)
     for protocol, answer in seen.bare.items():
         mine = f", with it {status_text(seen.mine[protocol])}" if protocol in seen.mine else ""
         what = f"without a certificate {status_text(answer)}{mine}"
@@ -190,7 +183,9 @@ def _sessions(seen: Portrait) -> Iterator[Insight]:
     for subject, resumed in ways:
         if resumed is None:
             continue
-        yield Insight(subject, "yes" if resumed else "no", "a second connection that offers the session of the first")
+        # Several machines may be behind one address, and share no sessions.
+        how = "a second connection that offers the session of the first"
+        yield Insight(subject, "yes" if resumed else "no", how, Sureness.SEEN if resumed else _INFERRED)
     if seen.resumed_after is not None:
         what = f"{'still resumed' if seen.resumed_late else 'gone'} after {format_elapsed(seen.resumed_after)}"
         yield Insight("how long a session lasts", what, "the same session, offered again")

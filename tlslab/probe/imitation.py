@@ -74,9 +74,14 @@ def _plain_path(path: str) -> str:
 
 
 def _is_required(seen: Portrait) -> bool:
-    """Whether a client without a certificate was refused, and one with it was not, where somebody tried."""
-    refused = [one for one in seen.bare.values() if one.status == 403 or one.http is None]
-    return bool(refused)
+    """Whether a client without a certificate was refused: by 403, by TLS, or otherwise than one with it."""
+    return any(_is_refused(one, seen.mine.get(protocol)) for protocol, one in seen.bare.items())
+
+
+def _is_refused(bare: Reply, mine: Reply | None) -> bool:
+    if bare.http is None or bare.status == 403:
+        return True
+    return bare.status >= 400 and mine is not None and mine.status != bare.status
 
 
 def _retrieval(seen: Portrait) -> str:

@@ -34,7 +34,8 @@ def _asking(seen: Portrait) -> Iterator[Possible]:
         yield Possible("post-request-renegotiation", True, why)
     elif seen.every_answer and seen.below_1_3 is not None:
         why = f"it does not renegotiate for GET {seen.path}"
-        yield Possible("post-request-renegotiation", False, why)
+        certainty = Sureness.SEEN if seen.is_answered else Sureness.INFERRED
+        yield Possible("post-request-renegotiation", False, why, certainty)
     if Protocol.TLS1_3 in seen.accepted and (seen.renegotiates_for_it or seen.asks_post_handshake):
         why = "it wants a certificate after the request, and TLS 1.3 knows no renegotiation"
         yield Possible("tls13-certificate-on-demand", True, why)

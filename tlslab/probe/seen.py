@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tlslab.probe.call import HowEnded, Reply
+from tlslab.tls.certificates import server_facts_untrusted
 from tlslab.tls.context import Protocol
 from tlslab.wire.hello import version_name
 
@@ -92,6 +93,11 @@ class Portrait:
         return any(one.asks_in_handshake for one in [*self.every_answer, *self.protocols.values()])
 
     @property
+    def is_answered(self) -> bool:
+        """Whether no request for the path was left without an answer for as long as the probe waits."""
+        return all(one.end is not HowEnded.PATIENCE for one in self.every_answer)
+
+    @property
     def renegotiates_for_it(self) -> bool:
         """Whether it asks after the request, by a renegotiation."""
         return any(one.asks_after_request and one.hello_requests for one in self.every_answer)
@@ -138,7 +144,10 @@ class Portrait:
     def chain_is_incomplete(self) -> bool:
         """Whether the server sent its own certificate alone, and that is no root and leads nowhere."""
         chain = self.first.chain if self.first else ()
-        return len(chain) == 1 and chain[0].issuer != chain[0].subject and self.first_code in (20, 21)
+        if len(chain) != 1 or self.first_code not in (20, 21):
+            return False
+        facts = server_facts_untrusted(chain[0])
+        return facts.issuer != facts.subject
 
     @property
     def first_code(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Generator
 from contextlib import suppress
 
@@ -12,11 +13,18 @@ from tlslab.net.readiness import first_of
 from tlslab.probe.call import Call, Enquiry, Reply
 from tlslab.probe.questions import Look
 from tlslab.probe.seen import Portrait
-from tlslab.text import format_host_port
+from tlslab.text import format_count, format_host_port
 from tlslab.tls.offers import Shows
 
 CONNECT_SECONDS = 10.0  # of trio's clock
 CHUNK = 64 * 1024
+# trio's own text names the address as Python writes it.
+REASONS = {
+    errno.ECONNREFUSED: "connection refused",
+    errno.EHOSTUNREACH: "no route to it",
+    errno.ENETUNREACH: "no network leads there",
+    errno.ETIMEDOUT: "no answer",
+}
 
 
 def ask_all_now(look: Look, shows: Shows, connect_to: tuple[str, int]) -> Portrait:
@@ -28,10 +36,17 @@ async def ask_all(look: Look, shows: Shows, connect_to: tuple[str, int]) -> Port
     """Ask what the look wants to know, and give what it saw. LabError: nobody is there."""
     questions: Generator[Enquiry, Reply | None, Portrait] = look.questions()
     answer: Reply | None = None
+    made = 0
     try:
         while True:
             wanted = questions.send(answer)
             answer = await ask(Call(wanted, shows, look.host), connect_to)
+            made += 1
+    except LabError as error:
+        if not made:
+            raise
+        hint = "it went away, or takes no more of one client; nothing is said of half a probe"
+        raise LabError(f"{error}, after {format_count(made, 'connection')}", hint) from None
     except StopIteration as end:
         seen: Portrait = end.value
         return seen
@@ -64,7 +79,7 @@ def _why(error: OSError) -> str:
     while isinstance(inner, BaseExceptionGroup):
         inner = inner.exceptions[0]
     first = inner if isinstance(inner, OSError) else error
-    return first.strerror or str(first)
+    return REASONS.get(first.errno or 0) or first.strerror or str(first)
 
 
 def _hint(error: OSError) -> str:
