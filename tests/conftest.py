@@ -52,6 +52,7 @@ DEBIAN_PACKAGES = {
     "java": "default-jdk-headless",
     "javac": "default-jdk-headless",
     "keytool": "default-jre-headless",
+    "nginx": "nginx-light",
     "node": "nodejs",
     "nsenter": "util-linux",
     "pk12util": "libnss3-tools",

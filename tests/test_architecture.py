@@ -47,10 +47,11 @@ TABLE = {
         "scenario capture net core pki tls.context httpsys iis words types events errors tap text",
     ),
     "client": ("h11 trio cryptography", "scenario net pki tls errors text"),
-    "verify": ("trio", "lab.home client scenario net core pki tls types events errors tap text"),
+    "verify": ("trio", "lab.home client scenario net core pki tls types events tap text"),
     "control": ("starlette hypercorn trio pydantic", "lab scenario net events errors text"),
     "sweep": ("trio matplotlib", "client scenario net core pki events errors text"),
     "matrix": ("", "lab verify.trials scenario pki text"),
+    "probe": ("h11 trio cryptography", "tls wire schannel.cipher_suites pki net errors text"),
     "testing": (
         "trio pytest",
         "lab scenario net pki words events errors",
@@ -236,6 +237,7 @@ ALSO = {
     "core": "lab words",  # what is said of a peer's strange certificate, and written of it
     "client": "core events",  # its peer is a lab on a socket
     "net": "httpsys pki scenario text",  # listens with the certificates and bindings of a real plan
+    "probe": "client core events scenario tap verify",  # its peer is a lab, joined in memory or on a socket
     "scenario": "client verify",  # every promise of the catalogue is a trial, which the lab's own client walks
     "symptoms": "scenario.catalogue",  # what people paste is scored against the shipped symptoms
     "verify": "errors pki schannel",  # the certificates of a home; every scenario on every Windows, or refused

@@ -19,15 +19,18 @@ OPTIONS: dict[str, dict[str, str]] = {
     "sweep": {"--bodies": "BODIES", "--buffers": "BUFFERS", "--csv": "FILE", "--delays": "DELAYS", "--fix": "FIX",
         "--help": "", "--json": "", "--relays": "RELAYS", "--runs": "RUNS", "--styles": "STYLES", "--svg": "FILE",
         "_": "NAME|FILE.yaml"},
-    "probe": {"--client": "all|openssl|java|schannel|browser|no-renegotiation|ignores-renegotiation|"
-        "no-post-handshake-auth|write-then-read|interleaved|expect-continue|prime|curl|chromium|"
-        "wget|node|go|lftp",
-        "--fix": "FIX", "--help": "",
-        "--holds": "all|alice|expired|not-yet-valid|wrong-ca|wrong-eku|revoked|leaf-only|full-chain", "--json": "",
-        "--scenario": "NAME|FILE.yaml", "--set": "PATH=YAML", "--speed": "N", "-s": "NAME|FILE.yaml"},
     "matrix": {"--all-fixes": "", "--client": "'COMMAND'", "--clients": "A,B", "--help": "", "--json": "FILE",
         "--list": "", "--markdown": "FILE", "--python": "PATH", "--speed": "N", "--workers": "WORKERS",
         "_": "NAME|FILE.yaml"},
+    "probe": {"--ca": "FILE", "--cert": "FILE",
+        "--client": "all|openssl|java|schannel|browser|no-renegotiation|ignores-renegotiation|"
+        "no-post-handshake-auth|write-then-read|interleaved|expect-continue|prime|curl|chromium|"
+        "wget|node|go|lftp",
+        "--fix": "FIX", "--help": "",
+        "--holds": "all|alice|expired|not-yet-valid|wrong-ca|wrong-eku|revoked|leaf-only|full-chain",
+        "--identity": "IDENTITY", "--json": "", "--key": "FILE", "--long": "", "--quick": "",
+        "--scenario": "NAME|FILE.yaml", "--set": "PATH=YAML", "--speed": "N", "--upload": "", "--url": "URL",
+        "--write-scenario": "FILE.yaml", "--yes": "", "-s": "NAME|FILE.yaml"},
     "trace": {"--help": "", "--json": "", "--keylog": "FILE", "--stream": "N", "_": "FILE"},
     "profiles": {"--help": "", "--json": "", "--markdown": "", "_": "NAME"},
     "pki": {"--help": "", "_": "show|export|reset"},

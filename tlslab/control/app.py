@@ -39,7 +39,7 @@ Answerer = Callable[[Labs, Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """A request that the API knows: what it takes and what it gives, a list of it if `many`."""
 
     method: str
@@ -180,21 +180,21 @@ async def _events(labs: Labs, request: Request) -> Response:
 
 
 CALLS = (
-    Call("GET", "/health", _health, m.Health),
-    Call("GET", "/version", _version, m.Version),
-    Call("GET", "/schema", _schema, None),
-    Call("GET", "/scenarios", _scenarios, m.ScenarioListed, many=True),
-    Call("GET", "/scenarios/{name}", _scenario, m.ScenarioSaid),
-    Call("POST", "/reset", _reset, m.Changed, many=True),
-    Call("GET", "/labs", _labs, m.LabSaid, many=True),
-    Call("POST", "/labs", _start, m.LabSaid, m.LabWanted, 201),
-    Call("GET", "/labs/{id}", _lab, m.LabSaid),
-    Call("PATCH", "/labs/{id}", _change, m.Changed, m.LabChange),
-    Call("DELETE", "/labs/{id}", _end, None, status=204),
-    Call("GET", "/labs/{id}/connections", _connections, m.ConnectionSaid, many=True, query=("last",)),
-    Call("GET", "/labs/{id}/connections/{number:int}", _connection, m.ConnectionSaid),
-    Call("DELETE", "/labs/{id}/connections/{number:int}", _end_connection, None, status=204),
-    Call("GET", "/labs/{id}/events", _events, None, query=("after", "limit")),
+    ApiCall("GET", "/health", _health, m.Health),
+    ApiCall("GET", "/version", _version, m.Version),
+    ApiCall("GET", "/schema", _schema, None),
+    ApiCall("GET", "/scenarios", _scenarios, m.ScenarioListed, many=True),
+    ApiCall("GET", "/scenarios/{name}", _scenario, m.ScenarioSaid),
+    ApiCall("POST", "/reset", _reset, m.Changed, many=True),
+    ApiCall("GET", "/labs", _labs, m.LabSaid, many=True),
+    ApiCall("POST", "/labs", _start, m.LabSaid, m.LabWanted, 201),
+    ApiCall("GET", "/labs/{id}", _lab, m.LabSaid),
+    ApiCall("PATCH", "/labs/{id}", _change, m.Changed, m.LabChange),
+    ApiCall("DELETE", "/labs/{id}", _end, None, status=204),
+    ApiCall("GET", "/labs/{id}/connections", _connections, m.ConnectionSaid, many=True, query=("last",)),
+    ApiCall("GET", "/labs/{id}/connections/{number:int}", _connection, m.ConnectionSaid),
+    ApiCall("DELETE", "/labs/{id}/connections/{number:int}", _end_connection, None, status=204),
+    ApiCall("GET", "/labs/{id}/events", _events, None, query=("after", "limit")),
 )
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from tlslab.control import models as m
-from tlslab.control.app import CALLS, Call
+from tlslab.control.app import CALLS, ApiCall
 from tlslab.control.guard import OPEN_PATHS
 from tlslab.text import json_text
 
@@ -45,11 +45,11 @@ def openapi() -> dict[str, Any]:
     }
 
 
-def _path(call: Call) -> str:
+def _path(call: ApiCall) -> str:
     return re.sub(r":\w+\}", "}", call.path)
 
 
-def _operation(call: Call) -> dict[str, Any]:
+def _operation(call: ApiCall) -> dict[str, Any]:
     answers: dict[str, Any] = {str(call.status): {"description": call.summary, **_content(call)}}
     for status, said in PROBLEMS.items():
         answers[str(status)] = {"description": said, "content": _json({"$ref": _reference(m.ProblemSaid)})}
@@ -59,7 +59,7 @@ def _operation(call: Call) -> dict[str, Any]:
     return operation | ({"security": []} if call.path in OPEN_PATHS else {})
 
 
-def _content(call: Call) -> dict[str, Any]:
+def _content(call: ApiCall) -> dict[str, Any]:
     if call.path.endswith("/events"):
         return {"content": {"application/x-ndjson": {}, "text/event-stream": {}}}
     if call.gives is None:
@@ -68,7 +68,7 @@ def _content(call: Call) -> dict[str, Any]:
     return {"content": _json({"type": "array", "items": one} if call.many else one)}
 
 
-def _parameters(call: Call) -> Iterable[dict[str, Any]]:
+def _parameters(call: ApiCall) -> Iterable[dict[str, Any]]:
     for name, kind in re.findall(r"\{(\w+)(?::(\w+))?\}", call.path):
         schema = {"type": "integer" if kind == "int" else "string"}
         yield {"name": name, "in": "path", "required": True, "schema": schema}

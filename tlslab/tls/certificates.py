@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from typing import TypeVar
@@ -49,6 +50,35 @@ def _facts_untrusted(der: bytes, verify_result: int) -> CertificateFacts:
         fingerprint_sha256=sha256(der).hexdigest(),
         verdict=_VERDICTS.get(verify_result, Verdict.INVALID) if is_read else Verdict.INVALID,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What a probe tells of a certificate: names of RFC 4514, those that it is for, and its dates."""
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    dates: str
+
+
+def server_facts_untrusted(certificate: x509.Certificate) -> ServerFacts:
+    """What can be read of a server's certificate."""
+    return ServerFacts(
+        subject=read_untrusted(lambda: certificate.subject.rfc4514_string()) or UNREADABLE,
+        issuer=read_untrusted(lambda: certificate.issuer.rfc4514_string()) or UNREADABLE,
+        names=read_untrusted(lambda: _alternative_names(certificate)) or (),
+        dates=read_untrusted(lambda: _dates(certificate)) or UNREADABLE,
+    )
+
+
+def _alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return tuple(str(one.value) for one in names)
+
+
+def _dates(certificate: x509.Certificate) -> str:
+    return f"{certificate.not_valid_before_utc:%Y-%m-%d} to {certificate.not_valid_after_utc:%Y-%m-%d}"
 
 
 def read_untrusted(read: Callable[[], _Value]) -> _Value | None:
