@@ -15,7 +15,7 @@ from tlslab.cli.console import console, prose
 from tlslab.errors import UsageProblem, in_words
 from tlslab.matrix import report
 from tlslab.matrix.driver import RealClient
-from tlslab.matrix.drivers import curl, scripts, terminals, wget
+from tlslab.matrix.drivers import curl, proxies, scripts, terminals, wget
 from tlslab.matrix.runs import OfClient, Played, own_client, play_all, present
 from tlslab.scenario import catalogue
 from tlslab.scenario.names import suggestion
@@ -27,7 +27,7 @@ Examples:
   tlslab matrix post-request-renegotiation --clients curl,Go --markdown clients.md
   tlslab matrix large-post-deadlock --client './mine {url} {ca} {cert} {key} {body_file}'
 """
-DRIVERS = (*curl.DRIVERS, *wget.DRIVERS, *terminals.DRIVERS, *scripts.DRIVERS)
+DRIVERS = (*curl.DRIVERS, *wget.DRIVERS, *terminals.DRIVERS, *scripts.DRIVERS, *proxies.DRIVERS)
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
