@@ -87,6 +87,7 @@ def test_events_that_are_kept(ask):
             upload(lab)
     found = [json.loads(line) for line in ask("GET", "/labs/one/events?limit=2")[1].splitlines()]
     assert [(one["seq"], one["event"]) for one in found] == [(1, "ConnectionOpened"), (2, "ClientHelloReceived")]
+    assert ask("GET", f"/labs/one/events?after={'9' * 5000}")[0] == 422
     later = json.loads(ask("GET", "/labs/one/events?limit=1&after=2")[1])
     assert later["seq"] == 3
     assert ask("DELETE", "/labs/one")[0] == 204

@@ -155,6 +155,24 @@ def test_the_end_waits_for_no_reader():
         _reader(other)
 
 
+def test_the_end_waits_for_no_reader_that_takes_nothing():
+    """Its window is full, so that nothing can be told to it: the service and its labs end all the same."""
+    labs = Labs(None, ())
+    other = ControlService(labs, "127.0.0.1", 0, ())
+    other.start()
+    lab = trio.from_thread.run(labs.start, LabWanted(scenario="stale-binding"), trio_token=other.loop)
+    place = urlsplit(str(lab.as_json()["target_url"]))
+    with _reading(other, lab.id):
+        for _ in range(10):
+            lab.chronicle._note([hello(number) for number in range(EVENTS_KEPT)])
+        other.stop()
+        for service in (other.url, f"https://{place.hostname}:{place.port}"):
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection((str(urlsplit(service).hostname), int(urlsplit(service).port or 0)))
+    other._thread.join(30)
+    assert not other._thread.is_alive()  # it goes with its last reader
+
+
 def _reader(service: ControlService) -> socket.socket:
     place = urlsplit(service.url)
     return socket.create_connection((str(place.hostname), int(place.port or 0)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Send
 
 from tlslab.control import models as m
 from tlslab.control.answers import Refused, problem
@@ -34,6 +35,7 @@ from tlslab.scenario.knobs import knobs_of
 from tlslab.scenario.load import load
 
 LARGEST_BODY = 64 * 1024
+LONGEST_NUMBER = 18  # digits: Python refuses to read thousands of them
 Model = TypeVar("Model", bound=BaseModel)
 Answerer = Callable[[Labs, Request], Awaitable[Response]]
 
@@ -166,15 +168,27 @@ async def _end_connection(labs: Labs, request: Request) -> Response:
     return Response(status_code=204)
 
 
+class _Streamed(StreamingResponse):
+    """One whose source is closed when its reader goes, also where Hypercorn cannot tell it so."""
+
+    def __init__(self, source: AsyncGenerator[str, None], headers: dict[str, str]) -> None:
+        self._source = source
+        super().__init__(source, media_type="text/event-stream", headers=headers)
+
+    async def stream_response(self, send: Send) -> None:
+        async with aclosing(self._source):
+            await super().stream_response(send)
+
+
 async def _events(labs: Labs, request: Request) -> Response:
     """Read the events of a lab: those that are kept, or as they come."""
     lab = _of(labs, request)
     after = _number(request, "after", 0)
     if "text/event-stream" in request.headers.get("accept", ""):
         last = request.headers.get("last-event-id", "")
-        after = int(last) if last.isdecimal() else after
+        after = int(last) if last.isdecimal() and len(last) < LONGEST_NUMBER else after
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(stream(lab, after), media_type="text/event-stream", headers=headers)
+        return _Streamed(stream(lab, after), headers)
     limit = min(_number(request, "limit", BATCH), EVENTS_KEPT)
     return PlainTextResponse(numbered(*lab.chronicle.events(after, limit)), media_type="application/x-ndjson")
 
@@ -269,6 +283,6 @@ def _said(one: ConnectionAccount) -> dict[str, Any]:
 def _number(request: Request, name: str, otherwise: int) -> int:
     """A number of the query. Refused: it is none."""
     given = request.query_params.get(name, "")
-    if given and not given.isdecimal():
-        raise Refused(422, f"{name}={given} is no number", f"{name}=10, for example")
+    if given and not (given.isdecimal() and len(given) < LONGEST_NUMBER):
+        raise Refused(422, f"{name}={given[:40]} is no number", f"{name}=10, for example")
     return int(given) if given else otherwise

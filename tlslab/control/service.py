@@ -27,6 +27,9 @@ TOKEN_VARIABLE = "TLSLAB_CONTROL_TOKEN"
 SHORTEST_TOKEN = 32
 GRACE_SECONDS = 0.3  # of the wall's: how long streams that are open may hold up the end
 PATIENCE_SECONDS = 10.0
+# Hypercorn shields what it sends from being cancelled, so a reader that takes nothing would hold up the end for good;
+# the thread is a daemon, and its last connection goes with the reader or with the program.
+END_SECONDS = 0.9
 
 
 def token() -> str:
@@ -83,7 +86,7 @@ class ControlService:
             loop, over = self._started.result()
             with contextlib.suppress(trio.RunFinishedError):
                 loop.run_sync_soon(over.set)
-            self._thread.join(PATIENCE_SECONDS)
+            self._thread.join(END_SECONDS)
         self._sock.close()
         self._labs.end_all()
 
