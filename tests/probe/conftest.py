@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +109,6 @@ class Server:
 @pytest.fixture(scope="session")
 def probe_pki(tmp_path_factory) -> Pki:
     """The certificates of a home."""
-    from datetime import UTC, datetime
-
     return open_pki(Path(tmp_path_factory.mktemp("probe")) / "home", datetime.now(UTC))
 
 

@@ -37,19 +37,25 @@ async def ask_all(look: Look, shows: Shows, connect_to: tuple[str, int]) -> Port
     questions: Generator[Enquiry, Reply | None, Portrait] = look.questions()
     answer: Reply | None = None
     made = 0
-    try:
-        while True:
+    while True:
+        try:
             wanted = questions.send(answer)
-            answer = await ask(Call(wanted, shows, look.host), connect_to)
-            made += 1
+        except StopIteration as end:
+            seen: Portrait = end.value
+            return seen
+        answer = await _ask_on(Call(wanted, shows, look.host), connect_to, made)
+        made += 1
+
+
+async def _ask_on(call: Call, where: tuple[str, int], made: int) -> Reply:
+    """Ask where some were asked before: a server that goes away meanwhile is no server that refuses something."""
+    try:
+        return await ask(call, where)
     except LabError as error:
         if not made:
             raise
         hint = "it went away, or takes no more of one client; nothing is said of half a probe"
         raise LabError(f"{error}, after {format_count(made, 'connection')}", hint) from None
-    except StopIteration as end:
-        seen: Portrait = end.value
-        return seen
 
 
 async def ask(call: Call, where: tuple[str, int]) -> Reply:
@@ -104,21 +110,27 @@ async def _talk(call: Call, sock: trio.socket.SocketType) -> None:
 
 async def _move(call: Call, sock: trio.socket.SocketType, out: bytearray) -> None:
     async def send() -> None:
-        del out[: await sock.send(out)]
+        try:
+            del out[: await sock.send(out)]
+        except OSError:
+            call.receive_reset(trio.current_time())
 
     async def receive() -> None:
-        data = await sock.recv(CHUNK)
+        try:
+            data = await sock.recv(CHUNK)
+        except OSError:
+            call.receive_reset(trio.current_time())
+            return
         if data:
             call.receive_data(data, trio.current_time())
         else:
+            # The system says a reset once, maybe to `send`, and trio lets others run before that hears of it.
+            await trio.lowlevel.cancel_shielded_checkpoint()
             call.receive_eof(trio.current_time())
 
-    try:
-        if out and call.wants_to_read:
-            await first_of(send, receive)
-        elif out:
-            await send()
-        else:
-            await receive()
-    except OSError:
-        call.receive_reset(trio.current_time())
+    if out and call.wants_to_read:
+        await first_of(send, receive)
+    elif out:
+        await send()
+    else:
+        await receive()
