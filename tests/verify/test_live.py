@@ -61,6 +61,11 @@ def seen(pki: Pki) -> Callable[..., TrialResult]:
     return run
 
 
+def test_what_was_said_between_two_requests_is_sent(seen):
+    """A HelloRequest that comes behind an answer is answered in front of the next request, and not lost on the way."""
+    assert seen(DEADLOCK, "fixes.ask-after-response").differences == ()
+
+
 def test_what_is_promised(seen):
     """The symptom is seen, and under the fix it is gone."""
     assert seen(RENEGOTIATION, "symptom") == TrialResult((), still_fails=True)

@@ -55,15 +55,10 @@ async def walk(
 
     `targets` gives the host and port to connect to and the name to call it by, for each binding (None: the first).
     """
-    outcomes = []
+    if not any(step.relay for step in steps):
+        return await _Walker(targets, people, style, logbook, None).walk(steps, on_step)
     async with trio.open_nursery() as relays:
-        walker = _Walker(targets, people, style, logbook, relays)
-        try:
-            for step in steps:
-                on_step()
-                outcomes.append(await walker.walk_step(step))
-        finally:
-            await walker.close()
+        outcomes = await _Walker(targets, people, style, logbook, relays).walk(steps, on_step)
         relays.cancel_scope.cancel()
     return outcomes
 
@@ -77,14 +72,25 @@ class _Walker:
         people: People,
         style: WritingStyle,
         logbook: Logbook | None,
-        relays: trio.Nursery,
+        relays: trio.Nursery | None,
     ) -> None:
         self._relays = relays
         self._targets = targets
         self._people = people
         self._style = style
         self._logbook = logbook
-        self._open: list[tuple[Client, trio.SocketStream]] = []
+        self._open: list[_Exchange] = []
+
+    async def walk(self, steps: Sequence[Step], on_step: Callable[[], None]) -> list[Outcome]:
+        """Take them all, and close what is open then."""
+        outcomes = []
+        try:
+            for step in steps:
+                on_step()
+                outcomes.append(await self.walk_step(step))
+        finally:
+            await self.close()
+        return outcomes
 
     async def walk_step(self, step: Step) -> Outcome:
         """Take a step, on as many connections as it takes: the first try begins once the wait is over."""
@@ -103,36 +109,34 @@ class _Walker:
             await self._pass(step.wait)
         if began is not None and (ended := gave_up(step, began, trio.current_time())) is not None:
             return ended, began
-        if not step.same_connection or not self._open or self._open[-1][0].state is not ClientState.IDLE:
-            session = self._open[-1][0].session() if step.resumes and self._open else None
+        if not step.same_connection or not self._open or self._open[-1].client.state is not ClientState.IDLE:
+            session = self._open[-1].client.session() if step.resumes and self._open else None
             self._open.append(await self._connect(step, session, self._logbook))
         began = trio.current_time() if began is None else began
-        client, stream = self._open[-1]
+        exchange = self._open[-1]
+        client = exchange.client
         client.start(step, trio.current_time(), began)
-        outcome = await _Exchange(client, stream.socket).run()
+        outcome = await exchange.run()
         if client.state is ClientState.OVER:
             alert = client.data_to_send(CHUNK, trio.current_time()) if outcome.kind == "alert" else b""
-            await _leave(stream, alert)
+            await _leave(exchange.stream, alert)
         return outcome, began
 
-    async def _connect(
-        self, step: Step, session: Session | None, logbook: Logbook | None
-    ) -> tuple[Client, trio.SocketStream]:
+    async def _connect(self, step: Step, session: Session | None, logbook: Logbook | None) -> _Exchange:
         host, port, name = self._targets[step.binding]
         place = host, port
-        if step.relay:
+        if step.relay and self._relays is not None:
             place = await open_relay(self._relays, place, step.relay)
         stream = await trio.open_tcp_stream(*place)
         client = client_for(step, self._people, name, format_host_port((name, port)), self._style, session, logbook)
-        return client, stream
+        return _Exchange(client, stream)
 
     async def _visit(self, step: Step) -> None:
         """Somebody else connects, shakes hands, and leaves."""
         if self._logbook is not None:
             self._logbook.somebody_else()
-        client, stream = await self._connect(step, None, None)
-        async with stream:
-            exchange = _Exchange(client, stream.socket)
+        exchange = await self._connect(step, None, None)
+        async with exchange.stream:
             await exchange.shake_hands()
             await exchange.leave()
 
@@ -140,14 +144,13 @@ class _Walker:
         """Let time go by; the client notices when the lab ends its connection meanwhile."""
         with trio.move_on_after(seconds):
             if self._open:
-                client, stream = self._open[-1]
-                await _Exchange(client, stream.socket).listen()
+                await self._open[-1].listen()
             await trio.sleep_forever()
 
     async def close(self) -> None:
-        for _, stream in self._open:
+        for exchange in self._open:
             with trio.CancelScope(shield=True):
-                await _leave(stream)
+                await _leave(exchange.stream)
 
 
 async def _leave(stream: trio.SocketStream, last: bytes = b"") -> None:
@@ -163,50 +166,55 @@ async def _leave(stream: trio.SocketStream, last: bytes = b"") -> None:
 
 
 class _Exchange:
-    """What a client says and hears on its socket."""
+    """What a client says and hears on its connection.
 
-    def __init__(self, client: Client, sock: trio.socket.SocketType) -> None:
-        self._client = client
-        self._sock = sock
+    What it has said and is not on the wire yet is kept here, from one request to the next: whoever listens while time
+    passes answers a HelloRequest, and may be interrupted before that is sent.
+    """
+
+    def __init__(self, client: Client, stream: trio.SocketStream) -> None:
+        self.client = client
+        self.stream = stream
+        self._sock = stream.socket
         self._out = bytearray()
 
     async def run(self) -> Outcome:
         """Carry a request to its end."""
-        while self._client.outcome is None:
+        while self.client.outcome is None:
             await self._talk()
-        return self._client.outcome
+        return self.client.outcome
 
     async def shake_hands(self) -> None:
         """Carry the handshake to its end, or to the connection's."""
-        while not self._client.established and self._client.state is not ClientState.OVER:
+        while not self.client.established and self.client.state is not ClientState.OVER:
             await self._talk()
 
     async def listen(self) -> None:
         """Carry what needs no request, until the connection is over."""
-        while self._client.state is not ClientState.OVER:
+        while self.client.state is not ClientState.OVER:
             await self._talk()
 
     async def leave(self) -> None:
         """Say goodbye."""
-        self._client.leave()
-        self._out += self._client.data_to_send(CHUNK, trio.current_time())
+        self.client.leave()
+        self._out += self.client.data_to_send(CHUNK, trio.current_time())
         while self._out:
             await self._send()
 
     async def _talk(self) -> None:
-        self._out += self._client.data_to_send(CHUNK - len(self._out), trio.current_time())
-        deadline = self._client.next_deadline
+        self._out += self.client.data_to_send(CHUNK - len(self._out), trio.current_time())
+        deadline = self.client.next_deadline
         with trio.move_on_at(float("inf") if deadline is None else deadline):
             await self._move()
-        self._client.tick(trio.current_time())
+        self.client.tick(trio.current_time())
 
     async def _move(self) -> None:
-        match bool(self._out), self._client.wants_to_read:
+        match bool(self._out), self.client.wants_to_read:
             case True, True:
                 await first_of(self._send, self._receive)
             case True, False:
                 await self._send()
-            case False, False if self._client.pauses:
+            case False, False if self.client.pauses:
                 await trio.sleep_forever()
             case _:
                 await self._receive()
@@ -220,11 +228,11 @@ class _Exchange:
         with self._resets():
             data = await self._sock.recv(CHUNK)
             if data:
-                self._client.receive_data(data, trio.current_time())
+                self.client.receive_data(data, trio.current_time())
             else:
                 # The system says a reset once, maybe to `_send`, and trio lets others run before that hears of it.
                 await trio.lowlevel.cancel_shielded_checkpoint()
-                self._client.receive_eof(trio.current_time())
+                self.client.receive_eof(trio.current_time())
 
     @contextmanager
     def _resets(self) -> Iterator[None]:
@@ -232,4 +240,4 @@ class _Exchange:
         try:
             yield
         except OSError:
-            self._client.receive_reset(trio.current_time())
+            self.client.receive_reset(trio.current_time())
