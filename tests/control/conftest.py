@@ -34,9 +34,18 @@ def service() -> Iterator[ControlService]:
 
 
 @pytest.fixture(scope="module")
-def ask(service: ControlService) -> Ask:
+def ask(service: ControlService, asking: Callable[[ControlService], Ask]) -> Ask:
     """Return a function that asks the API, and gives the status and what the JSON says."""
+    return asking(service)
 
+
+@pytest.fixture(scope="session")
+def asking() -> Callable[[ControlService], Ask]:
+    """Return what makes such a function for an API."""
+    return _asking
+
+
+def _asking(service: ControlService) -> Ask:
     def request(method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
         place = urlsplit(service.url)
         client = http.client.HTTPConnection(str(place.hostname), place.port, timeout=30)

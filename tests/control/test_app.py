@@ -13,7 +13,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from tlslab.control.app import CALLS, LARGEST_BODY
+from tlslab.control.labs import Labs
 from tlslab.control.service import ControlService
+from tlslab.events import ConnectionOpened
+from tlslab.lab.options import Options
+from tlslab.lab.threaded import ThreadedLab
+from tlslab.net.bus import Bus
 
 LARGE = "large-post-deadlock"
 
@@ -77,6 +82,33 @@ def first(service: ControlService, lab: str, kind: str) -> dict[str, Any]:
             assert response.headers["Content-Type"].startswith("text/event-stream")
             said = (line.removeprefix(b"data: ") for line in response if line.startswith(b"data: "))
             return next(event for event in map(json.loads, said) if event["event"] == kind)
+
+
+def test_what_a_client_knows_the_api_tells(asking):
+    """A turn is told at its end, when its answers are on their way already: whoever asks in between waits for that."""
+    buses: list[Bus] = []
+    lab = ThreadedLab(Options(LARGE, port=0), buses.append)
+    service = ControlService(Labs(None, ()), "127.0.0.1", 0, [])
+    service.adopt(lab.steering, buses[0])
+    told: list[int] = []
+    asks = threading.Thread(target=lambda: told.append(len(asking(service)("GET", f"/labs/{LARGE}/connections")[1])))
+
+    def turn() -> None:
+        with buses[0].turn():
+            buses[0].publish([ConnectionOpened(0.0, 1, "", peer="127.0.0.1:1", local="127.0.0.1:2")])
+            asks.start()
+            asks.join(0.2)  # time for a wrong answer
+
+    try:
+        lab.start()
+        lab.steering.call(turn)
+        asks.join(30)
+        lab.stop()
+        assert told == [1]
+        assert len(asking(service)("GET", f"/labs/{LARGE}/connections")[1]) == 1, "one that has ended waits for nothing"
+    finally:
+        lab.stop()
+        service.stop()
 
 
 def test_events_that_are_kept(ask):

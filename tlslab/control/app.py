@@ -121,7 +121,7 @@ async def _start(labs: Labs, request: Request) -> Response:
 
 async def _lab(labs: Labs, request: Request) -> Response:
     """Show a lab."""
-    return JSONResponse(_of(labs, request).as_json())
+    return JSONResponse((await _settled(labs, request)).as_json())
 
 
 async def _change(labs: Labs, request: Request) -> Response:
@@ -149,19 +149,19 @@ async def _end(labs: Labs, request: Request) -> Response:
 
 async def _connections(labs: Labs, request: Request) -> Response:
     """List the connections of a lab, the latest last."""
-    found = _of(labs, request).chronicle.connections()
+    found = (await _settled(labs, request)).chronicle.connections()
     last = _number(request, "last", len(found))
     return JSONResponse([_said(one) for one in found[max(0, len(found) - last) :]])
 
 
 async def _connection(labs: Labs, request: Request) -> Response:
     """Show a connection."""
-    return JSONResponse(_said(_connection_of(_of(labs, request), request)))
+    return JSONResponse(_said(_connection_of(await _settled(labs, request), request)))
 
 
 async def _end_connection(labs: Labs, request: Request) -> Response:
     """Let the timer that runs on a connection run out now."""
-    lab = _of(labs, request)
+    lab = await _settled(labs, request)
     number = _connection_of(lab, request).number
     if not await trio.to_thread.run_sync(lab.steering.end_connection, number):
         raise Refused(409, f"connection {number} is over", "GET it to see how it ended")
@@ -182,7 +182,7 @@ class _Streamed(StreamingResponse):
 
 async def _events(labs: Labs, request: Request) -> Response:
     """Read the events of a lab: those that are kept, or as they come."""
-    lab = _of(labs, request)
+    lab = await _settled(labs, request)
     after = _number(request, "after", 0)
     if "text/event-stream" in request.headers.get("accept", ""):
         last = request.headers.get("last-event-id", "")
@@ -264,6 +264,13 @@ async def _body(request: Request, model: type[Model]) -> Model:
 
 def _of(labs: Labs, request: Request) -> ServedLab:
     return labs.lab(request.path_params["id"])
+
+
+async def _settled(labs: Labs, request: Request) -> ServedLab:
+    """The lab of a request, once it has told all that its clients may know: one that was answered asks what it was."""
+    lab = _of(labs, request)
+    await trio.to_thread.run_sync(lab.steering.settle)
+    return lab
 
 
 def _connection_of(lab: ServedLab, request: Request) -> ConnectionAccount:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -62,6 +63,14 @@ class Steering:
     def end_connection(self, number: int) -> bool:
         """Let the timer that runs on a connection run out now; False where there is no such connection any more."""
         return self.call(lambda: self._server.hasten(number))
+
+    def settle(self) -> None:
+        """Return when the turn that the lab is in is over: whatever a client has seen until now is told then.
+
+        At once where the lab has ended.
+        """
+        with contextlib.suppress(LabError):
+            self.call(lambda: None)
 
     def call(self, work: Callable[[], Result]) -> Result:
         """Do something in the lab's thread. LabError: the lab has ended."""
