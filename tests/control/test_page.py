@@ -23,9 +23,8 @@ def test_the_example_with_curl(service, tmp_path, require_client):
         ["bash", "-eu"], input=found[1], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
     )
     assert (run.returncode, run.stderr) == (0, "")
-    assert re.search(
-        "as documented: curl's exit code is 5[56]$", run.stdout, re.MULTILINE
-    )  # now the one, now the other
+    # Now the one, now the other: it depends on whether curl still writes.
+    assert re.search("as documented: curl's exit code is 5[56]$", run.stdout, re.MULTILINE)
     assert '"from_connection":2' in run.stdout
     assert '"status": "200"' in run.stdout
     assert '"statuses":["200"]' in run.stdout
